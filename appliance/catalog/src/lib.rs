@@ -1,0 +1,1 @@
+//! Protected systems and their recovery points.

@@ -1,0 +1,166 @@
+//! Who owns a range of bytes: the ground under buffers and pools.
+//!
+//! Direct I/O wants block-aligned memory that stays where it is while the kernel works on it, and
+//! that nobody else changes meanwhile. Both follow from one rule: a [`Memory`] is the only right to
+//! a range, it moves by value, and its range never moves.
+#![allow(unsafe_code)]
+
+use std::alloc::{Layout, alloc_zeroed, dealloc, handle_alloc_error};
+use std::ptr::NonNull;
+use std::slice;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use model::BLOCK;
+use tokio::sync::Semaphore;
+
+/// Block-aligned memory from the allocator, zeroed when made, freed when dropped.
+pub(crate) struct Region {
+    start: NonNull<u8>,
+    layout: Layout,
+}
+
+// SAFETY: a Region owns its memory as a Box<[u8]> does; it only hands out a raw address.
+unsafe impl Send for Region {}
+// SAFETY: as above; a shared Region gives nothing but its address and length.
+unsafe impl Sync for Region {}
+
+impl Region {
+    /// `bytes` zeroed bytes.
+    ///
+    /// # Panics
+    /// When `bytes` is zero or not a multiple of the block size.
+    pub(crate) fn zeroed(bytes: usize) -> Self {
+        assert!(bytes > 0 && bytes.is_multiple_of(BLOCK), "{bytes} bytes are not whole blocks");
+        let Ok(layout) = Layout::from_size_align(bytes, BLOCK) else {
+            handle_alloc_error(Layout::new::<u8>());
+        };
+        // SAFETY: the layout has a size above zero.
+        let start = unsafe { alloc_zeroed(layout) };
+        let Some(start) = NonNull::new(start) else { handle_alloc_error(layout) };
+        Self { start, layout }
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.layout.size()
+    }
+
+    /// The address of the byte at `offset`, which must lie within the region.
+    pub(crate) fn at(&self, offset: usize) -> NonNull<u8> {
+        assert!(offset < self.len());
+        // SAFETY: the offset is below the size of the allocation.
+        unsafe { self.start.add(offset) }
+    }
+}
+
+impl Drop for Region {
+    fn drop(&mut self) {
+        // SAFETY: allocated by `zeroed` with this layout, and freed only here.
+        unsafe { dealloc(self.start.as_ptr(), self.layout) }
+    }
+}
+
+/// The memory of a pool: equal slabs in one region, and the list of those that nobody has.
+pub(crate) struct Arena {
+    region: Region,
+    slab_bytes: usize,
+    free: Mutex<Vec<usize>>,
+    /// One permit for each entry of `free`; whoever takes an entry forgets its permit.
+    pub(crate) available: Semaphore,
+}
+
+impl Arena {
+    /// See [`crate::BufferPool::new`].
+    pub(crate) fn new(slab_bytes: usize, slabs: usize) -> Self {
+        assert!(slab_bytes.is_multiple_of(BLOCK), "{slab_bytes} bytes are not whole blocks");
+        Self {
+            region: Region::zeroed(slab_bytes.saturating_mul(slabs)),
+            slab_bytes,
+            free: Mutex::new((0..slabs).rev().collect()),
+            available: Semaphore::new(slabs),
+        }
+    }
+
+    pub(crate) fn slab_bytes(&self) -> usize {
+        self.slab_bytes
+    }
+
+    pub(crate) fn slabs(&self) -> usize {
+        self.region.len() / self.slab_bytes
+    }
+
+    pub(crate) fn slab_start(&self, slab: usize) -> NonNull<u8> {
+        self.region.at(slab * self.slab_bytes)
+    }
+
+    /// The right to a slab that nobody has; `None` only without a permit.
+    pub(crate) fn take(self: &Arc<Self>) -> Option<Memory> {
+        // The slab that came back last is the likeliest to be in the processor's cache.
+        let slab = self.free.lock().unwrap_or_else(PoisonError::into_inner).pop()?;
+        let home = Home::Slab { arena: self.clone(), slab };
+        Some(Memory { start: self.slab_start(slab), len: self.slab_bytes, home })
+    }
+
+    /// Ends the right to a slab; called once for each `take`, when its `Memory` is dropped.
+    fn give_back(&self, slab: usize) {
+        self.free.lock().unwrap_or_else(PoisonError::into_inner).push(slab);
+        self.available.add_permits(1);
+    }
+}
+
+/// The sole right to read and write one range of bytes. All of them are initialised.
+pub(crate) struct Memory {
+    start: NonNull<u8>,
+    len: usize,
+    home: Home,
+}
+
+enum Home {
+    /// The memory is all of this region.
+    Own { _region: Region },
+    /// The memory is one slab of a pool, to which it goes back.
+    Slab { arena: Arc<Arena>, slab: usize },
+}
+
+// SAFETY: a Memory is the only right to its range, like a Box<[u8]>, so it may change threads.
+unsafe impl Send for Memory {}
+// SAFETY: a shared Memory allows reads only.
+unsafe impl Sync for Memory {}
+
+impl Memory {
+    /// See [`Region::zeroed`].
+    pub(crate) fn zeroed(bytes: usize) -> Self {
+        let region = Region::zeroed(bytes);
+        Self { start: region.at(0), len: bytes, home: Home::Own { _region: region } }
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.len
+    }
+
+    /// The pool and slab that this memory is, unless it stands alone.
+    pub(crate) fn slab(&self) -> Option<(&Arc<Arena>, usize)> {
+        match &self.home {
+            Home::Own { .. } => None,
+            Home::Slab { arena, slab } => Some((arena, *slab)),
+        }
+    }
+
+    pub(crate) fn bytes(&self) -> &[u8] {
+        // SAFETY: `len` initialised bytes from `start` belong to this value alone, and the borrow
+        // keeps it from giving out a mutable slice or going away.
+        unsafe { slice::from_raw_parts(self.start.as_ptr(), self.len) }
+    }
+
+    pub(crate) fn bytes_mut(&mut self) -> &mut [u8] {
+        // SAFETY: as in `bytes`; the mutable borrow makes the slice the only one.
+        unsafe { slice::from_raw_parts_mut(self.start.as_ptr(), self.len) }
+    }
+}
+
+impl Drop for Memory {
+    fn drop(&mut self) {
+        if let Home::Slab { arena, slab } = &self.home {
+            arena.give_back(*slab);
+        }
+    }
+}

@@ -1,0 +1,25 @@
+//! A recovery point served as a disk: what it reads from, what a client writes above it, and the
+//! NBD server in front of both.
+
+mod budget;
+mod connection;
+mod disk;
+mod execute;
+mod image;
+mod negotiate;
+mod overlay;
+mod server;
+mod socket;
+mod stats;
+mod stop;
+#[cfg(test)]
+mod tests;
+mod wire;
+
+pub use connection::Fault;
+pub use disk::{Disk, Export};
+pub use image::{BoxFuture, Content, Extent, Image, ImageError};
+pub use negotiate::fuzz_client;
+pub use overlay::{Base, Overlay, OverlayError};
+pub use server::{Server, ServerError};
+pub use stats::Stats;

@@ -1,0 +1,245 @@
+//! The option phase as a state machine without I/O: option in, reply and next step out.
+
+use crate::wire::{
+    BASE_ALLOCATION, BlockSizes, ClientFlags, InfoRequest, MAX_NAME, MetaRequest, OptionCode,
+    OptionHeader, OptionReplies, REQUEST, Refusal, Request, export_name_reply, transmission,
+};
+
+/// The longest data of an option, in bytes. The protocol's own options need less than 10 KiB; a
+/// client that announces more is cut off.
+pub(crate) const MAX_OPTION: u32 = 64 << 10;
+
+/// The longest payload of a write, and the longest read, in bytes: the protocol's default, so that
+/// clients which do not ask are right.
+pub(crate) const MAX_PAYLOAD: u32 = 32 << 20;
+
+const BLOCK_SIZES: BlockSizes =
+    BlockSizes { minimum: 1, preferred: model::BLOCK as u32, maximum: MAX_PAYLOAD };
+
+/// The number under which `base:allocation` is replied, when it was selected.
+pub(crate) const ALLOCATION_CONTEXT: u32 = 1;
+
+/// An export as the option phase sees it.
+#[derive(Debug)]
+pub(crate) struct Offer {
+    pub(crate) name: String,
+    /// In bytes.
+    pub(crate) size: u64,
+    pub(crate) writable: bool,
+}
+
+/// Whether a connection is or has to be encrypted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Tls {
+    /// Not on this socket.
+    Off,
+    /// Nothing else is answered before it.
+    Required,
+    On,
+}
+
+/// The state of one connection's option phase.
+#[derive(Debug)]
+pub(crate) struct Negotiation<'a> {
+    offers: &'a [Offer],
+    client: ClientFlags,
+    tls: Tls,
+    structured: bool,
+    /// The export, by number, for which `base:allocation` is selected.
+    allocation_of: Option<usize>,
+}
+
+/// The reply to an option and what comes after it.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub(crate) reply: Vec<u8>,
+    pub(crate) then: Then,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Then {
+    NextOption,
+    /// The TLS handshake, and then options from the start.
+    StartTls,
+    Transmit(Agreed),
+    /// The client is done.
+    Close,
+    /// The client asked for something that the protocol has no refusal for.
+    Drop,
+}
+
+/// What both sides have agreed on when the option phase ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Agreed {
+    /// Number of the export.
+    pub(crate) export: usize,
+    pub(crate) structured: bool,
+    pub(crate) allocation: bool,
+}
+
+impl<'a> Negotiation<'a> {
+    pub(crate) fn new(offers: &'a [Offer], client: ClientFlags, tls: Tls) -> Self {
+        Self { offers, client, tls, structured: false, allocation_of: None }
+    }
+
+    /// Answers one option with its data. Every data is legal input.
+    pub(crate) fn answer(&mut self, code: OptionCode, data: &[u8]) -> Answer {
+        let replies = OptionReplies::to(code);
+        match code {
+            OptionCode::ABORT => Answer { reply: replies.acknowledge(), then: Then::Close },
+            OptionCode::START_TLS => self.start_tls(replies, data),
+            OptionCode::EXPORT_NAME => self.export_name(data),
+            _ if self.tls == Tls::Required => refuse(replies, Refusal::TlsRequired),
+            OptionCode::LIST => self.list(replies, data),
+            OptionCode::INFO => self.info(replies, data, false),
+            OptionCode::GO => self.info(replies, data, true),
+            OptionCode::STRUCTURED_REPLY => self.structured_reply(replies, data),
+            OptionCode::LIST_META_CONTEXT => self.list_contexts(replies, data),
+            OptionCode::SET_META_CONTEXT => self.set_contexts(replies, data),
+            _ => refuse(replies, Refusal::Unsupported),
+        }
+    }
+
+    fn start_tls(&mut self, replies: OptionReplies, data: &[u8]) -> Answer {
+        if self.tls == Tls::Off {
+            return refuse(replies, Refusal::Policy);
+        }
+        if self.tls == Tls::On || !data.is_empty() || !self.client.fixed_newstyle {
+            return refuse(replies, Refusal::Invalid);
+        }
+        // What was agreed in the clear may have been changed on the way: it is forgotten.
+        *self = Self::new(self.offers, self.client, Tls::On);
+        Answer { reply: replies.acknowledge(), then: Then::StartTls }
+    }
+
+    fn export_name(&self, data: &[u8]) -> Answer {
+        let name = std::str::from_utf8(data).ok().filter(|_| self.tls != Tls::Required);
+        let found = name.and_then(|name| self.find(name));
+        let Some((number, offer)) = found else {
+            return Answer { reply: Vec::new(), then: Then::Drop };
+        };
+        let reply = export_name_reply(offer.size, self.flags(offer), self.client.no_zeroes);
+        Answer { reply, then: Then::Transmit(self.agreed(number)) }
+    }
+
+    fn list(&self, mut replies: OptionReplies, data: &[u8]) -> Answer {
+        if !data.is_empty() {
+            return refuse(replies, Refusal::Invalid);
+        }
+        for offer in self.offers {
+            replies.export(&offer.name);
+        }
+        acknowledge(replies)
+    }
+
+    fn info(&self, mut replies: OptionReplies, data: &[u8], go: bool) -> Answer {
+        let Some(request) = InfoRequest::parse(data) else {
+            return refuse(replies, Refusal::Invalid);
+        };
+        let Some((number, offer)) = self.find(request.name) else {
+            return refuse(replies, Refusal::UnknownExport);
+        };
+        replies.export_info(offer.size, self.flags(offer));
+        if request.block_size {
+            replies.block_sizes(BLOCK_SIZES);
+        }
+        let then = if go { Then::Transmit(self.agreed(number)) } else { Then::NextOption };
+        Answer { reply: replies.acknowledge(), then }
+    }
+
+    fn structured_reply(&mut self, replies: OptionReplies, data: &[u8]) -> Answer {
+        if !data.is_empty() {
+            return refuse(replies, Refusal::Invalid);
+        }
+        self.structured = true;
+        acknowledge(replies)
+    }
+
+    fn list_contexts(&self, mut replies: OptionReplies, data: &[u8]) -> Answer {
+        let Some(request) = MetaRequest::parse(data).filter(|_| self.structured) else {
+            return refuse(replies, Refusal::Invalid);
+        };
+        if self.find(request.name).is_none() {
+            return refuse(replies, Refusal::UnknownExport);
+        }
+        let all = request.queries.is_empty();
+        if all || request.queries.iter().any(|query| matches!(*query, "base:" | BASE_ALLOCATION)) {
+            replies.meta_context(0, BASE_ALLOCATION);
+        }
+        acknowledge(replies)
+    }
+
+    fn set_contexts(&mut self, mut replies: OptionReplies, data: &[u8]) -> Answer {
+        self.allocation_of = None;
+        let Some(request) = MetaRequest::parse(data).filter(|_| self.structured) else {
+            return refuse(replies, Refusal::Invalid);
+        };
+        let Some((number, _)) = self.find(request.name) else {
+            return refuse(replies, Refusal::UnknownExport);
+        };
+        if request.queries.contains(&BASE_ALLOCATION) {
+            self.allocation_of = Some(number);
+            replies.meta_context(ALLOCATION_CONTEXT, BASE_ALLOCATION);
+        }
+        acknowledge(replies)
+    }
+
+    fn find(&self, name: &str) -> Option<(usize, &Offer)> {
+        self.offers.iter().enumerate().find(|(_, offer)| offer.name == name)
+    }
+
+    fn agreed(&self, export: usize) -> Agreed {
+        let allocation = self.allocation_of == Some(export);
+        Agreed { export, structured: self.structured, allocation }
+    }
+
+    /// A flush or a durable write covers all connections, so several may be used.
+    fn flags(&self, offer: &Offer) -> u16 {
+        use transmission as can;
+        let always = can::HAS_FLAGS
+            | can::SEND_FLUSH
+            | can::SEND_FUA
+            | can::CAN_MULTI_CONN
+            | can::SEND_CACHE;
+        let writing = if offer.writable {
+            can::SEND_TRIM | can::SEND_WRITE_ZEROES | can::SEND_FAST_ZERO
+        } else {
+            can::READ_ONLY
+        };
+        let reading = if self.structured { can::SEND_DF } else { 0 };
+        always | writing | reading
+    }
+}
+
+fn acknowledge(replies: OptionReplies) -> Answer {
+    Answer { reply: replies.acknowledge(), then: Then::NextOption }
+}
+
+fn refuse(replies: OptionReplies, refusal: Refusal) -> Answer {
+    Answer { reply: replies.refuse(refusal), then: Then::NextOption }
+}
+
+/// Feeds `bytes` to everything that parses what a client sends, as if they had come on a fresh
+/// connection. For fuzzing: it must return, whatever the bytes.
+pub fn fuzz_client(bytes: &[u8]) {
+    let offers = [Offer { name: "disk".to_owned(), size: 1 << 30, writable: true }];
+    let Some((flags, mut rest)) = bytes.split_first_chunk::<4>() else { return };
+    let Some(client) = ClientFlags::parse(*flags) else { return };
+    let mut negotiation = Negotiation::new(&offers, client, Tls::Off);
+    while let Some((header, behind)) = rest.split_first_chunk::<{ OptionHeader::SIZE }>() {
+        let Some(header) = OptionHeader::parse(header) else { break };
+        let length = header.length.min(MAX_OPTION) as usize;
+        let (data, behind) = behind.split_at(length.min(behind.len()));
+        let answer = negotiation.answer(header.code, data);
+        assert!(answer.reply.len() <= data.len() + 64 + MAX_NAME, "a reply that amplifies");
+        rest = behind;
+        if !matches!(answer.then, Then::NextOption) {
+            break;
+        }
+    }
+    while let Some((request, behind)) = rest.split_first_chunk::<REQUEST>() {
+        let Some(request) = Request::parse(request) else { break };
+        let payload = (request.payload() as usize).min(behind.len());
+        rest = behind.split_at(payload).1;
+    }
+}

@@ -1,0 +1,171 @@
+//! The manifest: a Merkle tree over fixed ranges of a volume.
+//!
+//! A leaf maps 16 MiB, so that a change rewrites only the leaves that it touches and two recovery
+//! points are compared by descending only where digests differ. Digests of children are the
+//! record's references, in the clear: what is still in use can be told without keys. How they are
+//! laid out is in the sealed payload.
+
+use crate::FormatError;
+use crate::bytes::{Taker, put};
+use crate::layout::layout;
+use crate::segment::MAX_REFS;
+
+/// Blocks of a volume that one leaf maps: 16 MiB.
+pub const LEAF_BLOCKS: u32 = 4096;
+
+/// Bytes of a volume that one leaf maps.
+pub const LEAF_BYTES: u64 = LEAF_BLOCKS as u64 * model::BLOCK_U64;
+
+/// Most children of a node.
+pub const NODE_FANOUT: u32 = 512;
+
+/// Deepest tree: 512^4 leaves are 2^60 bytes.
+pub const MAX_LEVEL: u8 = 4;
+
+/// [`Extent::reference`] of blocks that read as zeroes.
+pub const HOLE: u16 = u16::MAX;
+
+const LEAF: &str = "manifest leaf";
+const NODE: &str = "manifest node";
+
+layout! {
+    /// Start of a leaf's payload.
+    pub struct LeafHeader = "LeafHeader", 8 bytes {
+        extents: u32,
+        reserved: u32,
+    }
+}
+
+layout! {
+    /// Consecutive blocks of a volume that come from one chunk, or from none.
+    pub struct Extent = "Extent", 8 bytes {
+        blocks: u16,
+        /// Which reference of the leaf: the chunk they come from; `HOLE` for zeroes.
+        reference: u16,
+        /// First of them, counted in blocks from the start of the chunk.
+        start: u16,
+        reserved: u16,
+    }
+}
+
+layout! {
+    /// Start of a node's payload; a bitmap of `children` bits follows, least significant bit
+    /// first: 1 where the child exists, 0 where its whole range reads as zeroes.
+    pub struct NodeHeader = "NodeHeader", 8 bytes {
+        /// 1 when the children are leaves, else one more than theirs.
+        level: u8,
+        reserved: [u8; 3],
+        children: u32,
+    }
+}
+
+/// Encodes a leaf.
+pub fn encode_leaf(extents: &[Extent]) -> Vec<u8> {
+    let mut payload = Vec::with_capacity(8 + 8 * extents.len());
+    put(&mut payload, &LeafHeader { extents: extents.len() as u32, reserved: 0 });
+    extents.iter().for_each(|extent| put(&mut payload, extent));
+    payload
+}
+
+/// Decodes a leaf that has `refs` references. The extents add up to at most [`LEAF_BLOCKS`] and
+/// name only references that exist.
+pub fn decode_leaf(payload: &[u8], refs: usize) -> Result<Vec<Extent>, FormatError> {
+    let mut taker = Taker::new(payload, LEAF);
+    let header: LeafHeader = taker.value()?;
+    if header.extents > LEAF_BLOCKS {
+        return Err(taker.invalid("extent count"));
+    }
+    let extents: Vec<Extent> = taker.list(header.extents as usize)?;
+    if !taker.is_empty() {
+        return Err(taker.invalid("length"));
+    }
+    let blocks: u64 = extents.iter().map(|extent| u64::from(extent.blocks)).sum();
+    let known = |extent: &Extent| extent.reference == HOLE || usize::from(extent.reference) < refs;
+    if blocks > u64::from(LEAF_BLOCKS) || extents.iter().any(|extent| extent.blocks == 0) {
+        return Err(taker.invalid("extent length"));
+    }
+    if !extents.iter().all(known) {
+        return Err(taker.invalid("reference"));
+    }
+    Ok(extents)
+}
+
+/// Encodes a node whose children exist where `present` says so.
+pub fn encode_node(level: u8, present: &[bool]) -> Vec<u8> {
+    let mut payload = Vec::with_capacity(8 + present.len().div_ceil(8));
+    put(&mut payload, &NodeHeader { level, reserved: [0; 3], children: present.len() as u32 });
+    for eight in present.chunks(8) {
+        let bits = eight.iter().enumerate().fold(0u8, |bits, (at, is)| bits | u8::from(*is) << at);
+        payload.push(bits);
+    }
+    payload
+}
+
+/// Decodes a node that has `refs` references: its level and, for each child, the number of the
+/// reference that is its digest.
+pub fn decode_node(payload: &[u8], refs: usize) -> Result<(u8, Vec<Option<u16>>), FormatError> {
+    let mut taker = Taker::new(payload, NODE);
+    let header: NodeHeader = taker.value()?;
+    if header.level == 0 || header.level > MAX_LEVEL {
+        return Err(taker.invalid("level"));
+    }
+    if header.children > NODE_FANOUT || header.children > MAX_REFS {
+        return Err(taker.invalid("child count"));
+    }
+    let bitmap = taker.bytes((header.children as usize).div_ceil(8))?;
+    let mut next = 0u16;
+    let children = (0..header.children as usize)
+        .map(|child| {
+            let bits = bitmap.get(child / 8).copied().unwrap_or_default();
+            (bits >> (child % 8) & 1 == 1).then(|| {
+                next += 1;
+                next - 1
+            })
+        })
+        .collect();
+    if !taker.is_empty() || usize::from(next) != refs {
+        return Err(taker.invalid("reference count"));
+    }
+    Ok((header.level, children))
+}
+
+/// Levels above the leaves that a volume of `leaves` leaves needs: at least one.
+pub fn levels_for(leaves: u64) -> u8 {
+    let mut level = 1;
+    let mut reach = u64::from(NODE_FANOUT);
+    while reach < leaves && level < MAX_LEVEL {
+        reach = reach.saturating_mul(u64::from(NODE_FANOUT));
+        level += 1;
+    }
+    level
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_leaf_survives_the_way_there_and_back() {
+        let extent = |blocks, reference, start| Extent { blocks, reference, start, reserved: 0 };
+        let extents = vec![extent(4000, HOLE, 0), extent(16, 0, 3), extent(80, 1, 0)];
+        assert_eq!(decode_leaf(&encode_leaf(&extents), 2), Ok(extents.clone()));
+        assert!(decode_leaf(&encode_leaf(&extents), 1).is_err(), "a reference too many");
+        let long = vec![extent(4000, HOLE, 0), extent(97, HOLE, 0)];
+        assert!(decode_leaf(&encode_leaf(&long), 0).is_err(), "a block too many");
+    }
+
+    #[test]
+    fn a_node_keeps_the_places_of_its_children() {
+        let present = [true, false, false, true, true, false, true, true, false, true];
+        let children = decode_node(&encode_node(1, &present), 6);
+        let expected = [Some(0), None, None, Some(1), Some(2), None, Some(3), Some(4), None];
+        assert_eq!(children, Ok((1, [&expected[..], &[Some(5)]].concat())));
+        assert!(decode_node(&encode_node(1, &present), 5).is_err());
+    }
+
+    #[test]
+    fn the_tree_is_as_deep_as_the_volume_is_long() {
+        assert_eq!((levels_for(0), levels_for(512), levels_for(513)), (1, 1, 2));
+        assert_eq!(levels_for(512 * 512 + 1), 3);
+    }
+}

@@ -1,0 +1,1 @@
+//! The write path: a source becomes a recovery point.

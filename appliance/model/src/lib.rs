@@ -1,0 +1,13 @@
+//! The nouns of Holdfast: ids, digests, sizes, times. No I/O, no async.
+
+mod digest;
+mod hex;
+mod id;
+mod size;
+mod time;
+
+pub use digest::Digest;
+pub use hex::HexError;
+pub use id::{DataKeyId, DiskId, Epoch, PointId, PoolId, SegmentId, Sequence, SystemId, TenantId};
+pub use size::{BLOCK, BLOCK_U64, Bytes, blocks_for, parse_bytes};
+pub use time::WallTime;

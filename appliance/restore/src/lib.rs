@@ -1,0 +1,1 @@
+//! The read path: a recovery point becomes bytes again.

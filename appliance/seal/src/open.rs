@@ -1,0 +1,96 @@
+//! Opening sealed payloads: decrypt in place, then decompress. The bytes may come from anywhere;
+//! nothing is decompressed before its tag was checked, and nothing allocated before its length.
+
+use std::fmt;
+
+use zeroize::Zeroize;
+
+use crate::SealError;
+use crate::aead::{Aead, TAG_BYTES};
+use crate::envelope::{Codec, split};
+use crate::segment::nonce;
+
+/// Opens records, one opener per worker thread.
+pub struct Opener {
+    zstd: zstd::bulk::Decompressor<'static>,
+}
+
+impl Opener {
+    pub fn new() -> Result<Self, SealError> {
+        let zstd = zstd::bulk::Decompressor::new().map_err(|_| SealError::NoMemory)?;
+        Ok(Self { zstd })
+    }
+
+    /// Opens the sealed payload of a record into `out`, whose content is replaced. Returns the
+    /// plain length in bytes, which is also that of `out`. `sealed` is decrypted in place; on any
+    /// error `out` is empty.
+    pub fn open(
+        &mut self,
+        cipher: &impl Aead,
+        record: u64,
+        aad: &[u8],
+        sealed: &mut [u8],
+        out: &mut Vec<u8>,
+    ) -> Result<usize, SealError> {
+        out.clear();
+        let (codec, bytes, payload) = split(decrypt(cipher, record, aad, sealed)?)?;
+        out.resize(bytes, 0);
+        let done = self.unpack(codec, payload, out);
+        if done.is_err() {
+            out.zeroize();
+        }
+        done.map(|()| bytes)
+    }
+
+    /// Opens into the start of `out`, which needs the plain length: [`SealError::TooLong`] if it
+    /// is shorter. Returns the plain length in bytes. What `out` holds after an error, or behind
+    /// the plain length, is undefined.
+    pub fn open_into(
+        &mut self,
+        cipher: &impl Aead,
+        record: u64,
+        aad: &[u8],
+        sealed: &mut [u8],
+        out: &mut [u8],
+    ) -> Result<usize, SealError> {
+        let (codec, bytes, payload) = split(decrypt(cipher, record, aad, sealed)?)?;
+        let max = out.len();
+        let room = out.get_mut(..bytes).ok_or(SealError::TooLong { bytes, max })?;
+        self.unpack(codec, payload, room).map(|()| bytes)
+    }
+
+    /// Decompresses into `out`, which must come out exactly full.
+    fn unpack(&mut self, codec: Codec, payload: &[u8], out: &mut [u8]) -> Result<(), SealError> {
+        let bytes = match codec {
+            Codec::Raw if payload.len() == out.len() => {
+                out.copy_from_slice(payload);
+                Some(payload.len())
+            }
+            Codec::Raw => None,
+            Codec::Lz4 => lz4_flex::block::decompress_into(payload, out).ok(),
+            Codec::Zstd => self.zstd.decompress_to_buffer(payload, out).ok(),
+        };
+        if bytes == Some(out.len()) { Ok(()) } else { Err(SealError::Damaged) }
+    }
+}
+
+impl fmt::Debug for Opener {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Opener").finish_non_exhaustive()
+    }
+}
+
+/// The envelope inside a sealed payload.
+fn decrypt<'a>(
+    cipher: &impl Aead,
+    record: u64,
+    aad: &[u8],
+    sealed: &'a mut [u8],
+) -> Result<&'a [u8], SealError> {
+    let (envelope, tag) = sealed.split_last_chunk_mut::<TAG_BYTES>().ok_or(SealError::Damaged)?;
+    cipher.open(&nonce(record), aad, envelope, tag)?;
+    Ok(envelope)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,215 @@
+//! Checkpoints and superblocks: writing down where recovery begins.
+//!
+//! The order is: parts, flush, first part's place into one pair of superblocks, flush. Only then
+//! may what the generation before last referred to be used again. Whatever is lost on the way,
+//! some superblock names a whole checkpoint and the log since is whole.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use format::checkpoint::{
+    Checkpoint, CheckpointPlace, PartPlace, SEGMENT_SEALED, SEGMENT_UNSEALED, SegmentRow,
+    encode_first_part, first_part_overhead,
+};
+use format::log::{EntryGroup, GroupHeader};
+use format::segment::Entry;
+use format::superblock::{Superblock, slots_of};
+use model::{Epoch, SegmentId};
+
+use crate::log::{Anchor, CheckpointRef, Log};
+use crate::members::{Slots, lock, padded};
+use crate::segments::{Segment, State};
+use crate::store::Inner;
+use crate::{Result, StoreError};
+
+impl Inner {
+    /// Starts writing, once for each opening: a new epoch, durable before anything of it.
+    pub(crate) async fn begin(self: &Arc<Self>) -> Result<()> {
+        self.check_writable()?;
+        if self.current_epoch() != Epoch(0) {
+            return Ok(());
+        }
+        let mut log = self.log.lock().await;
+        let result = self.begin_locked(&mut log).await;
+        self.stop_on_error(result)
+    }
+
+    pub(crate) async fn begin_locked(self: &Arc<Self>, log: &mut Log) -> Result<()> {
+        if self.current_epoch() != Epoch(0) {
+            return Ok(());
+        }
+        self.heal_recovered(log).await?;
+        self.seal_recovered().await?;
+        log.epoch = log.epoch.next();
+        self.checkpoint(log, false).await?;
+        self.epoch.store(log.epoch.0, Ordering::Release);
+        Ok(())
+    }
+
+    /// Writes a checkpoint of everything that is durable and makes a superblock name it.
+    pub(crate) async fn checkpoint(&self, log: &mut Log, closed: bool) -> Result<()> {
+        let checkpoint = self.gather();
+        let body = checkpoint.encode_body();
+        let room = self.geometry.segment_bytes() as usize;
+        let later_parts = parts_after_first(body.len(), room)
+            .ok_or(StoreError::TooLarge { what: "a checkpoint", bytes: body.len(), limit: room })?;
+        let (first, rest) = body.split_at(body.len().min(room - first_part_overhead(later_parts)));
+        let mut parts = Vec::with_capacity(later_parts);
+        for piece in rest.chunks(room) {
+            parts.push(self.write_part(piece).await?);
+        }
+        let place = CheckpointPlace {
+            pool_id: self.pool_id,
+            generation: log.generation + 1,
+            epoch: log.epoch,
+            replay_sequence: log.next,
+        };
+        let head = checkpoint.head(&place, parts.len(), body.len());
+        let first = self.write_part(&encode_first_part(&head, &parts, first)).await?;
+        self.members.flush().await?;
+        let anchor = Anchor {
+            checkpoint: CheckpointRef { slots: first.slots, bytes: first.bytes, hash: first.hash },
+            parts: parts.iter().map(|part| part.slots).collect(),
+            position: log.position,
+            sequence: log.next,
+            previous: log.previous,
+        };
+        self.write_superblock(log, anchor, closed).await
+    }
+
+    /// Writes the next generation's superblock on every active disk and makes it durable; then
+    /// gives back what only the generation before last referred to.
+    pub(crate) async fn write_superblock(
+        &self,
+        log: &mut Log,
+        anchor: Anchor,
+        closed: bool,
+    ) -> Result<()> {
+        log.generation += 1;
+        log.closed = closed;
+        for slot in slots_of(log.generation) {
+            for (number, member) in self.members.active() {
+                let block = self.superblock(log, &anchor, number, closed).map(|sb| sb.encode(slot));
+                let Some(block) = block else { continue };
+                let offset = member.geometry.superblock_offset(slot);
+                if member.disk.write(offset, padded(&block)).await.is_err() {
+                    member.fail();
+                }
+            }
+        }
+        self.members.flush().await?;
+        let old = log.before.replace(std::mem::replace(&mut log.anchor, anchor));
+        if let (Some(old), Some(before)) = (old, &log.before) {
+            let kept = [before.checkpoint.slots, log.anchor.checkpoint.slots];
+            if !kept.contains(&old.checkpoint.slots) {
+                self.members.give_slots(&old.checkpoint.slots);
+                old.parts.iter().for_each(|slots| self.members.give_slots(slots));
+            }
+        }
+        Ok(())
+    }
+
+    fn superblock(
+        &self,
+        log: &Log,
+        anchor: &Anchor,
+        number: usize,
+        closed: bool,
+    ) -> Option<Superblock> {
+        let member = self.members.get(number)?;
+        let mut superblock = Superblock::new(self.pool_id, member.disk_id, &member.geometry);
+        superblock.member = number as u8;
+        superblock.member_count = self.members.count() as u8;
+        superblock.closed = u8::from(closed);
+        superblock.generation = log.generation;
+        superblock.epoch = log.epoch;
+        superblock.checkpoint_slot = *anchor.checkpoint.slots.get(number)?;
+        superblock.checkpoint_bytes = anchor.checkpoint.bytes;
+        superblock.checkpoint_hash = anchor.checkpoint.hash;
+        superblock.replay_position = anchor.position;
+        superblock.replay_sequence = anchor.sequence;
+        superblock.replay_previous = anchor.previous;
+        superblock.members = log.members;
+        Some(superblock)
+    }
+
+    async fn write_part(&self, bytes: &[u8]) -> Result<PartPlace> {
+        let slots: Slots = self.members.take_slots(0)?;
+        let data = padded(bytes);
+        self.members
+            .write(&data, |number, member| {
+                slots.get(number).map(|slot| member.geometry.slot_offset(*slot))
+            })
+            .await?;
+        let hash = *blake3::hash(bytes).as_bytes();
+        Ok(PartPlace { slots, bytes: bytes.len() as u32, reserved: 0, hash })
+    }
+
+    /// Everything that is durable now. To be called under the log's lock.
+    fn gather(&self) -> Checkpoint {
+        let segments = lock(&self.segments).sorted();
+        let mut checkpoint = Checkpoint {
+            next_segment: SegmentId(self.next_segment.load(Ordering::Acquire)),
+            index: self.index.dump(),
+            catalog: self.journal.snapshot(),
+            ..Checkpoint::default()
+        };
+        for segment in segments {
+            let (row, entries) = row_of(&segment);
+            if row.records == 0 {
+                continue;
+            }
+            if let Some(entries) = entries {
+                let header = GroupHeader {
+                    segment: row.info.segment,
+                    first_record: 0,
+                    count: row.records,
+                    body_end: row.body_end,
+                    reserved: 0,
+                };
+                checkpoint.groups.push(EntryGroup { header, entries });
+            }
+            checkpoint.segments.push(row);
+        }
+        checkpoint
+    }
+}
+
+/// How a segment stands in a checkpoint, with its entries if it has no footer.
+fn row_of(segment: &Segment) -> (SegmentRow, Option<Vec<Entry>>) {
+    let row = |state, records, body_end, trailer| SegmentRow {
+        info: segment.place.info,
+        slots: segment.place.slots,
+        state,
+        reserved: [0; 3],
+        records,
+        body_end,
+        reserved2: 0,
+        trailer,
+    };
+    let unsealed = |entries: Vec<Entry>| {
+        let body_end = entries.last().map_or(0, |entry| entry.offset + entry.length);
+        (row(SEGMENT_UNSEALED, entries.len() as u32, body_end, [0; 32]), Some(entries))
+    };
+    match &segment.state {
+        State::Open(open) => unsealed(open.committed()),
+        State::Unsealed { entries, .. } => unsealed(entries.to_vec()),
+        State::Sealed { records, body_end, trailer } => {
+            (row(SEGMENT_SEALED, *records, *body_end, *trailer), None)
+        }
+    }
+}
+
+/// Parts that a body needs after the first, which also holds their list; `None` when the list
+/// alone fills the first.
+fn parts_after_first(body: usize, room: usize) -> Option<usize> {
+    let mut parts = 0;
+    loop {
+        let first = room.checked_sub(first_part_overhead(parts))?;
+        let needed = body.saturating_sub(first).div_ceil(room);
+        if needed <= parts {
+            return Some(parts);
+        }
+        parts = needed;
+    }
+}

@@ -1,0 +1,75 @@
+//! What a caller of the store has to decide about.
+
+use std::sync::Arc;
+
+use disk::DiskError;
+use format::FormatError;
+use model::{Bytes, Digest, DiskId, PoolId, SegmentId, Sequence};
+
+/// Why the store could not do something. Nothing that was acknowledged is lost by any of these.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum StoreError {
+    /// A disk failed and no other copy could stand in.
+    #[error(transparent)]
+    Disk(Arc<DiskError>),
+    /// None of the disks carries a superblock.
+    #[error("{disk} is not a Holdfast disk")]
+    NotAPool { disk: String },
+    /// A newer Holdfast wrote this, or the superblock is impossible.
+    #[error("{disk}: {source}")]
+    Unreadable { disk: String, source: FormatError },
+    /// The disks belong to different pools.
+    #[error("{disk} belongs to pool {found}, not to pool {expected}")]
+    ForeignDisk { disk: String, found: PoolId, expected: PoolId },
+    /// The same disk was named twice.
+    #[error("{disk} was named twice")]
+    SameDisk { disk: String },
+    /// A disk of the pool was not given, and leaving it out was not allowed.
+    #[error("disk {missing} of the pool is missing")]
+    MissingDisk { missing: DiskId },
+    /// A disk was left behind while the pool went on without it.
+    #[error("{disk} is stale: the pool went on without it")]
+    StaleDisk { disk: String },
+    /// Each of the disks went on without the other.
+    #[error("the disks went on without each other; each may hold what the other lacks")]
+    SplitRun,
+    /// The disk cannot hold the smallest store.
+    #[error("{disk} is too small: {} of at least {}", Bytes(*bytes), Bytes(*needed))]
+    TooSmall { disk: String, bytes: u64, needed: u64 },
+    /// The disk is shorter than when the pool was created.
+    #[error("{disk} has {} of the {} it was created with", Bytes(*bytes), Bytes(*needed))]
+    Truncated { disk: String, bytes: u64, needed: u64 },
+    /// No space is left for new data. Reading goes on.
+    #[error("the pool is full")]
+    Full,
+    /// No record has this digest.
+    #[error("no record {digest}")]
+    Unknown { digest: Digest },
+    /// A record is there but no copy of it is intact.
+    #[error("record {digest} in segment {segment} is damaged on every disk")]
+    Damaged { digest: Digest, segment: SegmentId },
+    /// A structure is damaged on every disk.
+    #[error("{structure} is damaged on every disk")]
+    DamagedStructure { structure: &'static str },
+    /// A durable log record is damaged in every copy; what it said cannot be known.
+    #[error("log record {sequence} was durable and is damaged in every copy")]
+    DamagedLog { sequence: Sequence },
+    /// The pool was opened without permission to write.
+    #[error("the pool was opened read-only")]
+    ReadOnly,
+    /// A write failed before; the pool must be opened again.
+    #[error("the pool stopped writing after an earlier failure")]
+    Stopped,
+    /// The event or record is larger than the format allows.
+    #[error("{what} of {bytes} bytes is over the limit of {limit}")]
+    TooLarge { what: &'static str, bytes: usize, limit: usize },
+}
+
+impl From<DiskError> for StoreError {
+    fn from(error: DiskError) -> Self {
+        Self::Disk(Arc::new(error))
+    }
+}
+
+/// Result of a store operation.
+pub type Result<T, E = StoreError> = std::result::Result<T, E>;

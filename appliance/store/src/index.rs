@@ -1,0 +1,327 @@
+//! Digest -> place, in memory: 12 bytes a slot, open addressing.
+//!
+//! A slot keeps 48 bits of the digest, not the digest: whoever finds a place must compare with the
+//! whole digest that the segment's entries have there. That keeps the table small (at most
+//! [`MAX_BYTES_PER_RECORD`] a record) at the price of one false candidate in 2^48 probes. The
+//! table is split into shards that are locked and grown one by one, so that growing never doubles
+//! the whole of it and workers do not queue.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use model::Digest;
+
+/// Where a record lies: its segment and its number within it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) struct Place {
+    pub(crate) segment: u32,
+    pub(crate) record: u16,
+}
+
+/// Bytes of a slot, in memory and in a checkpoint.
+pub(crate) const SLOT_BYTES: usize = 12;
+
+/// Most bytes the index takes for each record, once a shard holds more than a few: a slot over
+/// the load that is left after growing.
+pub const MAX_BYTES_PER_RECORD: usize = 24;
+
+const SHARDS: usize = 64;
+const FIRST_SLOTS: usize = 4;
+/// A shard grows by half when more than four in five slots are taken.
+const LOAD: (usize, usize) = (4, 5);
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+struct Slot {
+    /// Bits 0..32 of the fingerprint.
+    low: u32,
+    /// Segment; 0 marks an empty slot, as segments are counted from 1.
+    segment: u32,
+    /// Bits 32..48 of the fingerprint above the record number.
+    high_and_record: u32,
+}
+
+impl Slot {
+    fn new(fingerprint: Fingerprint, place: Place) -> Self {
+        Self {
+            low: fingerprint.low,
+            segment: place.segment,
+            high_and_record: u32::from(fingerprint.high) << 16 | u32::from(place.record),
+        }
+    }
+
+    fn is_empty(self) -> bool {
+        self.segment == 0
+    }
+
+    fn matches(self, fingerprint: Fingerprint) -> bool {
+        self.low == fingerprint.low
+            && (self.high_and_record >> 16) as u16 == fingerprint.high
+            && !self.is_empty()
+    }
+
+    fn place(self) -> Place {
+        Place { segment: self.segment, record: self.high_and_record as u16 }
+    }
+
+    fn to_bytes(self) -> [u8; SLOT_BYTES] {
+        let mut bytes = [0; SLOT_BYTES];
+        let words = [self.low, self.segment, self.high_and_record];
+        for (to, word) in bytes.chunks_exact_mut(4).zip(words) {
+            to.copy_from_slice(&word.to_le_bytes());
+        }
+        bytes
+    }
+
+    fn from_bytes(bytes: &[u8]) -> Self {
+        let mut words = bytes.chunks_exact(4).map(|four| {
+            four.iter().rev().fold(0u32, |word, byte| word << 8 | u32::from(*byte))
+        });
+        let mut next = || words.next().unwrap_or_default();
+        Self { low: next(), segment: next(), high_and_record: next() }
+    }
+}
+
+/// 48 bits of a digest. The bits that choose shard and slot are taken from others.
+#[derive(Debug, Clone, Copy)]
+struct Fingerprint {
+    low: u32,
+    high: u16,
+}
+
+fn fingerprint(digest: &Digest) -> Fingerprint {
+    let [.., a, b, c, d, e, f] = digest.0;
+    Fingerprint { low: u32::from_le_bytes([a, b, c, d]), high: u16::from_le_bytes([e, f]) }
+}
+
+#[derive(Debug, Default)]
+struct Shard {
+    slots: Vec<Slot>,
+    used: usize,
+}
+
+impl Shard {
+    /// Slot where the search for a fingerprint begins. Taken from the fingerprint itself, so that
+    /// a shard can grow without the digests.
+    fn start(&self, fingerprint: Fingerprint) -> usize {
+        ((u64::from(fingerprint.low) * self.slots.len() as u64) >> 32) as usize
+    }
+
+    fn probe(&self, fingerprint: Fingerprint) -> impl Iterator<Item = (usize, Slot)> {
+        let start = self.start(fingerprint);
+        let (before, after) = self.slots.split_at(start.min(self.slots.len()));
+        let tail = after.iter().enumerate().map(move |(at, slot)| (start + at, *slot));
+        tail.chain(before.iter().enumerate().map(|(at, slot)| (at, *slot)))
+            .take_while(|(_, slot)| !slot.is_empty())
+    }
+
+    fn set(&mut self, fingerprint: Fingerprint, place: Place) {
+        if (self.used + 1) * LOAD.1 > self.slots.len() * LOAD.0 {
+            self.grow();
+        }
+        self.place_new(Slot::new(fingerprint, place));
+    }
+
+    fn grow(&mut self) {
+        let larger = (self.slots.len() * 3 / 2).max(FIRST_SLOTS);
+        let old = std::mem::replace(&mut self.slots, vec![Slot::default(); larger]);
+        self.used = 0;
+        old.into_iter().filter(|slot| !slot.is_empty()).for_each(|slot| self.place_new(slot));
+    }
+
+    fn place_new(&mut self, slot: Slot) {
+        let fingerprint =
+            Fingerprint { low: slot.low, high: (slot.high_and_record >> 16) as u16 };
+        let start = self.start(fingerprint);
+        let (before, after) = self.slots.split_at_mut(start);
+        if let Some(empty) = after.iter_mut().chain(before).find(|slot| slot.is_empty()) {
+            *empty = slot;
+            self.used += 1;
+        }
+    }
+}
+
+/// The table. Shared by all workers.
+#[derive(Debug)]
+pub(crate) struct Index {
+    shards: Vec<Mutex<Shard>>,
+}
+
+impl Default for Index {
+    fn default() -> Self {
+        Self { shards: (0..SHARDS).map(|_| Mutex::default()).collect() }
+    }
+}
+
+impl Index {
+    /// Adds a place for a digest. Several places for one digest are allowed.
+    pub(crate) fn insert(&self, digest: &Digest, place: Place) {
+        if let Some(mut shard) = self.shard(digest) {
+            shard.set(fingerprint(digest), place);
+        }
+    }
+
+    /// Puts a better place where the table has `old` for this digest.
+    pub(crate) fn replace(&self, digest: &Digest, old: Place, new: Place) {
+        let Some(mut shard) = self.shard(digest) else { return };
+        let fingerprint = fingerprint(digest);
+        let found =
+            shard.probe(fingerprint).find(|(_, slot)| *slot == Slot::new(fingerprint, old));
+        if let Some(slot) = found.and_then(|(at, _)| shard.slots.get_mut(at)) {
+            *slot = Slot::new(fingerprint, new);
+        }
+    }
+
+    /// Places that may hold the record; nearly always none or one.
+    pub(crate) fn candidates(&self, digest: &Digest) -> Candidates {
+        let mut found = Candidates::default();
+        if let Some(shard) = self.shard(digest) {
+            let fingerprint = fingerprint(digest);
+            for (_, slot) in shard.probe(fingerprint) {
+                if slot.matches(fingerprint) {
+                    found.push(slot.place());
+                }
+            }
+        }
+        found
+    }
+
+    /// Number of places.
+    pub(crate) fn len(&self) -> usize {
+        self.shards.iter().map(|shard| lock(shard).used).sum()
+    }
+
+    /// Bytes of memory that the table takes.
+    pub(crate) fn bytes(&self) -> usize {
+        self.shards.iter().map(|shard| lock(shard).slots.len() * SLOT_BYTES).sum()
+    }
+
+    /// The table for a checkpoint: for each shard the number of its slots (u64), then the slots.
+    pub(crate) fn dump(&self) -> Vec<u8> {
+        let mut bytes = Vec::with_capacity(self.bytes() + SHARDS * 8);
+        for shard in &self.shards {
+            let shard = lock(shard);
+            bytes.extend_from_slice(&(shard.slots.len() as u64).to_le_bytes());
+            shard.slots.iter().for_each(|slot| bytes.extend_from_slice(&slot.to_bytes()));
+        }
+        bytes
+    }
+
+    /// Reads what [`dump`](Self::dump) wrote; `None` if it is not that.
+    pub(crate) fn load(mut bytes: &[u8]) -> Option<Self> {
+        let index = Self::default();
+        for shard in &index.shards {
+            let (count, rest) = bytes.split_first_chunk::<8>()?;
+            let length = usize::try_from(u64::from_le_bytes(*count)).ok()?;
+            let (slots, rest) = rest.split_at_checked(length.checked_mul(SLOT_BYTES)?)?;
+            let mut shard = lock(shard);
+            shard.slots = slots.chunks_exact(SLOT_BYTES).map(Slot::from_bytes).collect();
+            shard.used = shard.slots.iter().filter(|slot| !slot.is_empty()).count();
+            if shard.used > 0 && shard.used >= shard.slots.len() {
+                return None;
+            }
+            bytes = rest;
+        }
+        bytes.is_empty().then_some(index)
+    }
+
+    fn shard(&self, digest: &Digest) -> Option<MutexGuard<'_, Shard>> {
+        self.shards.get(digest.prefix() as usize % SHARDS).map(lock)
+    }
+}
+
+fn lock(shard: &Mutex<Shard>) -> MutexGuard<'_, Shard> {
+    shard.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// A few places without an allocation for the usual one.
+#[derive(Debug, Default)]
+pub(crate) struct Candidates {
+    first: Option<Place>,
+    more: Vec<Place>,
+}
+
+impl Candidates {
+    fn push(&mut self, place: Place) {
+        match self.first {
+            None => self.first = Some(place),
+            Some(_) => self.more.push(place),
+        }
+    }
+}
+
+impl IntoIterator for Candidates {
+    type Item = Place;
+    type IntoIter = std::iter::Chain<std::option::IntoIter<Place>, std::vec::IntoIter<Place>>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.first.into_iter().chain(self.more)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashMap;
+
+    use super::*;
+
+    fn digest(number: u64) -> Digest {
+        Digest(*blake3::hash(&number.to_le_bytes()).as_bytes())
+    }
+
+    fn place(number: u64) -> Place {
+        Place { segment: number as u32 / 400 + 1, record: (number % 400) as u16 }
+    }
+
+    #[test]
+    fn every_record_is_found_again_also_after_a_checkpoint() {
+        let index = Index::default();
+        (0..100_000).for_each(|number| index.insert(&digest(number), place(number)));
+        let loaded = Index::load(&index.dump()).unwrap();
+        for index in [&index, &loaded] {
+            assert_eq!(index.len(), 100_000);
+            for number in 0..100_000 {
+                let found: Vec<_> = index.candidates(&digest(number)).into_iter().collect();
+                assert_eq!(found, [place(number)]);
+            }
+            let absent = (100_000..200_000).filter(|n| index.candidates(&digest(*n)).first.is_some());
+            assert_eq!(absent.count(), 0, "48 bits do not meet by chance here");
+        }
+    }
+
+    #[test]
+    fn memory_for_each_record_stays_within_the_stated_bound() {
+        let index = Index::default();
+        for number in 0..200_000 {
+            index.insert(&digest(number), place(number));
+            if number > 20_000 && number % 1000 == 0 {
+                assert!(index.bytes() <= MAX_BYTES_PER_RECORD * index.len());
+            }
+        }
+    }
+
+    #[test]
+    fn a_replaced_place_is_the_only_one() {
+        let index = Index::default();
+        let mut model = HashMap::new();
+        for number in 0..3000 {
+            index.insert(&digest(number), place(number));
+            model.insert(number, place(number));
+        }
+        for number in (0..3000).step_by(3) {
+            index.replace(&digest(number), place(number), place(number + 7000));
+            model.insert(number, place(number + 7000));
+        }
+        for (number, place) in model {
+            let found: Vec<_> = index.candidates(&digest(number)).into_iter().collect();
+            assert_eq!(found, [place]);
+        }
+    }
+
+    #[test]
+    fn a_dump_that_was_cut_is_refused() {
+        let index = Index::default();
+        (0..100).for_each(|number| index.insert(&digest(number), place(number)));
+        let dump = index.dump();
+        assert!(Index::load(&dump[..dump.len() - 1]).is_none());
+        assert!(Index::load(&dump[..40]).is_none());
+    }
+}

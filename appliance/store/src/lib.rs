@@ -1,0 +1,27 @@
+//! Segments, index, space, mirroring and crash recovery: sealed chunks by digest.
+
+mod checkpoint;
+mod commit;
+mod create;
+mod error;
+mod index;
+mod keys;
+mod log;
+mod members;
+mod open;
+mod probe;
+mod read;
+mod recovered;
+mod replay;
+mod segments;
+mod space;
+mod store;
+mod writer;
+
+pub use create::{MAX_DISKS, PoolLayout, SLABS};
+pub use error::{Result, StoreError};
+pub use index::MAX_BYTES_PER_RECORD;
+pub use open::{OpenOptions, Opened};
+pub use read::StoredRecord;
+pub use store::{DiskStatus, Entropy, Journal, PoolStatus, Store};
+pub use writer::{NewRecord, RecordPlace, SegmentWriter, WriterKeys};

@@ -1,0 +1,172 @@
+//! The log: where it stands, and appending to it.
+
+use format::log::{
+    Commit, EntryGroup, LogPlace, MAX_LOG_PAYLOAD, SegmentPlace, encode_log_record, group_bytes,
+    log_record_bytes,
+};
+use format::layout::Fixed;
+use format::segment::Entry;
+use format::superblock::{Member as MemberRow, MAX_MEMBERS};
+use model::{BLOCK, Digest, Epoch, Sequence};
+
+use crate::index::Place;
+use crate::members::{Slots, padded};
+use crate::store::Inner;
+use crate::writer::Drained;
+use crate::{Result, StoreError};
+
+/// Where a checkpoint lies.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct CheckpointRef {
+    pub(crate) slots: Slots,
+    pub(crate) bytes: u32,
+    pub(crate) hash: [u8; 32],
+}
+
+/// A checkpoint with the slots of all its parts, and where the log goes on after it.
+#[derive(Debug, Clone)]
+pub(crate) struct Anchor {
+    pub(crate) checkpoint: CheckpointRef,
+    /// Slots of the parts after the first.
+    pub(crate) parts: Vec<Slots>,
+    pub(crate) position: u64,
+    pub(crate) sequence: Sequence,
+    pub(crate) previous: [u8; 32],
+}
+
+/// A copy of a record that recovery found bad while another was good.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Heal {
+    pub(crate) place: Place,
+    pub(crate) digest: Digest,
+    pub(crate) member: usize,
+}
+
+/// State of the log, guarded by a lock that is held over a whole commit.
+#[derive(Debug)]
+pub(crate) struct Log {
+    /// Of the newest superblock.
+    pub(crate) generation: u64,
+    /// Highest epoch that anything on the disks belongs to.
+    pub(crate) epoch: Epoch,
+    pub(crate) members: [MemberRow; MAX_MEMBERS],
+    /// What the newest superblock refers to.
+    pub(crate) anchor: Anchor,
+    /// What the superblock before it refers to: kept until the next one is durable.
+    pub(crate) before: Option<Anchor>,
+    /// Where the next record goes.
+    pub(crate) position: u64,
+    /// What the next record is numbered.
+    pub(crate) next: Sequence,
+    pub(crate) previous: [u8; 32],
+    /// Highest sequence that is durable.
+    pub(crate) durable: Sequence,
+    /// The newest superblock says that nothing came after it.
+    pub(crate) closed: bool,
+    pub(crate) heals: Vec<Heal>,
+}
+
+impl Inner {
+    /// Most bytes of a log record: an eighth of the ring, so that two checkpoint intervals and
+    /// what comes while a checkpoint is written always fit.
+    pub(crate) fn commit_bytes(&self) -> usize {
+        max_payload(self.geometry.log_bytes())
+    }
+
+    /// Whether the log since the newest checkpoint has grown enough for another.
+    pub(crate) fn wants_checkpoint(&self, log: &Log) -> bool {
+        log.position - log.anchor.position > self.geometry.log_bytes() / 3
+    }
+
+    /// Writes a record to both rings of every disk. Durable after the next flush.
+    pub(crate) async fn append_log(&self, log: &mut Log, commit: Option<&Commit>) -> Result<()> {
+        let payload = commit.map_or(0, Commit::payload_bytes);
+        let limit = self.commit_bytes();
+        if payload > limit {
+            return Err(StoreError::TooLarge { what: "a commit", bytes: payload, limit });
+        }
+        let ring = self.geometry.log_bytes();
+        let position = fit(log.position, log_record_bytes(payload) as u64, ring);
+        let floor = log.before.as_ref().map_or(log.anchor.position, |before| before.position);
+        if position + log_record_bytes(payload) as u64 > floor + ring {
+            return Err(StoreError::Full);
+        }
+        let place = LogPlace {
+            pool_id: self.pool_id,
+            epoch: self.current_epoch(),
+            sequence: log.next,
+            position,
+            durable_up_to: log.durable,
+            previous: log.previous,
+        };
+        let record = encode_log_record(&place, commit);
+        let data = padded(&record.bytes);
+        for copy in [0, 1] {
+            let at = position % ring;
+            self.members
+                .write(&data, |_, member| Some(member.geometry.log_offset(copy) + at))
+                .await?;
+        }
+        log.position = position + record.bytes.len() as u64;
+        log.next = log.next.next();
+        log.previous = record.hash;
+        Ok(())
+    }
+}
+
+/// Most payload bytes of one record in a ring of this size.
+pub(crate) fn max_payload(ring: u64) -> usize {
+    (ring as usize / 8 / BLOCK * BLOCK - format::log::LogHeader::SIZE).min(MAX_LOG_PAYLOAD)
+}
+
+/// Where a record of `bytes` goes: a record never wraps around the end of the ring.
+pub(crate) fn fit(position: u64, bytes: u64, ring: u64) -> u64 {
+    if position % ring + bytes <= ring { position } else { position.next_multiple_of(ring) }
+}
+
+/// Cuts what the writers hand over into commits of at most `limit` payload bytes. The events are
+/// in the last, so that they are durable only with everything before them.
+pub(crate) fn split(drained: &[Drained], events: Vec<Vec<u8>>, limit: usize) -> Vec<Commit> {
+    let mut commits = vec![Commit::default()];
+    let mut room = limit;
+    let mut next = |commits: &mut Vec<Commit>, bytes: usize, put: &mut dyn FnMut(&mut Commit)| {
+        if bytes > room {
+            commits.push(Commit::default());
+            room = limit;
+        }
+        room = room.saturating_sub(bytes);
+        if let Some(commit) = commits.last_mut() {
+            put(commit);
+        }
+    };
+    for drained in drained {
+        for place in &drained.opened {
+            next(&mut commits, 8 + SegmentPlace::SIZE, &mut |commit| commit.opened.push(*place));
+        }
+        let most = (limit - group_bytes(0)) / Entry::SIZE;
+        for group in drained.groups.iter().flat_map(|group| cut(group, most)) {
+            let bytes = group_bytes(group.entries.len());
+            next(&mut commits, bytes, &mut |commit| commit.groups.push(group.clone()));
+        }
+        for closed in &drained.closed {
+            next(&mut commits, 48, &mut |commit| commit.sealed.push(closed.sealed));
+        }
+    }
+    for event in events {
+        next(&mut commits, 8 + event.len(), &mut |commit| commit.events.push(event.clone()));
+    }
+    commits
+}
+
+/// Pieces of a group with at most `most` entries each.
+fn cut(group: &EntryGroup, most: usize) -> Vec<EntryGroup> {
+    let mut first_record = group.header.first_record;
+    let pieces = group.entries.chunks(most.max(1)).map(|entries| {
+        let body_end = entries.last().map_or(0, |entry| entry.offset + entry.length);
+        let count = entries.len() as u32;
+        let header = format::log::GroupHeader { first_record, count, body_end, ..group.header };
+        first_record += count;
+        EntryGroup { header, entries: entries.to_vec() }
+    });
+    pieces.collect()
+}

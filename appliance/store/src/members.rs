@@ -1,0 +1,192 @@
+//! The disks of the pool as one: writes go to all that are in service, and a disk that fails one
+//! of them is left behind.
+
+use std::fmt;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use disk::{Buffer, Disk, DiskError, SharedBuffer};
+use format::geometry::Geometry;
+use format::log::NO_SLOT;
+use format::superblock::MAX_MEMBERS;
+use futures_util::future::join_all;
+use model::{BLOCK, BLOCK_U64, DiskId};
+
+use crate::space::FreeSlots;
+use crate::{Result, StoreError};
+
+/// Slots of one segment, or of one part of a checkpoint, on each member.
+pub(crate) type Slots = [u32; MAX_MEMBERS];
+
+/// One disk.
+pub(crate) struct Member {
+    pub(crate) disk: Arc<dyn Disk>,
+    pub(crate) disk_id: DiskId,
+    pub(crate) geometry: Geometry,
+    pub(crate) free: Mutex<FreeSlots>,
+    failed: AtomicBool,
+}
+
+impl fmt::Debug for Member {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Member({})", self.disk.name())
+    }
+}
+
+impl Member {
+    pub(crate) fn new(disk: Arc<dyn Disk>, disk_id: DiskId, geometry: Geometry) -> Self {
+        let free = Mutex::new(FreeSlots::new(geometry.segment_slots()));
+        Self { disk, disk_id, geometry, free, failed: AtomicBool::new(false) }
+    }
+
+    /// In service: it has taken every write so far.
+    pub(crate) fn is_active(&self) -> bool {
+        !self.failed.load(Ordering::Acquire)
+    }
+
+    pub(crate) fn fail(&self) {
+        self.failed.store(true, Ordering::Release);
+    }
+
+    /// Reads whole blocks that cover `length` bytes from `offset`.
+    pub(crate) async fn read(&self, offset: u64, length: usize) -> Result<Buffer, DiskError> {
+        let buffer = Buffer::zeroed(length.next_multiple_of(BLOCK).max(BLOCK));
+        self.disk.read(offset, buffer).await
+    }
+
+    /// Where a byte of a segment lies on this disk.
+    pub(crate) fn segment_offset(&self, slot: u32, offset: u32) -> u64 {
+        self.geometry.slot_offset(slot) + u64::from(offset)
+    }
+}
+
+/// All disks of the pool, in member order; `None` for one that is missing.
+#[derive(Debug)]
+pub(crate) struct Members {
+    list: Vec<Option<Member>>,
+}
+
+impl Members {
+    pub(crate) fn new(list: Vec<Option<Member>>) -> Self {
+        Self { list }
+    }
+
+    pub(crate) fn count(&self) -> usize {
+        self.list.len()
+    }
+
+    /// The disks in service with their numbers.
+    pub(crate) fn active(&self) -> impl Iterator<Item = (usize, &Member)> {
+        self.present().filter(|(_, member)| member.is_active())
+    }
+
+    /// The disks that were opened, in service or not.
+    pub(crate) fn present(&self) -> impl Iterator<Item = (usize, &Member)> {
+        self.list.iter().enumerate().filter_map(|(at, member)| Some((at, member.as_ref()?)))
+    }
+
+    pub(crate) fn get(&self, number: usize) -> Option<&Member> {
+        self.list.get(number)?.as_ref()
+    }
+
+    /// Writes to every active disk at the offset it has for this; `None` skips the disk. A disk
+    /// that fails is left behind.
+    ///
+    /// # Errors
+    /// The last disk's error, when none is left.
+    pub(crate) async fn write(
+        &self,
+        data: &SharedBuffer,
+        offset: impl Fn(usize, &Member) -> Option<u64>,
+    ) -> Result<()> {
+        let writes = self.active().filter_map(|(number, member)| {
+            let at = offset(number, member)?;
+            Some(async move { (member, member.disk.write(at, data.clone()).await) })
+        });
+        self.judge(join_all(writes).await)
+    }
+
+    /// Makes everything that was written durable on every active disk.
+    pub(crate) async fn flush(&self) -> Result<()> {
+        let flushes =
+            self.active().map(|(_, member)| async move { (member, member.disk.flush().await) });
+        self.judge(join_all(flushes).await)
+    }
+
+    fn judge(&self, outcomes: Vec<(&Member, Result<(), DiskError>)>) -> Result<()> {
+        let mut last = None;
+        for (member, outcome) in outcomes {
+            if let Err(error) = outcome {
+                member.fail();
+                last = Some(error);
+            }
+        }
+        match last {
+            Some(error) if self.active().next().is_none() => Err(error.into()),
+            _ if self.active().next().is_none() => Err(StoreError::Stopped),
+            _ => Ok(()),
+        }
+    }
+
+    /// Takes a free slot on every active disk, leaving `reserve` free on each.
+    pub(crate) fn take_slots(&self, reserve: u32) -> Result<Slots> {
+        let mut slots = [NO_SLOT; MAX_MEMBERS];
+        for (number, member) in self.active() {
+            let taken = lock(&member.free).take(reserve);
+            match (taken, slots.get_mut(number)) {
+                (Some(slot), Some(place)) => *place = slot,
+                _ => {
+                    self.give_slots(&slots);
+                    return Err(StoreError::Full);
+                }
+            }
+        }
+        Ok(slots)
+    }
+
+    /// Returns slots that nothing refers to any more.
+    pub(crate) fn give_slots(&self, slots: &Slots) {
+        for (member, slot) in self.list.iter().zip(slots) {
+            if let Some(member) = member
+                && *slot != NO_SLOT
+            {
+                lock(&member.free).give(*slot);
+            }
+        }
+    }
+
+    /// Marks slots as taken, at opening.
+    pub(crate) fn claim_slots(&self, slots: &Slots) {
+        for (member, slot) in self.list.iter().zip(slots) {
+            if let Some(member) = member {
+                lock(&member.free).claim(*slot);
+            }
+        }
+    }
+
+    /// Free slots of the fullest active disk.
+    pub(crate) fn free_slots(&self) -> u32 {
+        self.active().map(|(_, member)| lock(&member.free).count()).min().unwrap_or(0)
+    }
+}
+
+/// Bytes padded with zeroes to whole blocks, ready to write.
+pub(crate) fn padded(bytes: &[u8]) -> SharedBuffer {
+    let mut buffer = Buffer::zeroed(bytes.len().next_multiple_of(BLOCK).max(BLOCK));
+    if let Some(room) = buffer.get_mut(..bytes.len()) {
+        room.copy_from_slice(bytes);
+    }
+    buffer.freeze()
+}
+
+/// The whole blocks that cover `length` bytes from `offset`: their start and their length.
+pub(crate) fn covering(offset: u64, length: usize) -> (u64, usize) {
+    let start = offset / BLOCK_U64 * BLOCK_U64;
+    let end = (offset + length as u64).next_multiple_of(BLOCK_U64);
+    (start, (end - start) as usize)
+}
+
+/// A lock that a panic elsewhere does not make useless: what it guards is valid at every step.
+pub(crate) fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

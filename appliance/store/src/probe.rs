@@ -1,0 +1,149 @@
+//! Looking at disks: which pool they belong to, which of them are current, and whether together
+//! they may be opened.
+
+use std::sync::Arc;
+
+use disk::{Buffer, Disk, DiskError};
+use format::FormatError;
+use format::geometry::{Geometry, SUPERBLOCK_SLOTS};
+use format::superblock::{MEMBER_ACTIVE, MEMBER_MISSING, Superblock};
+use model::BLOCK;
+
+use crate::{Result, StoreError};
+
+/// The superblocks of one disk.
+pub(crate) struct Probed {
+    pub(crate) disk: Arc<dyn Disk>,
+    /// Valid copies, newest generation first.
+    pub(crate) copies: Vec<Superblock>,
+    /// All four copies are readable and of two successive generations.
+    pub(crate) whole: bool,
+}
+
+impl Probed {
+    pub(crate) fn newest(&self) -> Option<&Superblock> {
+        self.copies.first()
+    }
+
+    fn generation(&self) -> u64 {
+        self.newest().map_or(0, |superblock| superblock.generation)
+    }
+}
+
+/// Reads the superblocks of a disk.
+///
+/// The tail's place depends on the disk's size, which the head's copies tell; when the head is
+/// gone, the size that the disk has now is tried.
+pub(crate) async fn probe(disk: Arc<dyn Disk>) -> Result<Probed> {
+    let mut copies: Vec<Superblock> = Vec::new();
+    let mut trouble = None;
+    for slot in 0..SUPERBLOCK_SLOTS {
+        let bytes = copies.first().map_or(disk.size(), |superblock| superblock.disk_bytes);
+        match read_copy(&disk, bytes, slot).await {
+            Ok(Ok(superblock)) => copies.push(superblock),
+            Ok(Err(error)) => trouble = worse(trouble, error),
+            Err(_) => {}
+        }
+    }
+    copies.sort_by_key(|superblock| std::cmp::Reverse(superblock.generation));
+    let name = || disk.name().to_owned();
+    let Some(newest) = copies.first() else {
+        return Err(match trouble {
+            None | Some(FormatError::Absent { .. }) => StoreError::NotAPool { disk: name() },
+            Some(source) => StoreError::Unreadable { disk: name(), source },
+        });
+    };
+    if newest.disk_bytes > disk.size() {
+        let needed = newest.disk_bytes;
+        return Err(StoreError::Truncated { disk: name(), bytes: disk.size(), needed });
+    }
+    let oldest = copies.last().map_or(0, |superblock| superblock.generation);
+    let whole = copies.len() == usize::from(SUPERBLOCK_SLOTS) && newest.generation == oldest + 1;
+    Ok(Probed { disk, copies, whole })
+}
+
+async fn read_copy(
+    disk: &Arc<dyn Disk>,
+    bytes: u64,
+    slot: u8,
+) -> Result<Result<Superblock, FormatError>, DiskError> {
+    let absent = Ok(Err(FormatError::Absent { structure: "superblock" }));
+    // Only the disk's size matters for where superblocks lie.
+    let Some(offset) = edge_offset(bytes, slot).filter(|at| at + BLOCK as u64 <= disk.size())
+    else {
+        return absent;
+    };
+    let block = disk.read(offset, Buffer::zeroed(BLOCK)).await?;
+    Ok(Superblock::decode(&block, slot))
+}
+
+fn edge_offset(bytes: u64, slot: u8) -> Option<u64> {
+    use format::geometry::{CELL_BYTES, EDGE_BYTES};
+    let edge = if slot < 2 { 0 } else { bytes.checked_sub(EDGE_BYTES)? };
+    Some(edge + u64::from(slot % 2) * CELL_BYTES)
+}
+
+/// The more telling of two reasons.
+fn worse(old: Option<FormatError>, new: FormatError) -> Option<FormatError> {
+    match (&old, &new) {
+        (Some(_), FormatError::Absent { .. }) => old,
+        _ => Some(new),
+    }
+}
+
+/// The disks that may be read from, in member order, with the newest superblock among them.
+pub(crate) struct Assembled {
+    pub(crate) members: Vec<Option<Probed>>,
+    pub(crate) newest: Superblock,
+    pub(crate) geometry: Geometry,
+    /// Disks that were given but left behind earlier.
+    pub(crate) stale: Vec<String>,
+}
+
+/// Puts the disks of one pool together.
+///
+/// # Errors
+/// Foreign, doubled or missing disks; disks that went on without each other; a stale disk alone.
+pub(crate) fn assemble(probed: Vec<Probed>, allow_missing: bool) -> Result<Assembled> {
+    let newest = probed.iter().max_by_key(|disk| disk.generation());
+    let Some(newest) = newest.and_then(Probed::newest).copied() else {
+        return Err(StoreError::NotAPool { disk: "(no disk)".to_owned() });
+    };
+    let mut members: Vec<Option<Probed>> = newest.member_list().iter().map(|_| None).collect();
+    let mut stale = Vec::new();
+    for disk in probed {
+        let Some(own) = disk.newest().copied() else { continue };
+        let name = disk.disk.name().to_owned();
+        if own.pool_id != newest.pool_id {
+            let (found, expected) = (own.pool_id, newest.pool_id);
+            return Err(StoreError::ForeignDisk { disk: name, found, expected });
+        }
+        let number = usize::from(own.member);
+        let row = newest.member_list().get(number).filter(|row| row.disk_id == own.disk_id);
+        let (Some(row), Some(place)) = (row, members.get_mut(number)) else {
+            return Err(StoreError::StaleDisk { disk: name });
+        };
+        if row.state == MEMBER_MISSING && own.disk_id != newest.disk_id {
+            let me = usize::from(newest.member);
+            if own.member_list().get(me).is_some_and(|row| row.state == MEMBER_MISSING) {
+                return Err(StoreError::SplitRun);
+            }
+            stale.push(name);
+        } else if place.replace(disk).is_some() {
+            return Err(StoreError::SameDisk { disk: name });
+        }
+    }
+    let missing = newest.member_list().iter().zip(&members);
+    let mut missing = missing.filter(|(row, disk)| row.state == MEMBER_ACTIVE && disk.is_none());
+    if let Some(row) = missing.next().map(|(row, _)| row).filter(|_| !allow_missing) {
+        return Err(match stale.into_iter().next() {
+            Some(disk) => StoreError::StaleDisk { disk },
+            None => StoreError::MissingDisk { missing: row.disk_id },
+        });
+    }
+    let geometry =
+        Geometry::new(newest.disk_bytes, newest.log_bytes, newest.segment_bytes).ok_or(
+            StoreError::DamagedStructure { structure: "superblock" },
+        )?;
+    Ok(Assembled { members, newest, geometry, stale })
+}

@@ -1,0 +1,312 @@
+//! Reading records: verified before anyone sees them, healed from the other disk when one copy
+//! is bad.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use disk::Buffer;
+use format::log::NO_SLOT;
+use format::segment::{Entry, RecordKind, SegmentHeader, SegmentInfo, record_checksum};
+use model::{BLOCK, Digest};
+
+use crate::index::Place;
+use crate::members::{Member, covering, lock};
+use crate::segments::{Segment, State, number as number_of};
+use crate::store::{Inner, Store};
+use crate::{Result, StoreError};
+
+/// A record as it is stored.
+#[derive(Debug)]
+pub struct StoredRecord {
+    pub digest: Digest,
+    pub info: SegmentInfo,
+    /// Number within the segment: the nonce.
+    pub record: u32,
+    kind: u8,
+    refs: usize,
+    buffer: Buffer,
+    start: usize,
+    length: usize,
+}
+
+impl StoredRecord {
+    /// What the record is; `None` for a kind that this version does not know.
+    pub fn kind(&self) -> Option<RecordKind> {
+        RecordKind::from_number(self.kind)
+    }
+
+    /// The digests it refers to, 32 bytes each.
+    pub fn refs(&self) -> &[u8] {
+        self.stored().get(..self.refs * 32).unwrap_or_default()
+    }
+
+    /// The digests it refers to.
+    pub fn ref_list(&self) -> Vec<Digest> {
+        let refs = self.refs().chunks_exact(32);
+        refs.filter_map(|bytes| bytes.try_into().ok().map(Digest)).collect()
+    }
+
+    /// References and sealed payload, apart, the payload to be opened in place.
+    pub fn parts_mut(&mut self) -> (&[u8], &mut [u8]) {
+        let refs = self.refs * 32;
+        let stored = self.buffer.get_mut(self.start..self.start + self.length);
+        let (refs, payload) = stored.unwrap_or_default().split_at_mut(refs);
+        (refs, payload)
+    }
+
+    fn stored(&self) -> &[u8] {
+        self.buffer.get(self.start..self.start + self.length).unwrap_or_default()
+    }
+}
+
+impl Store {
+    /// Reads a record and checks it by its checksum.
+    pub async fn read(&self, digest: &Digest) -> Result<StoredRecord> {
+        let (record, ()) = self.read_with(digest, |_| None).await?;
+        Ok(record)
+    }
+
+    /// Reads a record and hands it to `open`, which checks it by a stronger means than the
+    /// store has (it opens the seal) and may change it. When `open` refuses a copy, or gives
+    /// `None`, the checksum decides, other copies are tried, and bad ones are healed.
+    ///
+    /// The outcome of `open` is given back only if it is `Some`; with `None` the result has the
+    /// type's default.
+    pub async fn read_with<T: Default>(
+        &self,
+        digest: &Digest,
+        mut open: impl FnMut(&mut StoredRecord) -> Option<T>,
+    ) -> Result<(StoredRecord, T)> {
+        let inner = &self.inner;
+        let found = match inner.find(digest).await {
+            Ok(found) => found,
+            Err(StoreError::DamagedStructure { .. }) => {
+                return Err(inner.damaged_record(digest, 0));
+            }
+            Err(error) => return Err(error),
+        };
+        let (place, entry) = found.ok_or(StoreError::Unknown { digest: *digest })?;
+        let segment = inner.segment(place)?;
+        inner.bring_to_disk(&segment, place).await?;
+        let first = inner.first_copy(place);
+        if let Ok(mut record) = inner.read_copy(&segment, place, &entry, first).await
+            && let Some(opened) = open(&mut record)
+        {
+            return Ok((record, opened));
+        }
+        let mut record = inner.read_any(&segment, place, &entry).await?;
+        let opened = open(&mut record).unwrap_or_default();
+        Ok((record, opened))
+    }
+}
+
+impl Inner {
+    pub(crate) fn segment(&self, place: Place) -> Result<Segment> {
+        let found = lock(&self.segments).get(place.segment).cloned();
+        found.ok_or(StoreError::DamagedStructure { structure: "segment table" })
+    }
+
+    fn damaged_record(&self, digest: &Digest, segment: u32) -> StoreError {
+        lock(&self.damaged).insert(*digest);
+        StoreError::Damaged { digest: *digest, segment: model::SegmentId(u64::from(segment)) }
+    }
+
+    /// A record that is still in a writer's memory goes to the disks first: reads are rare there.
+    async fn bring_to_disk(self: &Arc<Self>, segment: &Segment, place: Place) -> Result<()> {
+        let State::Open(open) = &segment.state else { return Ok(()) };
+        if usize::from(place.record) < open.committed.load(Ordering::Acquire) {
+            return Ok(());
+        }
+        let writers: Vec<_> = lock(&self.writers).iter().map(|slot| slot.state.clone()).collect();
+        for writer in writers {
+            let mut writer = writer.lock().await;
+            if writer.fills(segment.place.info.segment) {
+                let result = writer.bring_to_disk(self).await;
+                return self.stop_on_error(result);
+            }
+        }
+        Ok(())
+    }
+
+    /// Reads are spread over the disks by segment, so that a sequential reader uses all of them.
+    fn first_copy(&self, place: Place) -> usize {
+        let active: Vec<usize> = self.members.active().map(|(number, _)| number).collect();
+        let turn = place.segment as usize % active.len().max(1);
+        active.get(turn).copied().unwrap_or(0)
+    }
+
+    /// Reads the bytes of one copy, unchecked.
+    async fn read_copy(
+        &self,
+        segment: &Segment,
+        place: Place,
+        entry: &Entry,
+        number: usize,
+    ) -> Result<StoredRecord> {
+        let damaged = || self.damaged_record(&entry.digest, place.segment);
+        let member = self.members.get(number).filter(|member| member.is_active());
+        let member = member.ok_or(StoreError::Stopped)?;
+        let slot = segment.place.slots.get(number).copied().unwrap_or(NO_SLOT);
+        let end = entry.offset.checked_add(entry.length).ok_or_else(damaged)?;
+        let refs = usize::from(entry.refs);
+        if slot >= member.geometry.segment_slots()
+            || end > self.geometry.segment_bytes()
+            || refs * 32 > entry.length as usize
+        {
+            return Err(StoreError::Damaged {
+                digest: entry.digest,
+                segment: segment.place.info.segment,
+            });
+        }
+        let offset = member.segment_offset(slot, entry.offset);
+        let (start, length) = covering(offset, entry.length as usize);
+        let buffer = member.read(start, length).await?;
+        Ok(StoredRecord {
+            digest: entry.digest,
+            info: segment.place.info,
+            record: u32::from(place.record),
+            kind: entry.kind,
+            refs,
+            buffer,
+            start: (offset - start) as usize,
+            length: entry.length as usize,
+        })
+    }
+
+    /// Reads one copy and checks it.
+    pub(crate) async fn read_checked(
+        &self,
+        segment: &Segment,
+        place: Place,
+        entry: &Entry,
+        number: usize,
+    ) -> Result<StoredRecord> {
+        let record = self.read_copy(segment, place, entry, number).await?;
+        if record_checksum(record.stored()) != entry.checksum {
+            return Err(StoreError::Damaged {
+                digest: entry.digest,
+                segment: segment.place.info.segment,
+            });
+        }
+        Ok(record)
+    }
+
+    /// Tries every copy; heals those that are bad once a good one is found.
+    pub(crate) async fn read_any(
+        &self,
+        segment: &Segment,
+        place: Place,
+        entry: &Entry,
+    ) -> Result<StoredRecord> {
+        let mut bad = Vec::new();
+        let mut good = None;
+        let members: Vec<usize> = self.members.active().map(|(number, _)| number).collect();
+        for number in members {
+            match self.read_checked(segment, place, entry, number).await {
+                Ok(record) => good = Some(record),
+                Err(_) => bad.push(number),
+            }
+        }
+        let Some(record) = good else {
+            return Err(self.damaged_record(&entry.digest, place.segment));
+        };
+        if !self.read_only {
+            for number in bad {
+                // Healing is an extra: the good copy has been read.
+                let _ = self.heal(segment, entry, number).await;
+            }
+        }
+        Ok(record)
+    }
+
+    /// Rewrites one bad copy of a record from the others.
+    pub(crate) async fn heal(&self, segment: &Segment, entry: &Entry, number: usize) -> Result<()> {
+        let (start, length) = covering(u64::from(entry.offset), entry.length as usize);
+        self.heal_range(segment, start as u32, length, number).await
+    }
+
+    /// Rewrites blocks of a segment's body on one disk. What is written is put together from
+    /// verified records alone: a neighbour's damage on the good disk does not spread.
+    pub(crate) async fn heal_range(
+        &self,
+        segment: &Segment,
+        start: u32,
+        length: usize,
+        number: usize,
+    ) -> Result<()> {
+        let region = self.canonical(segment, start, length).await?;
+        let member = self.members.get(number).ok_or(StoreError::Stopped)?;
+        let slot = segment.place.slots.get(number).copied().unwrap_or(NO_SLOT);
+        let offset = member.segment_offset(slot, start);
+        let region = region.freeze();
+        member.disk.write(offset, region.clone()).await?;
+        member.disk.flush().await?;
+        let back = member.read(offset, length).await?;
+        if back[..] != region[..] {
+            member.fail();
+            return Err(StoreError::DamagedStructure { structure: "a healed record" });
+        }
+        self.healed.fetch_add(1, Ordering::Relaxed);
+        Ok(())
+    }
+
+    /// The blocks of a segment as they were written: header, records, zeroes elsewhere.
+    pub(crate) async fn canonical(
+        &self,
+        segment: &Segment,
+        start: u32,
+        length: usize,
+    ) -> Result<Buffer> {
+        let mut region = Buffer::zeroed(length);
+        if start == 0 {
+            let header = SegmentHeader::encode(self.pool_id, &segment.place.info);
+            if let Some(first) = region.get_mut(..BLOCK) {
+                first.copy_from_slice(&header);
+            }
+        }
+        let end = u64::from(start) + length as u64;
+        let entries = self.entries(segment).await?;
+        for (number, entry) in entries.iter().enumerate() {
+            let entry_end = u64::from(entry.offset) + u64::from(entry.length);
+            if entry_end <= u64::from(start) || u64::from(entry.offset) >= end {
+                continue;
+            }
+            let segment_number = number_of(segment.place.info.segment);
+            let place = Place { segment: segment_number, record: number as u16 };
+            let record = self.read_verified(segment, place, entry).await?;
+            let from = u64::from(entry.offset).max(u64::from(start));
+            let to = entry_end.min(end);
+            let skip = (from - u64::from(entry.offset)) as usize;
+            let take = (to - from) as usize;
+            let at = (from - u64::from(start)) as usize;
+            if let (Some(room), Some(bytes)) =
+                (region.get_mut(at..at + take), record.stored().get(skip..skip + take))
+            {
+                room.copy_from_slice(bytes);
+            }
+        }
+        Ok(region)
+    }
+
+    /// A good copy of a record from any disk, without healing others.
+    async fn read_verified(
+        &self,
+        segment: &Segment,
+        place: Place,
+        entry: &Entry,
+    ) -> Result<StoredRecord> {
+        let members: Vec<usize> = self.members.active().map(|(number, _)| number).collect();
+        for number in members {
+            if let Ok(record) = self.read_checked(segment, place, entry, number).await {
+                return Ok(record);
+            }
+        }
+        Err(self.damaged_record(&entry.digest, place.segment))
+    }
+
+    /// The member behind a number, if it holds a copy of the segment.
+    pub(crate) fn holder(&self, segment: &Segment, number: usize) -> Option<(&Member, u32)> {
+        let slot = segment.place.slots.get(number).copied().filter(|slot| *slot != NO_SLOT)?;
+        self.members.get(number).filter(|member| member.is_active()).map(|member| (member, slot))
+    }
+}

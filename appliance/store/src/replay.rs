@@ -1,0 +1,158 @@
+//! Reading the log back: which records are there, which of them are whole, and whether any that
+//! was durable is missing.
+//!
+//! The run of records goes from the checkpoint to the first that is not there. What ended it is
+//! told apart by evidence: each record says how far the log was durable when it was written. A
+//! record that was durable and is gone is damage and is reported; only what nothing proves
+//! durable may be a write that power loss cut short (rule: never truncate what was acknowledged).
+
+use disk::DiskError;
+use format::geometry::LOG_COPIES;
+use format::log::{Commit, LogHeader, log_record_bytes};
+use model::{BLOCK, Epoch, Sequence};
+
+use crate::log::max_payload;
+use crate::members::Member;
+use crate::store::Inner;
+use crate::{Result, StoreError};
+
+/// What is read of the log at once before a record's length is known.
+const FIRST_READ: u64 = 16 * 1024;
+
+/// One record of the run.
+pub(crate) struct Replayed {
+    pub(crate) header: LogHeader,
+    pub(crate) commit: Option<Commit>,
+}
+
+/// The run, and what was seen behind its end.
+pub(crate) struct Run {
+    pub(crate) records: Vec<Replayed>,
+    /// Highest sequence that anything proves durable.
+    pub(crate) proved: Sequence,
+    /// Highest sequence and epoch that were ever used, as far as can be seen.
+    pub(crate) highest: Sequence,
+    pub(crate) epoch: Epoch,
+    /// Where the log goes on.
+    pub(crate) position: u64,
+    pub(crate) previous: [u8; 32],
+}
+
+/// Where a run begins.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Start {
+    pub(crate) position: u64,
+    pub(crate) sequence: Sequence,
+    pub(crate) previous: [u8; 32],
+    pub(crate) epoch: Epoch,
+}
+
+impl Inner {
+    /// Reads the run that begins after a checkpoint.
+    ///
+    /// # Errors
+    /// `DamagedLog` when a durable record is in none of the copies.
+    pub(crate) async fn read_run(&self, start: Start) -> Result<Run> {
+        let mut run = Run {
+            records: Vec::new(),
+            proved: Sequence(start.sequence.0.saturating_sub(1)),
+            highest: Sequence(start.sequence.0.saturating_sub(1)),
+            epoch: start.epoch,
+            position: start.position,
+            previous: start.previous,
+        };
+        while let Some(record) = self.next_record(&run).await {
+            run.position = record.header.position + record.header.record_bytes() as u64;
+            run.previous = record.header.hash;
+            run.highest = record.header.sequence;
+            run.epoch = record.header.epoch;
+            run.proved = run.proved.max(record.header.durable_up_to);
+            run.records.push(record);
+        }
+        let last = run.highest;
+        self.look_behind(&mut run).await;
+        if run.proved > last {
+            return Err(StoreError::DamagedLog { sequence: last.next() });
+        }
+        Ok(run)
+    }
+
+    /// The record that continues the run: at its end, or at the start of the next lap when it did
+    /// not fit there.
+    async fn next_record(&self, run: &Run) -> Option<Replayed> {
+        let ring = self.geometry.log_bytes();
+        let next_lap = run.position.next_multiple_of(ring);
+        for position in [run.position, next_lap] {
+            for copy in 0..LOG_COPIES {
+                for (_, member) in self.members.active() {
+                    let record = self.read_record(member, copy, position).await;
+                    if let Some(record) = record.filter(|record| continues(run, &record.header)) {
+                        return Some(record);
+                    }
+                }
+            }
+            if next_lap == run.position {
+                break;
+            }
+        }
+        None
+    }
+
+    /// One copy of the record at a position, if it is whole.
+    async fn read_record(&self, member: &Member, copy: u8, position: u64) -> Option<Replayed> {
+        let ring = self.geometry.log_bytes();
+        let room = ring - position % ring;
+        let first = self.read_ring(member, copy, position, room.min(FIRST_READ)).await.ok()?;
+        let header = LogHeader::decode(&first, self.pool_id, position).ok()?;
+        let length = header.record_bytes() as u64;
+        let commit = match length {
+            _ if length > room => return None,
+            _ if length as usize <= first.len() => header.commit(&first),
+            _ => header.commit(&self.read_ring(member, copy, position, length).await.ok()?),
+        };
+        Some(Replayed { header, commit: commit.ok()? })
+    }
+
+    async fn read_ring(
+        &self,
+        member: &Member,
+        copy: u8,
+        position: u64,
+        length: u64,
+    ) -> Result<disk::Buffer, DiskError> {
+        let at = position % self.geometry.log_bytes();
+        member.read(member.geometry.log_offset(copy) + at, length as usize).await
+    }
+
+    /// Looks for headers behind the end of the run: what they say was durable, and which numbers
+    /// were used. As far as two records and the gap at the end of a lap reach.
+    async fn look_behind(&self, run: &mut Run) {
+        let ring = self.geometry.log_bytes();
+        let window = (3 * log_record_bytes(max_payload(ring)) as u64).min(ring);
+        let (from, last) = (run.position, run.highest);
+        for copy in 0..LOG_COPIES {
+            for (_, member) in self.members.active() {
+                let mut position = from;
+                while position < from + window {
+                    let room = (ring - position % ring).min(from + window - position);
+                    let bytes = self.read_ring(member, copy, position, room).await;
+                    let blocks = bytes.iter().flat_map(|bytes| bytes.chunks_exact(BLOCK));
+                    let places = (position..).step_by(BLOCK);
+                    let headers = places
+                        .zip(blocks)
+                        .filter_map(|(at, block)| LogHeader::decode(block, self.pool_id, at).ok());
+                    for header in headers.filter(|header| header.sequence > last) {
+                        run.proved = run.proved.max(header.durable_up_to);
+                        run.highest = run.highest.max(header.sequence);
+                        run.epoch = run.epoch.max(header.epoch);
+                    }
+                    position += room;
+                }
+            }
+        }
+    }
+}
+
+fn continues(run: &Run, header: &LogHeader) -> bool {
+    header.previous == run.previous && header.sequence > run.highest && header.epoch >= run.epoch
+}

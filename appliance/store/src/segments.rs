@@ -1,0 +1,241 @@
+//! The segments that hold records, and what is in each: from memory for the open ones, from their
+//! footers for the others.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+
+use format::FormatError;
+use format::log::SegmentPlace;
+use format::segment::{Entry, GROUP_BYTES, SegmentTrailer, footer_bytes};
+use model::{BLOCK, Digest, SegmentId};
+
+use crate::index::Place;
+use crate::members::{Member, lock};
+use crate::store::Inner;
+use crate::{Result, StoreError};
+
+/// Footers kept in memory, in bytes of entries. 32 MiB are the footers of about 18 GB of stored
+/// data, so that a re-ingest in the order of the first reads each footer once.
+const FOOTER_CACHE_BYTES: usize = 32 << 20;
+
+/// One segment that holds records.
+#[derive(Debug, Clone)]
+pub(crate) struct Segment {
+    pub(crate) place: SegmentPlace,
+    pub(crate) state: State,
+}
+
+#[derive(Debug, Clone)]
+pub(crate) enum State {
+    /// A writer appends to it.
+    Open(Arc<OpenSegment>),
+    /// Its writer is gone and it has no footer yet.
+    Unsealed { entries: Arc<Vec<Entry>>, body_end: u32 },
+    /// It has a footer.
+    Sealed { records: u32, body_end: u32, trailer: [u8; 32] },
+}
+
+impl Segment {
+    /// Bytes that its records, header and footer take.
+    pub(crate) fn stored_bytes(&self) -> u64 {
+        let (records, body_end) = match &self.state {
+            State::Open(open) => {
+                let entries = lock(&open.entries);
+                let end = entries.last().map_or(0, |entry| entry.offset + entry.length);
+                (entries.len(), end)
+            }
+            State::Unsealed { entries, body_end } => (entries.len(), *body_end),
+            State::Sealed { records, body_end, .. } => (*records as usize, *body_end),
+        };
+        let groups = (body_end as usize).div_ceil(GROUP_BYTES);
+        u64::from(body_end) + footer_bytes(records, groups) as u64
+    }
+
+    pub(crate) fn records(&self) -> usize {
+        match &self.state {
+            State::Open(open) => lock(&open.entries).len(),
+            State::Unsealed { entries, .. } => entries.len(),
+            State::Sealed { records, .. } => *records as usize,
+        }
+    }
+}
+
+/// What is in a segment that a writer appends to.
+#[derive(Debug, Default)]
+pub(crate) struct OpenSegment {
+    pub(crate) entries: Mutex<Vec<Entry>>,
+    /// How many of them are durable. Changes only under the log's lock.
+    pub(crate) committed: AtomicUsize,
+}
+
+impl OpenSegment {
+    /// The durable entries.
+    pub(crate) fn committed(&self) -> Vec<Entry> {
+        let entries = lock(&self.entries);
+        entries.iter().take(self.committed.load(Ordering::Acquire)).copied().collect()
+    }
+}
+
+/// All segments by number.
+#[derive(Debug, Default)]
+pub(crate) struct Segments {
+    map: HashMap<u32, Segment>,
+}
+
+impl Segments {
+    pub(crate) fn get(&self, segment: u32) -> Option<&Segment> {
+        self.map.get(&segment)
+    }
+
+    pub(crate) fn get_mut(&mut self, segment: SegmentId) -> Option<&mut Segment> {
+        self.map.get_mut(&number(segment))
+    }
+
+    pub(crate) fn insert(&mut self, segment: Segment) {
+        self.map.insert(number(segment.place.info.segment), segment);
+    }
+
+    pub(crate) fn remove(&mut self, segment: SegmentId) -> Option<Segment> {
+        self.map.remove(&number(segment))
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.map.len()
+    }
+
+    /// All of them, in order of their numbers.
+    pub(crate) fn sorted(&self) -> Vec<Segment> {
+        let mut all: Vec<_> = self.map.values().cloned().collect();
+        all.sort_by_key(|segment| segment.place.info.segment);
+        all
+    }
+}
+
+/// The number that the index keeps: 2^32 segments of 16 MiB are 64 PiB written in the life of a
+/// pool.
+pub(crate) fn number(segment: SegmentId) -> u32 {
+    segment.0 as u32
+}
+
+/// Footers read lately.
+#[derive(Debug, Default)]
+pub(crate) struct FooterCache {
+    map: HashMap<u32, (Arc<Vec<Entry>>, u64)>,
+    bytes: usize,
+    clock: u64,
+}
+
+impl FooterCache {
+    fn get(&mut self, segment: u32) -> Option<Arc<Vec<Entry>>> {
+        self.clock += 1;
+        let (entries, used) = self.map.get_mut(&segment)?;
+        *used = self.clock;
+        Some(entries.clone())
+    }
+
+    pub(crate) fn put(&mut self, segment: u32, entries: Arc<Vec<Entry>>) {
+        self.clock += 1;
+        self.bytes += size(&entries);
+        if let Some((old, _)) = self.map.insert(segment, (entries, self.clock)) {
+            self.bytes -= size(&old);
+        }
+        while self.bytes > FOOTER_CACHE_BYTES && self.map.len() > 1 {
+            let oldest = self.map.iter().min_by_key(|(_, (_, used))| *used).map(|(key, _)| *key);
+            let Some((old, _)) = oldest.and_then(|key| self.map.remove(&key)) else { return };
+            self.bytes -= size(&old);
+        }
+    }
+
+    pub(crate) fn forget(&mut self, segment: u32) {
+        if let Some((old, _)) = self.map.remove(&segment) {
+            self.bytes -= size(&old);
+        }
+    }
+}
+
+fn size(entries: &[Entry]) -> usize {
+    size_of_val(entries)
+}
+
+impl Inner {
+    /// The record of this digest: where it is and how its entry reads.
+    pub(crate) async fn find(&self, digest: &Digest) -> Result<Option<(Place, Entry)>> {
+        let mut trouble = None;
+        for place in self.index.candidates(digest) {
+            match self.entry(place).await {
+                Ok(Some(entry)) if entry.digest == *digest => return Ok(Some((place, entry))),
+                Ok(_) => {}
+                Err(error) => trouble = Some(error),
+            }
+        }
+        trouble.map_or(Ok(None), Err)
+    }
+
+    async fn entry(&self, place: Place) -> Result<Option<Entry>> {
+        let record = usize::from(place.record);
+        if let Some(entries) = lock(&self.footers).get(place.segment) {
+            return Ok(entries.get(record).copied());
+        }
+        let Some(segment) = lock(&self.segments).get(place.segment).cloned() else {
+            return Ok(None);
+        };
+        match &segment.state {
+            State::Open(open) => Ok(lock(&open.entries).get(record).copied()),
+            _ => Ok(self.entries(&segment).await?.get(record).copied()),
+        }
+    }
+
+    /// All entries of a segment, read from any disk whose footer is intact.
+    pub(crate) async fn entries(&self, segment: &Segment) -> Result<Arc<Vec<Entry>>> {
+        let trailer = match &segment.state {
+            State::Open(open) => return Ok(Arc::new(lock(&open.entries).clone())),
+            State::Unsealed { entries, .. } => return Ok(entries.clone()),
+            State::Sealed { trailer, .. } => trailer,
+        };
+        let segment_number = number(segment.place.info.segment);
+        if let Some(entries) = lock(&self.footers).get(segment_number) {
+            return Ok(entries);
+        }
+        for (at, member) in self.members.active() {
+            let Some(slot) = segment.place.slots.get(at) else { continue };
+            if let Ok(footer) = self.read_footer(member, *slot, segment, trailer).await {
+                let entries = Arc::new(footer);
+                lock(&self.footers).put(segment_number, entries.clone());
+                return Ok(entries);
+            }
+        }
+        Err(StoreError::DamagedStructure { structure: "segment footer" })
+    }
+
+    /// Reads and checks the footer of one copy of a segment.
+    pub(crate) async fn read_footer(
+        &self,
+        member: &Member,
+        slot: u32,
+        segment: &Segment,
+        expected: &[u8; 32],
+    ) -> Result<Vec<Entry>> {
+        let damaged = || StoreError::DamagedStructure { structure: "segment footer" };
+        let last = self.geometry.segment_bytes() - BLOCK as u32;
+        if slot >= member.geometry.segment_slots() {
+            return Err(damaged());
+        }
+        let block = member.read(member.segment_offset(slot, last), BLOCK).await?;
+        let trailer = SegmentTrailer::decode(&block, self.pool_id).map_err(|_| damaged())?;
+        let start = trailer.entries_offset;
+        if trailer.checksum != *expected
+            || trailer.info != segment.place.info
+            || start > last
+            || !start.is_multiple_of(BLOCK as u32)
+        {
+            return Err(damaged());
+        }
+        let length = (last - start) as usize;
+        let footer = match length {
+            0 => block,
+            _ => member.read(member.segment_offset(slot, start), length).await?,
+        };
+        trailer.entries(&footer).map_err(|_: FormatError| damaged())
+    }
+}

@@ -1,0 +1,67 @@
+//! Which segment slots of a disk are free.
+
+/// The free slots of one disk. The lowest is taken first, so that a file-backed disk grows only
+/// as far as it must.
+#[derive(Debug)]
+pub(crate) struct FreeSlots {
+    taken: Vec<bool>,
+    free: u32,
+    /// No slot below this one is free.
+    lowest: usize,
+}
+
+impl FreeSlots {
+    pub(crate) fn new(slots: u32) -> Self {
+        Self { taken: vec![false; slots as usize], free: slots, lowest: 0 }
+    }
+
+    /// Takes a slot, if more than `reserve` are free.
+    pub(crate) fn take(&mut self, reserve: u32) -> Option<u32> {
+        if self.free <= reserve {
+            return None;
+        }
+        let found = self.taken.iter().skip(self.lowest).position(|taken| !taken)?;
+        let slot = self.lowest + found;
+        self.claim(slot as u32);
+        self.lowest = slot + 1;
+        Some(slot as u32)
+    }
+
+    /// Marks a slot as taken. One outside the disk is none of its slots.
+    pub(crate) fn claim(&mut self, slot: u32) {
+        if let Some(taken) = self.taken.get_mut(slot as usize)
+            && !std::mem::replace(taken, true)
+        {
+            self.free -= 1;
+        }
+    }
+
+    /// Returns a slot.
+    pub(crate) fn give(&mut self, slot: u32) {
+        if let Some(taken) = self.taken.get_mut(slot as usize)
+            && std::mem::replace(taken, false)
+        {
+            self.free += 1;
+            self.lowest = self.lowest.min(slot as usize);
+        }
+    }
+
+    pub(crate) fn count(&self) -> u32 {
+        self.free
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn slots_are_taken_from_the_lowest_and_the_reserve_stays() {
+        let mut slots = FreeSlots::new(4);
+        slots.claim(1);
+        assert_eq!((slots.take(1), slots.take(1), slots.take(1)), (Some(0), Some(2), None));
+        slots.give(0);
+        slots.give(0);
+        assert_eq!((slots.count(), slots.take(1), slots.take(0)), (2, Some(0), Some(3)));
+    }
+}

@@ -1,0 +1,203 @@
+//! The store: what all of its parts share, and the handle to it.
+
+use std::collections::{HashSet, VecDeque};
+use std::fmt;
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+
+use disk::BufferPool;
+use format::FormatError;
+use format::geometry::Geometry;
+use model::{Digest, Epoch, PoolId, SegmentId, Sequence};
+
+use crate::index::Index;
+use crate::log::Log;
+use crate::members::{Members, lock};
+use crate::segments::{FooterCache, Segments};
+use crate::writer::WriterSlot;
+use crate::{Result, StoreError};
+
+/// Randomness, passed in so that a simulation can repeat itself.
+pub trait Entropy: Send + Sync {
+    /// Fills `bytes` with bytes that nobody can guess.
+    fn fill(&self, bytes: &mut [u8]);
+}
+
+/// Who understands the events that commits carry: the catalog.
+///
+/// The store calls it under its log's lock, in the order of the log, so that a snapshot contains
+/// exactly the events before it.
+pub trait Journal: Send + Sync {
+    /// Takes the state that [`snapshot`](Self::snapshot) gave at some checkpoint. Called once,
+    /// before any event.
+    fn restore(&self, snapshot: &[u8]) -> Result<(), FormatError>;
+    /// Takes one durable event.
+    fn apply(&self, sequence: Sequence, event: &[u8]) -> Result<(), FormatError>;
+    /// The whole state, for a checkpoint.
+    fn snapshot(&self) -> Vec<u8>;
+}
+
+/// Events that wait for a commit, and what became of earlier ones.
+#[derive(Debug, Default)]
+pub(crate) struct Queue {
+    pub(crate) events: Vec<Vec<u8>>,
+    /// Number of the commit that will take what is queued now.
+    pub(crate) round: u64,
+    /// Outcomes of the latest rounds, newest last.
+    pub(crate) outcomes: VecDeque<(u64, Result<Sequence>)>,
+}
+
+/// Slots that only checkpoints may take: two that are referred to and one being written, or one
+/// in fifty, so that a full pool can still be read, checked and emptied.
+pub(crate) fn reserve(slots: u32) -> u32 {
+    (slots / 50).max(3)
+}
+
+pub(crate) struct Inner {
+    pub(crate) pool_id: PoolId,
+    pub(crate) geometry: Geometry,
+    pub(crate) members: Members,
+    pub(crate) index: Index,
+    pub(crate) segments: Mutex<Segments>,
+    pub(crate) footers: Mutex<FooterCache>,
+    /// Records that no disk could give: stored anew when they come again.
+    pub(crate) damaged: Mutex<HashSet<Digest>>,
+    pub(crate) buffers: BufferPool,
+    pub(crate) log: tokio::sync::Mutex<Log>,
+    pub(crate) queue: Mutex<Queue>,
+    pub(crate) writers: Mutex<Vec<WriterSlot>>,
+    pub(crate) next_segment: AtomicU64,
+    /// The epoch that this opening writes in; 0 until it writes.
+    pub(crate) epoch: AtomicU64,
+    /// Log bytes that the next commit will need.
+    pub(crate) pending_bytes: AtomicUsize,
+    pub(crate) healed: AtomicU64,
+    pub(crate) stopped: AtomicBool,
+    pub(crate) read_only: bool,
+    pub(crate) entropy: Arc<dyn Entropy>,
+    pub(crate) journal: Arc<dyn Journal>,
+}
+
+impl fmt::Debug for Inner {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Store({})", self.pool_id)
+    }
+}
+
+impl Inner {
+    /// Refuses to write when it may not or must not.
+    pub(crate) fn check_writable(&self) -> Result<()> {
+        if self.read_only {
+            return Err(StoreError::ReadOnly);
+        }
+        if self.stopped.load(Ordering::Acquire) {
+            return Err(StoreError::Stopped);
+        }
+        Ok(())
+    }
+
+    /// After a failed write nobody knows what is on the disks: stop, and recover by opening again.
+    pub(crate) fn stop_on_error<T>(&self, result: Result<T>) -> Result<T> {
+        if let Err(StoreError::Disk(_)) = &result {
+            self.stopped.store(true, Ordering::Release);
+        }
+        result
+    }
+
+    pub(crate) fn take_segment_id(&self) -> SegmentId {
+        SegmentId(self.next_segment.fetch_add(1, Ordering::AcqRel))
+    }
+
+    pub(crate) fn current_epoch(&self) -> Epoch {
+        Epoch(self.epoch.load(Ordering::Acquire))
+    }
+}
+
+/// An open pool. Clones share it.
+#[derive(Debug, Clone)]
+pub struct Store {
+    pub(crate) inner: Arc<Inner>,
+}
+
+/// How full and how well a pool is. Amounts are in bytes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PoolStatus {
+    pub pool_id: PoolId,
+    /// One per member, in order.
+    pub disks: Vec<DiskStatus>,
+    pub segment_bytes: u64,
+    pub segments: u64,
+    /// Stored bytes of all records of one copy, with their segments' headers and footers.
+    pub stored_bytes: u64,
+    /// What new records can take.
+    pub free_bytes: u64,
+    /// What all segments together could take.
+    pub capacity_bytes: u64,
+    pub records: u64,
+    /// Memory of the index.
+    pub index_bytes: u64,
+    /// Copies rewritten from another disk since the pool was opened.
+    pub healed: u64,
+}
+
+/// One disk of a pool.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DiskStatus {
+    /// Path; `None` when the disk is missing.
+    pub name: Option<String>,
+    /// False when it failed since the pool was opened, or is missing.
+    pub active: bool,
+}
+
+impl Store {
+    /// The pool's identity.
+    pub fn pool_id(&self) -> PoolId {
+        self.inner.pool_id
+    }
+
+    /// How full and how well the pool is.
+    pub fn status(&self) -> PoolStatus {
+        let inner = &self.inner;
+        let segment_bytes = u64::from(inner.geometry.segment_bytes());
+        let slots = inner.geometry.segment_slots();
+        let segments = lock(&inner.segments).sorted();
+        let disks = (0..inner.members.count()).map(|number| {
+            let member = inner.members.get(number);
+            DiskStatus {
+                name: member.map(|member| member.disk.name().to_owned()),
+                active: member.is_some_and(|member| member.is_active()),
+            }
+        });
+        PoolStatus {
+            pool_id: inner.pool_id,
+            disks: disks.collect(),
+            segment_bytes,
+            segments: segments.len() as u64,
+            stored_bytes: segments.iter().map(|segment| segment.stored_bytes()).sum(),
+            free_bytes: u64::from(inner.members.free_slots().saturating_sub(reserve(slots)))
+                * segment_bytes,
+            capacity_bytes: u64::from(slots - reserve(slots)) * segment_bytes,
+            records: segments.iter().map(|segment| segment.records() as u64).sum(),
+            index_bytes: inner.index.bytes() as u64,
+            healed: inner.healed.load(Ordering::Relaxed),
+        }
+    }
+
+    /// Memory for transfers, shared with whoever feeds the store.
+    pub fn buffers(&self) -> &BufferPool {
+        &self.inner.buffers
+    }
+
+    /// Whether the record is in the store and, as far as is known, intact.
+    ///
+    /// # Errors
+    /// When the disks cannot tell.
+    pub async fn contains(&self, digest: &Digest) -> Result<bool> {
+        match self.inner.find(digest).await {
+            Ok(found) => Ok(found.is_some() && !lock(&self.inner.damaged).contains(digest)),
+            // Its list is damaged everywhere: store the record anew, which heals what needs it.
+            Err(StoreError::DamagedStructure { .. }) => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+}

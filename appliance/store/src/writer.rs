@@ -1,0 +1,457 @@
+//! Appending records: each writer fills a segment of its own, so that workers do not queue.
+//!
+//! Bytes gather in a slab (one group of the hash tree) and go to the disks when it is full, or
+//! when a commit needs them there. What was handed over to the disks is never rewritten: a commit
+//! in the middle of a slab pads to the next block.
+
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::task::Poll;
+
+use disk::{Buffer, SharedBuffer};
+use format::layout::Fixed;
+use format::log::{EntryGroup, GroupHeader, NO_SLOT, SealedSegment, SegmentPlace, group_bytes};
+use format::segment::{
+    Entry, Footer, GROUP_BYTES, MAX_RECORDS, MAX_REFS, RecordKind, SEGMENT_DATA,
+    SUITE_AES_GCM_BLAKE3, SegmentHeader, SegmentInfo, footer_bytes, record_checksum,
+};
+use futures_util::StreamExt;
+use futures_util::future::BoxFuture;
+use futures_util::stream::FuturesUnordered;
+use model::{BLOCK, DataKeyId, Digest, SegmentId, TenantId};
+
+use crate::index::Place;
+use crate::members::{Slots, lock, padded};
+use crate::segments::{OpenSegment, Segment, State, number};
+use crate::store::{Inner, Store, reserve};
+use crate::{Result, StoreError};
+
+/// Slabs of one writer that are on their way to the disks: enough to keep a disk busy.
+const SLABS_IN_FLIGHT: usize = 4;
+
+/// For whom a writer writes, and the commitment to the segment key that a salt leads to.
+#[derive(Clone)]
+pub struct WriterKeys {
+    pub tenant: TenantId,
+    pub data_key: DataKeyId,
+    /// Segment salt -> commitment. The store has no keys; this comes from who does.
+    pub commitment: Arc<dyn Fn(&[u8; 32]) -> [u8; 16] + Send + Sync>,
+}
+
+impl fmt::Debug for WriterKeys {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "WriterKeys({:?}, {})", self.tenant, self.data_key)
+    }
+}
+
+/// Where the next record goes: what its sealing depends on.
+#[derive(Debug, Clone, Copy)]
+pub struct RecordPlace {
+    pub info: SegmentInfo,
+    /// Number of the record within the segment: the nonce.
+    pub record: u32,
+}
+
+/// A record to append.
+#[derive(Debug, Clone, Copy)]
+pub struct NewRecord<'a> {
+    pub kind: RecordKind,
+    pub digest: Digest,
+    /// How many digests stand at the start of `stored`.
+    pub refs: usize,
+    /// References, then sealed payload.
+    pub stored: &'a [u8],
+}
+
+/// Appends records to segments of its own.
+#[derive(Debug)]
+pub struct SegmentWriter {
+    inner: Arc<Inner>,
+    keys: WriterKeys,
+    state: Arc<tokio::sync::Mutex<WriterState>>,
+}
+
+impl Store {
+    /// A writer for one worker. It goes on with a segment that an earlier writer for the same keys
+    /// left unfinished.
+    pub fn writer(&self, keys: WriterKeys) -> SegmentWriter {
+        let mut writers = lock(&self.inner.writers);
+        let idle = writers.iter_mut().find(|slot| !slot.busy && slot.belongs_to(&keys));
+        let state = match idle {
+            Some(slot) => {
+                slot.busy = true;
+                slot.state.clone()
+            }
+            None => {
+                let state: Arc<tokio::sync::Mutex<WriterState>> = Arc::default();
+                let (tenant, data_key) = (keys.tenant, keys.data_key);
+                writers.push(WriterSlot { tenant, data_key, busy: true, state: state.clone() });
+                state
+            }
+        };
+        SegmentWriter { inner: self.inner.clone(), keys, state }
+    }
+}
+
+/// A writer's state as the store knows it, whether or not anyone writes with it now.
+#[derive(Debug)]
+pub(crate) struct WriterSlot {
+    tenant: TenantId,
+    data_key: DataKeyId,
+    busy: bool,
+    pub(crate) state: Arc<tokio::sync::Mutex<WriterState>>,
+}
+
+impl WriterSlot {
+    fn belongs_to(&self, keys: &WriterKeys) -> bool {
+        self.tenant == keys.tenant && self.data_key == keys.data_key
+    }
+}
+
+impl SegmentWriter {
+    /// Where a record of `length` stored bytes will lie if it is the next one that is appended.
+    ///
+    /// # Errors
+    /// `Full` when no segment is free, `TooLarge` when no segment could hold it.
+    pub async fn place(&mut self, length: usize) -> Result<RecordPlace> {
+        self.inner.begin().await?;
+        let mut state = self.state.lock().await;
+        let result = state.make_room(&self.inner, &self.keys, length).await;
+        self.inner.stop_on_error(result)
+    }
+
+    /// Appends the record that [`place`](Self::place) was asked for, sealed for that place. It is
+    /// durable after the next commit.
+    pub async fn append(&mut self, record: NewRecord<'_>) -> Result<()> {
+        let mut state = self.state.lock().await;
+        let result = state.append(&self.inner, record).await;
+        drop(state);
+        self.inner.stop_on_error(result)?;
+        let pending = self.inner.pending_bytes.fetch_add(Entry::SIZE, Ordering::AcqRel);
+        if pending + Entry::SIZE > self.inner.commit_bytes() / 2 {
+            Store { inner: self.inner.clone() }.commit(Vec::new()).await?;
+        }
+        Ok(())
+    }
+}
+
+impl Drop for SegmentWriter {
+    fn drop(&mut self) {
+        let mut writers = lock(&self.inner.writers);
+        if let Some(slot) = writers.iter_mut().find(|slot| Arc::ptr_eq(&slot.state, &self.state)) {
+            slot.busy = false;
+        }
+    }
+}
+
+/// What a writer hands to a commit.
+#[derive(Debug, Default)]
+pub(crate) struct Drained {
+    pub(crate) opened: Vec<SegmentPlace>,
+    pub(crate) groups: Vec<EntryGroup>,
+    pub(crate) closed: Vec<Closed>,
+    /// How many entries of each segment are durable after the commit.
+    pub(crate) ends: Vec<(Arc<OpenSegment>, usize)>,
+}
+
+/// A segment whose footer has been written.
+#[derive(Debug)]
+pub(crate) struct Closed {
+    pub(crate) sealed: SealedSegment,
+    pub(crate) records: u32,
+    pub(crate) body_end: u32,
+}
+
+#[derive(Default)]
+pub(crate) struct WriterState {
+    current: Option<Current>,
+    drained: Drained,
+    in_flight: FuturesUnordered<BoxFuture<'static, Result<()>>>,
+}
+
+impl fmt::Debug for WriterState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "WriterState({} in flight)", self.in_flight.len())
+    }
+}
+
+/// The segment being filled. Offsets are from its start.
+struct Current {
+    place: SegmentPlace,
+    open: Arc<OpenSegment>,
+    slab: Buffer,
+    slab_start: u32,
+    /// End of what has been put into the slab.
+    filled: u32,
+    /// End of what has been handed to the disks.
+    submitted: u32,
+    /// End of the last record.
+    body_end: u32,
+    groups: Vec<[u8; 32]>,
+    /// Entries that a commit has been given.
+    handed: usize,
+}
+
+impl WriterState {
+    async fn make_room(
+        &mut self,
+        inner: &Arc<Inner>,
+        keys: &WriterKeys,
+        length: usize,
+    ) -> Result<RecordPlace> {
+        let segment_bytes = inner.geometry.segment_bytes() as usize;
+        let limit = segment_bytes - BLOCK - footer_bytes(1, segment_bytes.div_ceil(GROUP_BYTES));
+        if length > limit {
+            return Err(StoreError::TooLarge { what: "a record", bytes: length, limit });
+        }
+        if self.current.as_ref().is_some_and(|current| !current.fits(length, segment_bytes)) {
+            self.seal(inner).await?;
+        }
+        if self.current.is_none() {
+            self.current = Some(Current::open(inner, keys).await?);
+        }
+        let current = self.current.as_ref().ok_or(StoreError::Stopped)?;
+        let record = lock(&current.open.entries).len() as u32;
+        Ok(RecordPlace { info: current.place.info, record })
+    }
+
+    async fn append(&mut self, inner: &Arc<Inner>, record: NewRecord<'_>) -> Result<()> {
+        inner.check_writable()?;
+        let current = self.current.as_ref().ok_or(StoreError::Stopped)?;
+        if record.refs > MAX_REFS as usize {
+            let limit = MAX_REFS as usize;
+            return Err(StoreError::TooLarge { what: "a list of references", bytes: record.refs, limit });
+        }
+        let entry = Entry {
+            digest: record.digest,
+            offset: current.filled,
+            length: record.stored.len() as u32,
+            refs: record.refs as u16,
+            kind: record.kind as u8,
+            reserved: [0; 5],
+            checksum: record_checksum(record.stored),
+        };
+        self.fill(inner, record.stored).await?;
+        let current = self.current.as_mut().ok_or(StoreError::Stopped)?;
+        current.body_end = current.filled;
+        let segment = number(current.place.info.segment);
+        let mut entries = lock(&current.open.entries);
+        let place = Place { segment, record: entries.len() as u16 };
+        entries.push(entry);
+        drop(entries);
+        inner.index.insert(&record.digest, place);
+        lock(&inner.damaged).remove(&record.digest);
+        Ok(())
+    }
+
+    /// Copies bytes into slabs, handing full ones to the disks.
+    async fn fill(&mut self, inner: &Arc<Inner>, mut bytes: &[u8]) -> Result<()> {
+        while !bytes.is_empty() {
+            let current = self.current.as_mut().ok_or(StoreError::Stopped)?;
+            let at = (current.filled - current.slab_start) as usize;
+            let take = bytes.len().min(current.slab.len() - at);
+            let (now, later) = bytes.split_at(take);
+            if let Some(room) = current.slab.get_mut(at..at + take) {
+                room.copy_from_slice(now);
+            }
+            current.filled += take as u32;
+            bytes = later;
+            if at + take == current.slab.len() {
+                self.next_slab(inner).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Hands the full slab over and takes an empty one.
+    async fn next_slab(&mut self, inner: &Arc<Inner>) -> Result<()> {
+        let fresh = inner.buffers.acquire().await;
+        let Some(current) = self.current.as_mut() else { return Ok(()) };
+        current.groups.push(*blake3::hash(&current.slab).as_bytes());
+        let fresh_start = current.slab_start + current.slab.len() as u32;
+        let full = std::mem::replace(&mut current.slab, fresh).freeze();
+        let (start, submitted) = (current.slab_start as usize, current.submitted as usize);
+        let length = full.len();
+        let (slots, offset) = (current.place.slots, current.submitted);
+        current.slab_start = fresh_start;
+        current.submitted = fresh_start;
+        if submitted - start < length {
+            self.submit(inner, slots, offset, full.slice(submitted - start..length)).await?;
+        }
+        Ok(())
+    }
+
+    /// Hands the part of the slab that the disks do not have yet to them, padded to a block.
+    async fn submit_rest(&mut self, inner: &Arc<Inner>) -> Result<()> {
+        let Some(current) = self.current.as_mut() else { return Ok(()) };
+        if current.filled == current.submitted {
+            return Ok(());
+        }
+        let from = (current.submitted - current.slab_start) as usize;
+        let to = (current.filled - current.slab_start) as usize;
+        let padded_to = to.next_multiple_of(BLOCK);
+        if let Some(padding) = current.slab.get_mut(to..padded_to) {
+            padding.fill(0);
+        }
+        let rest = padded(current.slab.get(from..padded_to).unwrap_or_default());
+        let (slots, offset) = (current.place.slots, current.submitted);
+        current.filled = current.slab_start + padded_to as u32;
+        current.submitted = current.filled;
+        let full = padded_to == current.slab.len();
+        self.submit(inner, slots, offset, rest).await?;
+        if full { self.next_slab(inner).await } else { Ok(()) }
+    }
+
+    async fn submit(
+        &mut self,
+        inner: &Arc<Inner>,
+        slots: Slots,
+        offset: u32,
+        data: SharedBuffer,
+    ) -> Result<()> {
+        while self.in_flight.len() >= SLABS_IN_FLIGHT {
+            self.in_flight.next().await.transpose()?;
+        }
+        let inner = inner.clone();
+        self.in_flight.push(Box::pin(async move {
+            let place = |number: usize, member: &crate::members::Member| {
+                let slot = slots.get(number).copied().unwrap_or(NO_SLOT);
+                (slot != NO_SLOT).then(|| member.segment_offset(slot, offset))
+            };
+            inner.members.write(&data, place).await
+        }));
+        // A write begins when it is first polled: begin this one now.
+        let polled = std::future::poll_fn(|cx| Poll::Ready(self.in_flight.poll_next_unpin(cx)));
+        match polled.await {
+            Poll::Ready(Some(outcome)) => outcome,
+            _ => Ok(()),
+        }
+    }
+
+    /// Whether this segment is the one being filled, or still on its way to the disks.
+    pub(crate) fn fills(&self, segment: SegmentId) -> bool {
+        let current = self.current.as_ref().map(|current| current.place.info.segment);
+        let mut closed = self.drained.closed.iter().map(|closed| closed.sealed.segment);
+        current == Some(segment) || closed.any(|closed| closed == segment)
+    }
+
+    /// Waits until everything that was appended can be read from the disks.
+    pub(crate) async fn bring_to_disk(&mut self, inner: &Arc<Inner>) -> Result<()> {
+        self.submit_rest(inner).await?;
+        while let Some(outcome) = self.in_flight.next().await {
+            outcome?;
+        }
+        Ok(())
+    }
+
+    /// Brings everything to the disks and gives what a commit has to say about it.
+    pub(crate) async fn drain(&mut self, inner: &Arc<Inner>) -> Result<Drained> {
+        self.bring_to_disk(inner).await?;
+        self.hand_over();
+        Ok(std::mem::take(&mut self.drained))
+    }
+
+    /// Ends the current segment with its footer.
+    pub(crate) async fn seal(&mut self, inner: &Arc<Inner>) -> Result<()> {
+        self.submit_rest(inner).await?;
+        self.hand_over();
+        let Some(mut current) = self.current.take() else { return Ok(()) };
+        if current.filled > current.slab_start {
+            let last = (current.filled - current.slab_start) as usize;
+            let group = current.slab.get(..last).unwrap_or_default();
+            current.groups.push(*blake3::hash(group).as_bytes());
+        }
+        let entries = lock(&current.open.entries).clone();
+        let (info, segment_bytes) = (&current.place.info, inner.geometry.segment_bytes());
+        let footer = Footer::build(
+            inner.pool_id,
+            info,
+            segment_bytes,
+            current.body_end,
+            &entries,
+            &current.groups,
+        );
+        let bytes = padded(&footer.bytes);
+        self.submit(inner, current.place.slots, footer.trailer.entries_offset, bytes).await?;
+        self.drained.closed.push(Closed {
+            sealed: SealedSegment { segment: info.segment, trailer: footer.trailer.checksum },
+            records: entries.len() as u32,
+            body_end: current.body_end,
+        });
+        Ok(())
+    }
+
+    /// Moves entries that no commit has seen yet to where the next one finds them.
+    fn hand_over(&mut self) {
+        let Some(current) = self.current.as_mut() else { return };
+        let entries = lock(&current.open.entries);
+        let fresh = entries.get(current.handed..).unwrap_or_default().to_vec();
+        if fresh.is_empty() {
+            return;
+        }
+        if current.handed == 0 {
+            self.drained.opened.push(current.place);
+        }
+        let header = GroupHeader {
+            segment: current.place.info.segment,
+            first_record: current.handed as u32,
+            count: fresh.len() as u32,
+            body_end: current.body_end,
+            reserved: 0,
+        };
+        current.handed = entries.len();
+        self.drained.groups.push(EntryGroup { header, entries: fresh });
+        self.drained.ends.push((current.open.clone(), current.handed));
+    }
+}
+
+impl Current {
+    async fn open(inner: &Arc<Inner>, keys: &WriterKeys) -> Result<Self> {
+        let slots = inner.members.take_slots(reserve(inner.geometry.segment_slots()))?;
+        let mut salt = [0; 32];
+        inner.entropy.fill(&mut salt);
+        let info = SegmentInfo {
+            segment: inner.take_segment_id(),
+            epoch: inner.current_epoch(),
+            tenant: keys.tenant,
+            data_key: keys.data_key,
+            kind: SEGMENT_DATA,
+            suite: SUITE_AES_GCM_BLAKE3,
+            reserved: 0,
+            salt,
+            commitment: (keys.commitment)(&salt),
+        };
+        let place = SegmentPlace { info, slots };
+        let open: Arc<OpenSegment> = Arc::default();
+        lock(&inner.segments).insert(Segment { place, state: State::Open(open.clone()) });
+        let mut slab = inner.buffers.acquire().await;
+        if let Some(first) = slab.get_mut(..BLOCK) {
+            first.copy_from_slice(&SegmentHeader::encode(inner.pool_id, &info));
+        }
+        inner.pending_bytes.fetch_add(group_bytes(0) + SegmentPlace::SIZE + 128, Ordering::AcqRel);
+        Ok(Self {
+            place,
+            open,
+            slab,
+            slab_start: 0,
+            filled: BLOCK as u32,
+            submitted: 0,
+            body_end: BLOCK as u32,
+            groups: Vec::new(),
+            handed: 0,
+        })
+    }
+
+    fn fits(&self, length: usize, segment_bytes: usize) -> bool {
+        let records = lock(&self.open.entries).len();
+        let end = self.filled as usize + length;
+        let footer = footer_bytes(records + 1, end.div_ceil(GROUP_BYTES));
+        records < MAX_RECORDS as usize && end.next_multiple_of(BLOCK) + footer <= segment_bytes
+    }
+}
+
+/// Bytes of a slab: a group of the hash tree, or the whole of a smaller segment.
+pub(crate) fn slab_bytes(segment_bytes: u32) -> usize {
+    GROUP_BYTES.min(segment_bytes as usize)
+}

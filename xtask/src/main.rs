@@ -1,0 +1,62 @@
+//! All automation of the project. One subcommand is one module; nothing is written in shell.
+//!
+//! `cargo xtask test` is what continuous integration runs and `cargo xtask demo` is what a
+//! newcomer runs. Both install the Debian packages they need and say why, so that a fresh machine
+//! with rustup's toolchain is enough. A task that fails prints one line and exits with 1.
+
+mod bench;
+mod debian;
+mod demo;
+mod error;
+mod process;
+mod test;
+mod tidy;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::error::Result;
+
+#[derive(Debug, Parser)]
+#[command(name = "cargo xtask", about = "Automation of the project")]
+struct Cli {
+    #[command(subcommand)]
+    task: Task,
+}
+
+#[derive(Debug, Subcommand)]
+enum Task {
+    /// Protect a real Debian system, boot it from its recovery point, restore, damage and heal.
+    Demo(demo::Args),
+    /// Make the demo's disk images in an empty folder: a part of `demo`, in a process of its own.
+    #[command(hide = true)]
+    System { folder: PathBuf },
+    /// Run every check, installing the Debian packages that they need.
+    Test,
+    /// Compare with rivals and limits on the same images, in one table.
+    Bench(bench::Args),
+    /// Check layers, lints, banned crates and words only.
+    Tidy,
+}
+
+fn main() -> ExitCode {
+    match run(Cli::parse().task) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("xtask: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(task: Task) -> Result<()> {
+    match task {
+        Task::Demo(args) => demo::run(&args),
+        Task::System { folder } => demo::make_system(&folder),
+        Task::Test => test::run(),
+        Task::Bench(args) => bench::run(&args),
+        Task::Tidy => tidy::run(),
+    }
+}

@@ -1,0 +1,77 @@
+//! `cargo xtask test`: everything that must hold, in the order from quick to slow.
+//!
+//! Starts on a fresh Debian 12 with rustup's toolchain: installs the packages that the tests use.
+//! The step that fails ends the run, so that its output is the last thing on the screen.
+
+use std::time::{Duration, Instant};
+
+use crate::debian::{self, Package};
+use crate::error::Result;
+use crate::process::{cargo, is_installed, shown};
+use crate::tidy;
+
+mod counts;
+
+const PACKAGES: &[Package] = &[
+    Package { name: "gcc", why: "compiles the C parts of aws-lc, zstd and BLAKE3, and links" },
+    Package { name: "libc6-dev", why: "headers of the C library, for the same" },
+    Package { name: "libnbd-bin", why: "nbdinfo and nbdcopy are clients of our NBD server" },
+    Package { name: "qemu-utils", why: "qemu-img and qemu-io are clients of our NBD server" },
+    Package { name: "mount", why: "losetup makes block devices to test disks on" },
+    Package { name: "e2fsprogs", why: "mkfs.ext4 makes file systems to back up" },
+    Package { name: "python3", why: "runs the second reader, written from FORMAT.md alone" },
+    Package { name: "python3-argon2", why: "the second reader turns a passphrase into a key" },
+    Package { name: "python3-cryptography", why: "the second reader opens sealed chunks" },
+    Package { name: "python3-lz4", why: "the second reader decompresses LZ4 chunks" },
+    Package { name: "python3-zstandard", why: "the second reader decompresses zstd chunks" },
+];
+
+/// Runs all steps and ends with one line in the form that `cargo test` prints.
+pub(crate) fn run() -> Result<()> {
+    let begin = Instant::now();
+    let mut steps = Steps::default();
+    steps.run("packages", || debian::ensure(PACKAGES))?;
+    steps.run("tidy", tidy::run)?;
+    steps.run("rustfmt", || shown(cargo().args(["fmt", "--all", "--check"])))?;
+    steps.run("clippy", clippy)?;
+    if is_installed("cargo-deny") {
+        steps.run("cargo-deny", deny)?;
+    }
+    let counts = steps.run("cargo test", counts::run_tests)?;
+    steps.print();
+    println!("{}", counts.line(begin.elapsed()));
+    Ok(())
+}
+
+fn clippy() -> Result<()> {
+    let mut clippy = cargo();
+    clippy.args(["clippy", "--workspace", "--all-targets", "--locked"]);
+    shown(clippy.args(["--", "--deny", "warnings"]))
+}
+
+fn deny() -> Result<()> {
+    shown(cargo().args(["deny", "--offline", "check", "bans", "licenses", "sources"]))
+}
+
+#[derive(Debug, Default)]
+struct Steps {
+    done: Vec<(&'static str, Duration)>,
+}
+
+impl Steps {
+    fn run<T>(&mut self, name: &'static str, step: impl FnOnce() -> Result<T>) -> Result<T> {
+        println!("==> {name}");
+        let begin = Instant::now();
+        let value = step()?;
+        self.done.push((name, begin.elapsed()));
+        Ok(value)
+    }
+
+    fn print(&self) {
+        println!();
+        for (name, time) in &self.done {
+            println!("{name:<12}{:>8.1} s", time.as_secs_f64());
+        }
+        println!();
+    }
+}

@@ -7,8 +7,8 @@ use std::pin::Pin;
 /// A future behind a pointer, so that [`Image`] can be used as a trait object.
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
-/// A read-only disk image: what a recovery point looks like to an export. Its bytes and its size
-/// never change while it exists.
+/// A disk image that can be read: what a recovery point looks like to an export, and what an
+/// overlay above it looks like. Its size never changes.
 ///
 /// Futures that can be answered from memory should be ready at the first poll: the server then
 /// replies without handing the request to another thread.

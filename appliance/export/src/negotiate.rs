@@ -243,3 +243,126 @@ pub fn fuzz_client(bytes: &[u8]) {
         rest = behind.split_at(payload).1;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const INVALID: u32 = Refusal::Invalid as u32;
+
+    fn offers() -> Vec<Offer> {
+        vec![
+            Offer { name: "point".into(), size: 5000, writable: false },
+            Offer { name: "machine".into(), size: 8192, writable: true },
+        ]
+    }
+
+    fn client() -> ClientFlags {
+        ClientFlags { fixed_newstyle: true, no_zeroes: true }
+    }
+
+    fn named(name: &str, rest: &[u8]) -> Vec<u8> {
+        [&(name.len() as u32).to_be_bytes()[..], name.as_bytes(), rest].concat()
+    }
+
+    fn allocation(name: &str) -> Vec<u8> {
+        let query = named(BASE_ALLOCATION, &[]);
+        named(name, &[&1u32.to_be_bytes()[..], &query].concat())
+    }
+
+    /// The type of the last reply.
+    fn last_kind(reply: &[u8]) -> u32 {
+        let mut rest = reply;
+        loop {
+            let kind = u32::from_be_bytes(rest[12..16].try_into().unwrap());
+            let length = u32::from_be_bytes(rest[16..20].try_into().unwrap());
+            rest = &rest[20 + length as usize..];
+            if rest.is_empty() {
+                return kind;
+            }
+        }
+    }
+
+    #[test]
+    fn before_tls_nothing_is_told_when_it_is_required() {
+        let offers = offers();
+        let mut negotiation = Negotiation::new(&offers, client(), Tls::Required);
+        let go = named("point", &[0, 0]);
+        for (code, data) in
+            [(3, vec![]), (6, go.clone()), (7, go.clone()), (8, vec![]), (99, vec![])]
+        {
+            let answer = negotiation.answer(OptionCode(code), &data);
+            assert_eq!(last_kind(&answer.reply), Refusal::TlsRequired as u32);
+            assert_eq!(answer.then, Then::NextOption);
+        }
+        assert_eq!(negotiation.answer(OptionCode::EXPORT_NAME, b"point").then, Then::Drop);
+        assert_eq!(negotiation.answer(OptionCode::START_TLS, &[]).then, Then::StartTls);
+        let again = negotiation.answer(OptionCode::START_TLS, &[]);
+        assert_eq!(last_kind(&again.reply), INVALID);
+        assert!(matches!(negotiation.answer(OptionCode::GO, &go).then, Then::Transmit(_)));
+    }
+
+    #[test]
+    fn tls_forgets_what_was_agreed_in_the_clear() {
+        let offers = offers();
+        let mut negotiation = Negotiation::new(&offers, client(), Tls::Off);
+        negotiation.answer(OptionCode::STRUCTURED_REPLY, &[]);
+        negotiation.answer(OptionCode::SET_META_CONTEXT, &allocation("point"));
+        negotiation.tls = Tls::Required;
+        negotiation.answer(OptionCode::START_TLS, &[]);
+        let answer = negotiation.answer(OptionCode::GO, &named("point", &[0, 0]));
+        let agreed = Agreed { export: 0, structured: false, allocation: false };
+        assert_eq!(answer.then, Then::Transmit(agreed));
+    }
+
+    #[test]
+    fn contexts_count_for_the_export_that_they_were_selected_for() {
+        let offers = offers();
+        for (selected, allocation_agreed) in [("point", false), ("machine", true)] {
+            let mut negotiation = Negotiation::new(&offers, client(), Tls::Off);
+            let early = negotiation.answer(OptionCode::SET_META_CONTEXT, &allocation(selected));
+            assert_eq!(last_kind(&early.reply), INVALID, "structured replies come first");
+            negotiation.answer(OptionCode::STRUCTURED_REPLY, &[]);
+            negotiation.answer(OptionCode::SET_META_CONTEXT, &allocation(selected));
+            let answer = negotiation.answer(OptionCode::GO, &named("machine", &[0, 0]));
+            let Then::Transmit(agreed) = answer.then else { panic!("no transmission") };
+            assert_eq!(agreed.allocation, allocation_agreed);
+        }
+    }
+
+    #[test]
+    fn a_failed_selection_clears_the_one_before() {
+        let offers = offers();
+        let mut negotiation = Negotiation::new(&offers, client(), Tls::Off);
+        negotiation.answer(OptionCode::STRUCTURED_REPLY, &[]);
+        negotiation.answer(OptionCode::SET_META_CONTEXT, &allocation("point"));
+        negotiation.answer(OptionCode::SET_META_CONTEXT, &[1, 2, 3]);
+        let answer = negotiation.answer(OptionCode::GO, &named("point", &[0, 0]));
+        let Then::Transmit(agreed) = answer.then else { panic!("no transmission") };
+        assert!(!agreed.allocation);
+    }
+
+    #[test]
+    fn the_old_way_in_works_and_pads_for_clients_that_want_it() {
+        let offers = offers();
+        let old = ClientFlags { fixed_newstyle: false, no_zeroes: false };
+        let answer =
+            Negotiation::new(&offers, old, Tls::Off).answer(OptionCode::EXPORT_NAME, b"point");
+        assert_eq!(answer.reply.len(), 134);
+        assert_eq!(answer.reply[..8], 5000u64.to_be_bytes());
+        let answer =
+            Negotiation::new(&offers, client(), Tls::Off).answer(OptionCode::EXPORT_NAME, b"point");
+        assert_eq!(answer.reply.len(), 10);
+    }
+
+    #[test]
+    fn flags_say_what_an_export_can_do() {
+        let offers = offers();
+        let negotiation = Negotiation::new(&offers, client(), Tls::Off);
+        let [point, machine] = [&offers[0], &offers[1]].map(|offer| negotiation.flags(offer));
+        let writing = transmission::SEND_TRIM | transmission::SEND_WRITE_ZEROES;
+        assert_eq!(point & (transmission::READ_ONLY | writing), transmission::READ_ONLY);
+        assert_eq!(machine & (transmission::READ_ONLY | writing), writing);
+        assert_eq!((point | machine) & transmission::SEND_DF, 0, "only with structured replies");
+    }
+}

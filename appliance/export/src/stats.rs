@@ -20,7 +20,7 @@ pub struct Stats {
     pub connections_refused: u64,
     /// Requests that were answered, also those answered with an error.
     pub requests: u64,
-    /// Bytes of the disk that clients read, holes included.
+    /// Bytes of the disk that clients asked for, holes included.
     pub bytes_read: u64,
     /// Bytes that clients wrote, not counting zeroes without payload.
     pub bytes_written: u64,

@@ -13,3 +13,6 @@ pub mod segment;
 pub mod superblock;
 
 pub use error::FormatError;
+
+#[cfg(test)]
+mod tests;

@@ -1,1 +1,16 @@
 //! The write path: a source becomes a recovery point.
+//!
+//! A volume is taken in by ranges of 16 MiB, each by whichever worker is free: read, cut into
+//! chunks, name them, keep those that the store lacks, and write the leaf that maps the range.
+//! What is new is first compared with the parent recovery point, so that an incremental costs
+//! what changed. The nodes above the leaves, the point and its event come last.
+
+mod codec;
+mod parent;
+mod range;
+mod run;
+mod source;
+
+pub use codec::Compression;
+pub use run::{Ingest, Options, Report};
+pub use source::{FileSource, Source};

@@ -1,1 +1,16 @@
 //! The read path: a recovery point becomes bytes again.
+//!
+//! [`RestorePoint`] opens a recovery point; [`restore`] gives a whole volume back with all cores;
+//! [`VolumeImage`] reads it anywhere, through a bounded cache, for exports.
+
+mod cache;
+mod image;
+mod leaf;
+mod point;
+mod restore;
+mod target;
+
+pub use image::{ImageExtent, VolumeImage};
+pub use point::RestorePoint;
+pub use restore::restore;
+pub use target::{Discard, DiskTarget, StreamTarget, Target};

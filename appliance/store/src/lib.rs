@@ -1,5 +1,6 @@
 //! Segments, index, space, mirroring and crash recovery: sealed chunks by digest.
 
+mod batch;
 mod checkpoint;
 mod commit;
 mod create;
@@ -18,6 +19,7 @@ mod space;
 mod store;
 mod writer;
 
+pub use batch::RecordView;
 pub use create::{MAX_DISKS, PoolLayout, SLABS};
 pub use error::{Result, StoreError};
 pub use index::MAX_BYTES_PER_RECORD;

@@ -9,6 +9,7 @@ use format::log::NO_SLOT;
 use format::segment::{Entry, RecordKind, SegmentHeader, SegmentInfo, record_checksum};
 use model::{BLOCK, Digest};
 
+use crate::batch::RecordView;
 use crate::index::Place;
 use crate::members::{Member, covering, lock};
 use crate::segments::{Segment, State, number as number_of};
@@ -46,12 +47,18 @@ impl StoredRecord {
         refs.filter_map(|bytes| bytes.try_into().ok().map(Digest)).collect()
     }
 
-    /// References and sealed payload, apart, the payload to be opened in place.
-    pub fn parts_mut(&mut self) -> (&[u8], &mut [u8]) {
-        let refs = self.refs * 32;
+    /// The record as one who reads a batch sees it.
+    pub fn view(&mut self) -> RecordView<'_> {
         let stored = self.buffer.get_mut(self.start..self.start + self.length);
-        let (refs, payload) = stored.unwrap_or_default().split_at_mut(refs);
-        (refs, payload)
+        let (refs, payload) = stored.unwrap_or_default().split_at_mut(self.refs * 32);
+        RecordView {
+            digest: self.digest,
+            info: &self.info,
+            record: self.record,
+            kind: self.kind,
+            refs,
+            payload,
+        }
     }
 
     fn stored(&self) -> &[u8] {
@@ -60,23 +67,9 @@ impl StoredRecord {
 }
 
 impl Store {
-    /// Reads a record and checks it by its checksum.
+    /// Reads a record and checks it by its checksum, on another disk if need be; bad copies are
+    /// healed from a good one.
     pub async fn read(&self, digest: &Digest) -> Result<StoredRecord> {
-        let (record, ()) = self.read_with(digest, |_| None).await?;
-        Ok(record)
-    }
-
-    /// Reads a record and hands it to `open`, which checks it by a stronger means than the
-    /// store has (it opens the seal) and may change it. When `open` refuses a copy, or gives
-    /// `None`, the checksum decides, other copies are tried, and bad ones are healed.
-    ///
-    /// The outcome of `open` is given back only if it is `Some`; with `None` the result has the
-    /// type's default.
-    pub async fn read_with<T: Default>(
-        &self,
-        digest: &Digest,
-        mut open: impl FnMut(&mut StoredRecord) -> Option<T>,
-    ) -> Result<(StoredRecord, T)> {
         let inner = &self.inner;
         let found = match inner.find(digest).await {
             Ok(found) => found,
@@ -89,14 +82,10 @@ impl Store {
         let segment = inner.segment(place)?;
         inner.bring_to_disk(&segment, place).await?;
         let first = inner.first_copy(place);
-        if let Ok(mut record) = inner.read_copy(&segment, place, &entry, first).await
-            && let Some(opened) = open(&mut record)
-        {
-            return Ok((record, opened));
+        match inner.read_checked(&segment, place, &entry, first).await {
+            Ok(record) => Ok(record),
+            Err(_) => inner.read_any(&segment, place, &entry).await,
         }
-        let mut record = inner.read_any(&segment, place, &entry).await?;
-        let opened = open(&mut record).unwrap_or_default();
-        Ok((record, opened))
     }
 }
 
@@ -112,7 +101,7 @@ impl Inner {
     }
 
     /// A record that is still in a writer's memory goes to the disks first: reads are rare there.
-    async fn bring_to_disk(self: &Arc<Self>, segment: &Segment, place: Place) -> Result<()> {
+    pub(crate) async fn bring_to_disk(self: &Arc<Self>, segment: &Segment, place: Place) -> Result<()> {
         let State::Open(open) = &segment.state else { return Ok(()) };
         if usize::from(place.record) < open.committed.load(Ordering::Acquire) {
             return Ok(());
@@ -129,7 +118,7 @@ impl Inner {
     }
 
     /// Reads are spread over the disks by segment, so that a sequential reader uses all of them.
-    fn first_copy(&self, place: Place) -> usize {
+    pub(crate) fn first_copy(&self, place: Place) -> usize {
         let active: Vec<usize> = self.members.active().map(|(number, _)| number).collect();
         let turn = place.segment as usize % active.len().max(1);
         active.get(turn).copied().unwrap_or(0)

@@ -37,15 +37,18 @@ impl Mounted {
 
     /// A program of the system inside, as its root.
     pub(super) fn program(&self, name: &str) -> Command {
-        let mut chroot = command("chroot");
-        chroot.arg(&self.root).arg(name).env("DEBIAN_FRONTEND", "noninteractive");
-        chroot
+        self.program_as("root", name)
     }
 
-    /// The same as a user of that system.
+    /// The same as a user of that system. Folders named by this process's environment do not exist
+    /// in there; what it says of proxies holds.
     pub(super) fn program_as(&self, user: &str, name: &str) -> Command {
         let mut chroot = command("chroot");
         chroot.arg(format!("--userspec={user}:{user}")).arg(&self.root).arg(name);
+        chroot
+            .env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin")
+            .env("DEBIAN_FRONTEND", "noninteractive");
+        chroot.env_remove("TMPDIR").env("HOME", "/");
         chroot
     }
 

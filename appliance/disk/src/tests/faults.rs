@@ -1,12 +1,18 @@
 //! What becomes of a disk when the hardware, or its own thread, fails.
 
-use futures_util::future::{Either, join_all, select};
+use std::time::Duration;
+
+use futures_util::future::{Either, join, join_all, select};
 use model::BLOCK;
+use tokio::time::timeout;
 
 use super::fixture::{self, MIB, filled, wait};
 use super::host::{self, Loop, Mounted};
 use crate::queue::QueuedDisk;
 use crate::{Access, Backend, Buffer, BufferPool, Disk, DiskError, FailReason, Operation, open};
+
+/// Longer than any answer takes.
+const HANGS_AFTER: Duration = Duration::from_secs(20);
 
 const BACKENDS: [Backend; 2] = [Backend::Uring, Backend::Threads];
 
@@ -79,6 +85,7 @@ fn a_failed_flush_ends_the_service_of_a_device() {
     }
 }
 
+/// Requests ahead of the panic are answered too, even those that the thread leaves unfinished.
 #[test]
 fn a_panic_of_the_serving_thread_ends_the_service() {
     for (backend, in_loop) in BACKENDS.into_iter().flat_map(|b| [(b, false), (b, true)]) {
@@ -86,9 +93,12 @@ fn a_panic_of_the_serving_thread_ends_the_service() {
         wait(async {
             let reads = (0..32).map(|part| disk.read(part * 4096, Buffer::zeroed(BLOCK)));
             let pending = join_all(reads);
-            let panicked = disk.panic(in_loop);
-            let (panicked, _answers) = futures_util::future::join(panicked, pending).await;
-            assert!(matches!(panicked, Err(DiskError::Failed { reason: FailReason::Panic, .. })));
+            let both = join(pending, disk.panic(in_loop));
+            let (answers, panicked) = timeout(HANGS_AFTER, both).await.expect("all are answered");
+            let failed =
+                |error| matches!(error, DiskError::Failed { reason: FailReason::Panic, .. });
+            assert!(panicked.is_err_and(failed));
+            assert!(answers.into_iter().all(|answer| answer.is_ok() || answer.is_err_and(failed)));
             assert_out_of_service(&disk, FailReason::Panic).await;
         });
     }

@@ -1,6 +1,7 @@
 //! The option phase on a connection, with TLS when it is asked for, and the hand-over to the
 //! transmission phase.
 
+use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -41,7 +42,7 @@ where
     let deadline = Instant::now() + HANDSHAKE_TIME;
     let state = if tls.is_some() { Tls::Required } else { Tls::Off };
     let begin = in_time(deadline, begin(&mut stream, door, state));
-    let (mut negotiation, then) = unless(&mut stop, begin).await?;
+    let Some((mut negotiation, then)) = unless(&mut stop, begin).await? else { return Ok(()) };
     match (then, tls) {
         (Then::Transmit(agreed), _) => transmit(stream, door, agreed, stop).await,
         (Then::StartTls, Some(tls)) => {
@@ -50,9 +51,10 @@ where
                 let then = options(&mut stream, &mut negotiation).await?;
                 Ok((stream, then))
             });
-            let (stream, then) = unless(&mut stop, secure).await?;
-            match then {
-                Then::Transmit(agreed) => transmit(stream, door, agreed, stop).await,
+            match unless(&mut stop, secure).await? {
+                Some((stream, Then::Transmit(agreed))) => {
+                    transmit(stream, door, agreed, stop).await
+                }
                 _ => Ok(()),
             }
         }
@@ -69,8 +71,7 @@ async fn begin<'a, S>(
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
-    stream.write_all(&greeting()).await?;
-    stream.flush().await?;
+    send(stream, &greeting()).await?;
     let mut flags = [0; 4];
     stream.read_exact(&mut flags).await?;
     let client = ClientFlags::parse(flags).ok_or(Fault::NotNbd)?;
@@ -95,14 +96,20 @@ where
         let mut data = vec![0; header.length as usize];
         stream.read_exact(&mut data).await?;
         let answer = negotiation.answer(header.code, &data);
-        stream.write_all(&answer.reply).await?;
-        stream.flush().await?;
+        let sent = send(stream, &answer.reply).await;
         match answer.then {
-            Then::NextOption => {}
+            // A client that takes its leave need not wait for the reply.
+            Then::Close => return Ok(Then::Close),
             Then::Drop => return Err(Fault::NoSuchExport),
-            then => return Ok(then),
+            Then::NextOption => sent?,
+            then => return sent.map(|()| then).map_err(Fault::from),
         }
     }
+}
+
+async fn send<S: AsyncWrite + Unpin>(stream: &mut S, bytes: &[u8]) -> io::Result<()> {
+    stream.write_all(bytes).await?;
+    stream.flush().await
 }
 
 async fn transmit<S>(stream: S, door: &Door, agreed: Agreed, stop: Stop) -> Result<(), Fault>
@@ -121,14 +128,15 @@ async fn in_time<T>(
     timeout_at(deadline, work).await.unwrap_or(Err(Fault::HandshakeTimeout))
 }
 
-/// Drops `work` when the server stops: before its first request a client has nothing to lose.
+/// Drops `work` and returns nothing when the server stops: before its first request a client has
+/// nothing to lose.
 async fn unless<T>(
     stop: &mut Stop,
     work: impl Future<Output = Result<T, Fault>>,
-) -> Result<T, Fault> {
+) -> Result<Option<T>, Fault> {
     tokio::select! {
         biased;
-        () = stop.wait() => Err(Fault::Lost(std::io::ErrorKind::ConnectionAborted)),
-        result = work => result,
+        () = stop.wait() => Ok(None),
+        result = work => result.map(Some),
     }
 }

@@ -22,6 +22,7 @@ use crate::budget::{Buffer, Share};
 use crate::execute::Session;
 use crate::image::BoxFuture;
 use crate::negotiate::MAX_PAYLOAD;
+use crate::stats::Counters;
 use crate::stop::Stop;
 use crate::wire::{Command, Errno, Request};
 
@@ -164,6 +165,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Transmission<S> {
             return Err(Fault::PayloadTooLong { length: request.length });
         }
         self.in_flight += 1;
+        Counters::add(&self.session.served.counters.requests, 1);
         if let Err(error) = self.session.check(&request) {
             return Ok(Stage::Unwanted { request, left: request.payload(), error });
         }

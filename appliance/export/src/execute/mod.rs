@@ -90,7 +90,6 @@ impl Session {
         payload: Option<Buffer>,
         share: Option<Share>,
     ) -> Buffer {
-        Counters::add(&self.served.counters.requests, 1);
         let result = match (request.command, self.overlay()) {
             (Command::Read, _) => self.read(&request).await,
             (Command::BlockStatus, _) => self.status(&request).await,

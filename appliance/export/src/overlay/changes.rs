@@ -151,7 +151,7 @@ impl Overlay {
     }
 
     /// Notes what the blocks from `first` to before `last` are held as from now on.
-    fn record(&self, first: u64, last: u64, held: Held) {
+    pub(super) fn record(&self, first: u64, last: u64, held: Held) {
         let mut maps = self.maps();
         maps.change(first, last, held);
         drop(maps);

@@ -258,3 +258,107 @@ impl Reader<'_> {
         u64::from_le_bytes(self.array())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const DOCUMENT: &str = include_str!("../../OVERLAY.md");
+
+    /// Offset, size and name of every field in the table under a heading.
+    fn table(heading: &str) -> Vec<(usize, usize, &'static str)> {
+        let (_, section) = DOCUMENT.split_once(&format!("\n## {heading}\n")).unwrap();
+        let section = section.split("\n## ").next().unwrap();
+        let cells = |line: &'static str| line.split('|').map(str::trim).collect::<Vec<_>>();
+        let rows = section.lines().map(cells).filter(|cells| cells.len() == 6);
+        rows.filter_map(|cells| Some((cells[1].parse().ok()?, cells[2].parse().ok()?, cells[3])))
+            .collect()
+    }
+
+    /// The documented fields lie side by side, and `bytes` has each value where its field is.
+    fn holds(heading: &str, bytes: &[u8], values: &[(&str, &[u8])]) {
+        let fields = table(heading);
+        assert_eq!(fields.len(), values.len());
+        let mut at = 0;
+        for ((offset, size, field), (name, value)) in fields.iter().zip(values) {
+            assert_eq!((field, *offset, *size), (name, at, value.len()), "{heading}");
+            assert_eq!(bytes[*offset..offset + size], **value, "{heading}: {field}");
+            at += size;
+        }
+        assert_eq!(at, bytes.len());
+    }
+
+    fn header() -> Header {
+        Header {
+            generation: 0x0102_0304_0506_0708,
+            base: Base { point: PointId([5; 16]), volume: 0x0a0b_0c0d },
+            image_size: 0x1122_3344_5566_7788,
+            journal_start: 0x2122_3344_5566_7788,
+            journal_end: 0x3122_3344_5566_7788,
+            first_sequence: 0x4122_3344_5566_7788,
+        }
+    }
+
+    #[test]
+    fn the_document_shows_the_header_as_it_is() {
+        let header = header();
+        let bytes = header.encode();
+        let checksum = blake3::hash(&bytes[..80]);
+        holds(
+            "Overlay header",
+            &bytes,
+            &[
+                ("magic", b"HFOVRLAY"),
+                ("version", &1u32.to_le_bytes()),
+                ("block_size", &4096u32.to_le_bytes()),
+                ("generation", &header.generation.to_le_bytes()),
+                ("point", &[5; 16]),
+                ("volume", &header.base.volume.to_le_bytes()),
+                ("features", &[0; 4]),
+                ("image_size", &header.image_size.to_le_bytes()),
+                ("journal_start", &header.journal_start.to_le_bytes()),
+                ("journal_end", &header.journal_end.to_le_bytes()),
+                ("first_sequence", &header.first_sequence.to_le_bytes()),
+                ("checksum", &checksum.as_bytes()[..16]),
+            ],
+        );
+        assert_eq!(Slot::decode(&bytes), Slot::Valid(header));
+    }
+
+    #[test]
+    fn the_document_shows_records_and_entries_as_they_are() {
+        let head = RecordHead { sequence: 0x0102_0304, entries: 7, checksum: [9; 16] };
+        holds(
+            "Overlay record",
+            &head.encode(),
+            &[
+                ("magic", b"HFOVJRNL"),
+                ("sequence", &head.sequence.to_le_bytes()),
+                ("entries", &7u64.to_le_bytes()),
+                ("checksum", &[9; 16]),
+            ],
+        );
+        assert_eq!(RecordHead::decode(&head.encode()), Some(head));
+        let entry = Entry { first: 0x0102_0304_0506, count: 0x0708_090a, held: Held::Zero };
+        let bytes = entry.encode().unwrap();
+        let (first, count) = (entry.first.to_le_bytes(), entry.count.to_le_bytes());
+        holds(
+            "Overlay entry",
+            &bytes,
+            &[("first", &first), ("count", &count), ("state", &[2]), ("reserved", &[0; 3])],
+        );
+        assert_eq!(Entry::decode(&bytes, u64::MAX), Some(entry));
+        assert_eq!(Entry::decode(&bytes, entry.first), None, "behind the end of the disk");
+    }
+
+    #[test]
+    fn a_header_of_another_version_is_told_from_a_damaged_one() {
+        let mut bytes = header().encode();
+        bytes[8] = 2;
+        assert_eq!(Slot::decode(&bytes), Slot::Damaged);
+        let checksum = truncated(blake3::Hasher::new().update(&bytes[..80]));
+        bytes[80..].copy_from_slice(&checksum);
+        assert_eq!(Slot::decode(&bytes), Slot::Newer { version: 2 });
+        assert_eq!(Slot::decode(&[0; HEADER]), Slot::Foreign);
+    }
+}

@@ -55,11 +55,7 @@ impl Image for MemoryImage {
         Box::pin(std::future::ready(Ok(())))
     }
 
-    fn extents(
-        &self,
-        offset: u64,
-        length: u64,
-    ) -> BoxFuture<'_, Result<Vec<Extent>, ImageError>> {
+    fn extents(&self, offset: u64, length: u64) -> BoxFuture<'_, Result<Vec<Extent>, ImageError>> {
         let unit_end = (offset / UNIT + 1) * UNIT;
         let length = length.min(unit_end - offset);
         let bytes = &self.0[offset as usize..(offset + length) as usize];
@@ -137,11 +133,7 @@ impl Image for FileImage {
         })
     }
 
-    fn extents(
-        &self,
-        offset: u64,
-        length: u64,
-    ) -> BoxFuture<'_, Result<Vec<Extent>, ImageError>> {
+    fn extents(&self, offset: u64, length: u64) -> BoxFuture<'_, Result<Vec<Extent>, ImageError>> {
         let extents = self.extents_now(offset, length);
         Box::pin(std::future::ready(extents.map_err(|e| ImageError::new(offset, e))))
     }

@@ -1,1 +1,8 @@
+//! The server as its clients see it: clients that nobody here wrote, and one that misbehaves.
 
+mod clients;
+mod conduct;
+mod images;
+mod raw;
+
+pub(crate) use images::{FileImage, MemoryImage};

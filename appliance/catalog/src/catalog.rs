@@ -1,0 +1,152 @@
+//! The list of recovery points, kept by the store's log and checkpoints.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use format::FormatError;
+use format::event::{
+    CONTENT_VOLUMES, EVENT_POINT, PointRow, decode_catalog, decode_event, encode_catalog,
+    encode_point,
+};
+use model::{Digest, PointId, Sequence, SystemId, TenantId, WallTime};
+use store::Journal;
+
+/// A recovery point, as far as it can be told without keys.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Point {
+    pub id: PointId,
+    pub tenant: TenantId,
+    pub system: SystemId,
+    /// Digest of the point's record.
+    pub record: Digest,
+    /// Order among points: the later commit has the higher one.
+    pub sequence: Sequence,
+    /// When the source was read, by the box's clock: for people, never for order.
+    pub created: WallTime,
+    pub volumes: u16,
+    /// Bytes of its volumes together.
+    pub logical_bytes: u64,
+    /// Bytes that it added to the store.
+    pub added_bytes: u64,
+}
+
+/// All recovery points of a pool, in the order in which they were made.
+#[derive(Debug, Default)]
+pub struct Catalog {
+    rows: Mutex<Vec<PointRow>>,
+}
+
+impl Catalog {
+    /// All points, oldest first.
+    pub fn points(&self) -> Vec<Point> {
+        self.rows().iter().map(point_of).collect()
+    }
+
+    /// The point with this identity.
+    pub fn point(&self, id: PointId) -> Option<Point> {
+        self.rows().iter().find(|row| row.point == id).map(point_of)
+    }
+
+    /// The newest point of a system: what the next one is compared with.
+    pub fn newest(&self, tenant: TenantId, system: SystemId) -> Option<Point> {
+        let rows = self.rows();
+        let mut own = rows.iter().filter(|row| row.tenant == tenant && row.system == system);
+        own.next_back().map(point_of)
+    }
+
+    /// The event that adds a point, for the commit that makes it durable.
+    pub fn event(point: &Point) -> Vec<u8> {
+        encode_point(&PointRow {
+            kind: EVENT_POINT,
+            content: CONTENT_VOLUMES,
+            volumes: point.volumes,
+            reserved: 0,
+            point: point.id,
+            tenant: point.tenant,
+            system: point.system,
+            record: point.record,
+            sequence: Sequence(0),
+            created: point.created,
+            logical_bytes: point.logical_bytes,
+            added_bytes: point.added_bytes,
+            reserved2: [0; 40],
+        })
+    }
+
+    fn rows(&self) -> MutexGuard<'_, Vec<PointRow>> {
+        self.rows.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Journal for Catalog {
+    fn restore(&self, snapshot: &[u8]) -> Result<(), FormatError> {
+        *self.rows() = decode_catalog(snapshot)?;
+        Ok(())
+    }
+
+    fn apply(&self, sequence: Sequence, event: &[u8]) -> Result<(), FormatError> {
+        if let Some(row) = decode_event(event)? {
+            self.rows().push(PointRow { sequence, ..row });
+        }
+        Ok(())
+    }
+
+    fn snapshot(&self) -> Vec<u8> {
+        encode_catalog(self.rows().iter())
+    }
+}
+
+fn point_of(row: &PointRow) -> Point {
+    Point {
+        id: row.point,
+        tenant: row.tenant,
+        system: row.system,
+        record: row.record,
+        sequence: row.sequence,
+        created: row.created,
+        volumes: row.volumes,
+        logical_bytes: row.logical_bytes,
+        added_bytes: row.added_bytes,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn point(number: u8, system: u8) -> Point {
+        Point {
+            id: PointId([number; 16]),
+            tenant: TenantId([1; 16]),
+            system: SystemId([system; 16]),
+            record: Digest([number; 32]),
+            sequence: Sequence(u64::from(number)),
+            created: WallTime(1_800_000_000 - u64::from(number)),
+            volumes: 1,
+            logical_bytes: 4096,
+            added_bytes: 100,
+        }
+    }
+
+    #[test]
+    fn the_newest_point_is_the_last_made_whatever_the_clock_said() {
+        let catalog = Catalog::default();
+        for (number, system) in [(1, 7), (2, 7), (3, 8)] {
+            let event = Catalog::event(&point(number, system));
+            catalog.apply(Sequence(u64::from(number)), &event).unwrap();
+        }
+        assert_eq!(catalog.newest(TenantId([1; 16]), SystemId([7; 16])), Some(point(2, 7)));
+        assert_eq!(catalog.newest(TenantId([2; 16]), SystemId([7; 16])), None);
+
+        let again = Catalog::default();
+        again.restore(&catalog.snapshot()).unwrap();
+        assert_eq!(again.points(), [point(1, 7), point(2, 7), point(3, 8)]);
+    }
+
+    #[test]
+    fn an_event_that_must_be_known_and_is_not_stops_the_opening() {
+        let catalog = Catalog::default();
+        assert!(catalog.apply(Sequence(1), &[99; 160]).is_err());
+        assert!(catalog.apply(Sequence(1), &[]).is_err());
+        assert_eq!(catalog.apply(Sequence(1), &[200; 3]), Ok(()));
+    }
+}

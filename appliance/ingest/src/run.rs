@@ -1,0 +1,208 @@
+//! A whole ingest: workers over the ranges of a volume, then the manifest above them, the point
+//! and its event in one commit.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use catalog::{Catalog, Point};
+use format::manifest::LEAF_BYTES;
+use format::segment::RecordKind;
+use futures_executor::block_on;
+use model::{Digest, PointId, Sequence, SystemId, WallTime};
+use record::{
+    Description, Progress, RecordError, RecordReader, RecordWriter, Result, TenantAccess, Volume,
+    VolumeDescription, write_tree,
+};
+use seal::Codec;
+
+use crate::codec::{Compression, Pace};
+use crate::range::{Done, Worker};
+use crate::source::Source;
+
+/// How to take a volume in.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// Name of the protected system.
+    pub system: String,
+    /// Name of the volume.
+    pub volume: String,
+    pub compression: Compression,
+    /// Workers: as many as there are cores to use. Each takes 32 MiB of memory.
+    pub workers: usize,
+    /// Compare with the newest recovery point of the system.
+    pub use_parent: bool,
+    pub point: PointId,
+    pub now: WallTime,
+}
+
+/// What came of an ingest. Amounts are in bytes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Report {
+    pub point: Point,
+    pub data_bytes: u64,
+    pub new_chunks: u64,
+    pub new_bytes: u64,
+    /// The recovery point that it was compared with.
+    pub parent: Option<PointId>,
+}
+
+/// Takes one volume in as a recovery point of a system.
+#[derive(Debug)]
+pub struct Ingest<'a> {
+    pub access: &'a Arc<TenantAccess>,
+    pub catalog: &'a Catalog,
+    pub source: &'a dyn Source,
+    pub options: Options,
+    pub progress: &'a Progress,
+}
+
+/// The number of a system: only the tenant's key connects it with the name.
+fn system_id(access: &TenantAccess, name: &str) -> SystemId {
+    let hash = blake3::keyed_hash(access.keys().name_key().bytes(), name.as_bytes());
+    let mut id = SystemId::default();
+    id.0.copy_from_slice(&hash.as_bytes()[..16]);
+    id
+}
+
+impl Ingest<'_> {
+    /// Reads the source to its end. When this returns a report, the recovery point is durable.
+    ///
+    /// # Errors
+    /// `Interrupted` when the progress was asked to stop; what was stored by then stays.
+    pub fn run(self) -> Result<Report> {
+        let system = system_id(self.access, &self.options.system);
+        let parent = match self.options.use_parent {
+            true => self.parent(system)?,
+            false => None,
+        };
+        self.progress.begin(self.source.size());
+        let (leaves, total) = self.take_all(parent.as_ref().map(|(_, root)| *root))?;
+        let parent = parent.map(|(point, _)| point);
+        block_on(self.finish(system, leaves, total, parent))
+    }
+
+    /// The newest point of the system and its volume's root and size.
+    fn parent(&self, system: SystemId) -> Result<Option<(PointId, (Digest, u64))>> {
+        let Some(point) = self.catalog.newest(self.access.tenant(), system) else {
+            return Ok(None);
+        };
+        let mut reader = RecordReader::new(self.access)?;
+        let record = block_on(reader.read(&point.record, RecordKind::Point))?;
+        Ok(record.refs.first().map(|root| (point.id, (*root, point.logical_bytes))))
+    }
+
+    fn take_all(&self, parent: Option<(Digest, u64)>) -> Result<(Vec<Option<Digest>>, Done)> {
+        let count = self.source.size().div_ceil(LEAF_BYTES);
+        let next = AtomicU64::new(0);
+        let pace = Pace::new(self.options.compression);
+        let leaves = Mutex::new(vec![None; count as usize]);
+        let total = Mutex::new(Done::default());
+        let work = || -> Result<()> {
+            let mut worker = Worker {
+                source: self.source,
+                pace: &pace,
+                writer: RecordWriter::new(self.access)?,
+                reader: RecordReader::new(self.access)?,
+                parent: parent.map(|(root, bytes)| Volume::new(root, bytes)),
+                bytes: Vec::new(),
+                parent_bytes: Vec::new(),
+            };
+            loop {
+                let leaf = next.fetch_add(1, Ordering::Relaxed);
+                if leaf >= count {
+                    return Ok(());
+                }
+                if self.progress.stopped() {
+                    return Err(RecordError::Interrupted);
+                }
+                let done = block_on(worker.take(leaf)).inspect_err(|_| self.progress.stop())?;
+                let mut leaves = leaves.lock().unwrap_or_else(PoisonError::into_inner);
+                if let Some(place) = leaves.get_mut(leaf as usize) {
+                    *place = done.leaf;
+                }
+                drop(leaves);
+                total.lock().unwrap_or_else(PoisonError::into_inner).add(&done);
+                let bytes = (self.source.size() - leaf * LEAF_BYTES).min(LEAF_BYTES);
+                self.progress.advance(bytes, done.stored_bytes);
+            }
+        };
+        let outcomes: Vec<Result<()>> = std::thread::scope(|scope| {
+            let workers: Vec<_> =
+                (0..self.options.workers.max(1)).map(|_| scope.spawn(work)).collect();
+            workers
+                .into_iter()
+                .map(|worker| worker.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
+                .collect()
+        });
+        // The failure that made the others stop says more than their being stopped.
+        let failure = |error: &RecordError| !matches!(error, RecordError::Interrupted);
+        let errors: Vec<RecordError> = outcomes.into_iter().filter_map(Result::err).collect();
+        if let Some(error) = errors.iter().find(|error| failure(error)).or(errors.first()) {
+            return Err(error.clone());
+        }
+        let leaves = leaves.into_inner().unwrap_or_else(PoisonError::into_inner);
+        Ok((leaves, total.into_inner().unwrap_or_else(PoisonError::into_inner)))
+    }
+
+    async fn finish(
+        &self,
+        system: SystemId,
+        leaves: Vec<Option<Digest>>,
+        total: Done,
+        parent: Option<PointId>,
+    ) -> Result<Report> {
+        let mut writer = RecordWriter::new(self.access)?;
+        let (root, tree_bytes) = write_tree(&mut writer, leaves).await?;
+        let description = self.describe(&total);
+        let put = writer.put(RecordKind::Point, &[root], &description, Codec::Zstd).await?;
+        let mut point = Point {
+            id: self.options.point,
+            tenant: self.access.tenant(),
+            system,
+            record: put.digest,
+            sequence: Sequence(0),
+            created: self.options.now,
+            volumes: 1,
+            logical_bytes: self.source.size(),
+            added_bytes: total.stored_bytes + tree_bytes + put.stored_bytes,
+        };
+        self.access.store().commit(vec![Catalog::event(&point)]).await?;
+        if let Some(known) = self.catalog.point(point.id) {
+            point = known;
+        }
+        Ok(Report {
+            point,
+            data_bytes: total.data_bytes,
+            new_chunks: total.new_chunks,
+            new_bytes: total.new_bytes,
+            parent,
+        })
+    }
+
+    fn describe(&self, total: &Done) -> Vec<u8> {
+        let description = Description {
+            system: self.options.system.clone(),
+            volumes: vec![VolumeDescription {
+                name: self.options.volume.clone(),
+                bytes: self.source.size(),
+                source: self.source.name(),
+                data_bytes: total.data_bytes,
+                new_chunks: total.new_chunks,
+                new_bytes: total.new_bytes,
+            }],
+            created: self.options.now.0,
+            writer: format!("holdfast {}", env!("CARGO_PKG_VERSION")),
+        };
+        // Text and numbers always have a JSON form.
+        serde_json::to_vec(&description).unwrap_or_default()
+    }
+}
+
+impl Done {
+    fn add(&mut self, other: &Self) {
+        self.data_bytes += other.data_bytes;
+        self.new_chunks += other.new_chunks;
+        self.new_bytes += other.new_bytes;
+        self.stored_bytes += other.stored_bytes;
+    }
+}

@@ -1,0 +1,106 @@
+//! One tenant's way into the store: its keys, and the ciphers of the segments in use.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use chunk::{BoundaryKey, Namer};
+use format::segment::SegmentInfo;
+use format::superblock::FORMAT_VERSION;
+use model::{Digest, PoolId, SegmentId, TenantId};
+use seal::{Backend, RecordContext, SegmentCipher, SegmentKey, TenantKeys};
+use store::{Store, WriterKeys};
+
+use crate::Result;
+
+/// Expanded segment keys that are kept. A new one costs a microsecond; this bounds the memory.
+const CIPHERS_KEPT: usize = 512;
+
+/// Keys and store of one tenant. Shared by all that work for it.
+#[derive(Debug)]
+pub struct TenantAccess {
+    store: Store,
+    pool: PoolId,
+    keys: TenantKeys,
+    backend: Backend,
+    namer: Namer,
+    boundary: BoundaryKey,
+    ciphers: Mutex<HashMap<SegmentId, Arc<SegmentCipher>>>,
+}
+
+impl TenantAccess {
+    pub fn new(store: Store, keys: TenantKeys, backend: Backend) -> Arc<Self> {
+        let namer = Namer::new(keys.digest_key().bytes());
+        let boundary = BoundaryKey::new(keys.boundary_seed().bytes());
+        let pool = store.pool_id();
+        Arc::new(Self { store, pool, keys, backend, namer, boundary, ciphers: Mutex::default() })
+    }
+
+    pub fn store(&self) -> &Store {
+        &self.store
+    }
+
+    pub fn tenant(&self) -> TenantId {
+        self.keys.tenant()
+    }
+
+    pub fn keys(&self) -> &TenantKeys {
+        &self.keys
+    }
+
+    /// Names records.
+    pub fn namer(&self) -> &Namer {
+        &self.namer
+    }
+
+    /// Places chunk boundaries.
+    pub fn boundary(&self) -> &BoundaryKey {
+        &self.boundary
+    }
+
+    /// What a writer of the store needs to know of the keys.
+    pub(crate) fn writer_keys(&self) -> Result<WriterKeys> {
+        let (data_key, key) = self.keys.current()?;
+        let key = key.clone();
+        let commitment =
+            Arc::new(move |salt: &[u8; 32]| SegmentKey::derive(&key, salt).1);
+        Ok(WriterKeys { tenant: self.tenant(), data_key, commitment })
+    }
+
+    /// The cipher of a segment, if this tenant wrote it.
+    pub(crate) fn cipher(&self, info: &SegmentInfo) -> Result<Arc<SegmentCipher>> {
+        let mut ciphers = self.ciphers.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(cipher) = ciphers.get(&info.segment) {
+            return Ok(cipher.clone());
+        }
+        if info.tenant != self.tenant() {
+            return Err(seal::SealError::NoSuchTenant { tenant: info.tenant }.into());
+        }
+        let data_key = self.keys.data_key(info.data_key)?;
+        let key = SegmentKey::derive_committed(data_key, &info.salt, &info.commitment)?;
+        let cipher = Arc::new(SegmentCipher::new(&key, self.backend)?);
+        if ciphers.len() >= CIPHERS_KEPT {
+            ciphers.clear();
+        }
+        ciphers.insert(info.segment, cipher.clone());
+        Ok(cipher)
+    }
+
+    /// What a record's seal is bound to.
+    pub(crate) fn context<'a>(
+        &self,
+        info: &SegmentInfo,
+        kind: u8,
+        digest: Digest,
+        refs: &'a [Digest],
+    ) -> RecordContext<'a> {
+        RecordContext {
+            pool: self.pool,
+            tenant: info.tenant,
+            kind,
+            suite: info.suite,
+            format: FORMAT_VERSION,
+            digest,
+            refs,
+        }
+    }
+}

@@ -1,0 +1,25 @@
+//! Records in the clear: sealed on the way into the store, opened on the way out; manifests of
+//! them.
+//!
+//! This is the only place where keys and store meet. Ingest and restore work with plaintext and
+//! digests; the store sees sealed bytes.
+
+mod describe;
+mod error;
+mod keys;
+mod leaf;
+mod progress;
+mod put;
+mod reader;
+mod tree;
+mod volume;
+
+pub use describe::{Description, VolumeDescription};
+pub use error::{RecordError, Result};
+pub use keys::TenantAccess;
+pub use leaf::Leaf;
+pub use progress::Progress;
+pub use put::{Put, RecordWriter};
+pub use reader::{OpenedRecord, RecordReader};
+pub use tree::write_tree;
+pub use volume::Volume;

@@ -1,0 +1,103 @@
+//! Reading records: the seal is the check. A copy that does not open is read again from another
+//! disk by the store, and healed.
+
+use std::sync::Arc;
+
+use format::segment::RecordKind;
+use model::Digest;
+use seal::{Opener, SealError};
+use store::{RecordView, StoreError};
+
+use crate::{RecordError, Result, TenantAccess};
+
+/// A record in the clear.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OpenedRecord {
+    pub refs: Vec<Digest>,
+    pub plain: Vec<u8>,
+}
+
+/// Opens records for one worker; keeps what it works with.
+#[derive(Debug)]
+pub struct RecordReader {
+    access: Arc<TenantAccess>,
+    opener: Opener,
+    associated: Vec<u8>,
+    plain: Vec<u8>,
+}
+
+impl RecordReader {
+    pub fn new(access: &Arc<TenantAccess>) -> Result<Self> {
+        let access = access.clone();
+        Ok(Self { access, opener: Opener::new()?, associated: Vec::new(), plain: Vec::new() })
+    }
+
+    pub fn access(&self) -> &Arc<TenantAccess> {
+        &self.access
+    }
+
+    /// Reads one record that must be of this kind.
+    pub async fn read(&mut self, digest: &Digest, kind: RecordKind) -> Result<OpenedRecord> {
+        let mut opened = None;
+        self.read_batch(&[*digest], kind, |_, refs, plain| {
+            opened = Some(OpenedRecord { refs: refs.to_vec(), plain: plain.to_vec() });
+        })
+        .await?;
+        opened.ok_or(RecordError::Kind { digest: *digest })
+    }
+
+    /// Reads records of one kind, each named once, in the order in which they lie. `take` gets
+    /// the number of each in `digests`, its references and its plaintext.
+    pub async fn read_batch(
+        &mut self,
+        digests: &[Digest],
+        kind: RecordKind,
+        mut take: impl FnMut(usize, &[Digest], &[u8]),
+    ) -> Result<()> {
+        let store = self.access.store().clone();
+        let mut failed = None;
+        let outcome = store.read_batch(digests, |at, view| {
+            if view.kind() != Some(kind) {
+                failed = Some(RecordError::Kind { digest: view.digest });
+                return false;
+            }
+            match self.open(view) {
+                Ok(refs) => {
+                    take(at, &refs, &self.plain);
+                    true
+                }
+                Err(error) => {
+                    failed = Some(error);
+                    false
+                }
+            }
+        });
+        match (outcome.await, failed) {
+            // Its checksum holds and its seal does not open: the reason is in the keys.
+            (Err(StoreError::Damaged { .. }), Some(RecordError::Seal(error)))
+                if error != SealError::Damaged =>
+            {
+                Err(error.into())
+            }
+            (Err(_), Some(error @ RecordError::Kind { .. })) => Err(error),
+            (outcome, _) => Ok(outcome?),
+        }
+    }
+
+    /// Opens a record that the store handed out, and tells whether its seal and its digest hold.
+    pub fn check(&mut self, view: RecordView<'_>) -> bool {
+        let (digest, kind) = (view.digest, view.kind);
+        self.open(view)
+            .is_ok_and(|refs| self.access.namer().name(kind, &refs, &self.plain) == digest)
+    }
+
+    fn open(&mut self, view: RecordView<'_>) -> Result<Vec<Digest>> {
+        let refs = view.ref_list();
+        let cipher = self.access.cipher(view.info)?;
+        let context = self.access.context(view.info, view.kind, view.digest, &refs);
+        let associated = context.write(&mut self.associated);
+        let record = u64::from(view.record);
+        self.opener.open(&*cipher, record, associated, view.payload, &mut self.plain)?;
+        Ok(refs)
+    }
+}

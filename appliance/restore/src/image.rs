@@ -1,0 +1,249 @@
+//! A volume that is read here and there: what an export serves.
+//!
+//! A read is answered from opened chunks in memory where it can be. What is missing of one read is
+//! fetched in one batch; when reads follow each other, the chunks behind are fetched along.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use format::manifest::{Extent, LEAF_BLOCKS, LEAF_BYTES};
+use format::segment::RecordKind;
+use model::{BLOCK, BLOCK_U64, Digest};
+use record::{Leaf, RecordError, RecordReader, Result, TenantAccess, Volume};
+
+use crate::cache::{ChunkCache, Plain};
+
+/// Leaves kept in memory: each maps 16 MiB and takes about 12 KiB, so these map 16 GiB.
+const LEAVES_KEPT: usize = 1024;
+
+/// Plain bytes that are fetched along when reads follow each other.
+const AHEAD_BLOCKS: u32 = 256;
+
+/// A part of the volume, in bytes: a hole or not.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ImageExtent {
+    pub length: u64,
+    pub hole: bool,
+}
+
+/// A volume of a recovery point, for many readers at once.
+#[derive(Debug)]
+pub struct VolumeImage {
+    access: Arc<TenantAccess>,
+    root: Volume,
+    bytes: u64,
+    leaves: Mutex<HashMap<u64, Option<Arc<LeafMap>>>>,
+    chunks: Mutex<ChunkCache>,
+    /// Readers that nobody uses now.
+    readers: Mutex<Vec<(RecordReader, Volume)>>,
+    /// Where the read before ended: a read that begins there follows it.
+    last_end: Mutex<u64>,
+}
+
+/// A leaf with the first block of each extent.
+#[derive(Debug)]
+struct LeafMap {
+    leaf: Leaf,
+    starts: Vec<u32>,
+}
+
+impl LeafMap {
+    /// Extents that touch a range of blocks, with the block where each begins.
+    fn touching(&self, from: u32, to: u32) -> impl Iterator<Item = (u32, &Extent)> {
+        let first = self.starts.partition_point(|start| *start <= from).saturating_sub(1);
+        let all = self.starts.iter().copied().zip(&self.leaf.extents).skip(first);
+        all.take_while(move |(start, _)| *start < to)
+            .filter(move |(start, extent)| start + u32::from(extent.blocks) > from)
+    }
+}
+
+impl VolumeImage {
+    /// An image of a volume that keeps up to `cache_bytes` of opened chunks.
+    pub fn new(access: Arc<TenantAccess>, volume: Volume, cache_bytes: usize) -> Self {
+        Self {
+            access,
+            bytes: volume.bytes(),
+            root: volume,
+            leaves: Mutex::default(),
+            chunks: Mutex::new(ChunkCache::new(cache_bytes)),
+            readers: Mutex::default(),
+            last_end: Mutex::new(u64::MAX),
+        }
+    }
+
+    /// Bytes of the volume.
+    pub fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
+    /// Fills `buffer` from `offset`; the range must lie inside the volume.
+    pub async fn read(&self, offset: u64, buffer: &mut [u8]) -> Result<()> {
+        let follows = {
+            let end = offset + buffer.len() as u64;
+            std::mem::replace(&mut *lock(&self.last_end), end) == offset
+        };
+        let mut at = offset;
+        let mut rest = buffer;
+        while !rest.is_empty() {
+            let number = at / LEAF_BYTES;
+            let in_leaf = at % LEAF_BYTES;
+            let take = rest.len().min((LEAF_BYTES - in_leaf) as usize);
+            let (now, later) = rest.split_at_mut(take);
+            match self.leaf(number).await? {
+                Some(leaf) => self.read_leaf(&leaf, in_leaf, now, follows).await?,
+                None => now.fill(0),
+            }
+            at += take as u64;
+            rest = later;
+        }
+        Ok(())
+    }
+
+    /// What lies at `offset`, and how far it is alike, up to `length` bytes.
+    pub async fn extent(&self, offset: u64, length: u64) -> Result<ImageExtent> {
+        let end = (offset + length).min(self.bytes);
+        let mut at = offset;
+        let mut hole = None;
+        while at < end {
+            let (part, is_hole) = self.extent_in_leaf(at).await?;
+            if hole.is_some_and(|hole| hole != is_hole) {
+                break;
+            }
+            hole = Some(is_hole);
+            at += part;
+        }
+        Ok(ImageExtent { length: at.min(end) - offset, hole: hole.unwrap_or(true) })
+    }
+
+    async fn extent_in_leaf(&self, at: u64) -> Result<(u64, bool)> {
+        let in_leaf = at % LEAF_BYTES;
+        let Some(leaf) = self.leaf(at / LEAF_BYTES).await? else {
+            return Ok((LEAF_BYTES - in_leaf, true));
+        };
+        let block = (in_leaf / BLOCK_U64) as u32;
+        let found = leaf.touching(block, block + 1).next();
+        Ok(match found {
+            Some((start, extent)) => {
+                let end = u64::from(start + u32::from(extent.blocks)) * BLOCK_U64;
+                (end - in_leaf, leaf.leaf.chunk(extent).is_none())
+            }
+            None => (LEAF_BYTES - in_leaf, true),
+        })
+    }
+
+    async fn read_leaf(
+        &self,
+        leaf: &LeafMap,
+        start: u64,
+        buffer: &mut [u8],
+        follows: bool,
+    ) -> Result<()> {
+        let end = start + buffer.len() as u64;
+        let from = (start / BLOCK_U64) as u32;
+        let to = end.div_ceil(BLOCK_U64) as u32;
+        let found = self.chunks_for(leaf, from, to, follows).await?;
+        let mut filled = start;
+        for (first, extent) in leaf.touching(from, to) {
+            let extent_start = u64::from(first) * BLOCK_U64;
+            let extent_end = extent_start + u64::from(extent.blocks) * BLOCK_U64;
+            let (a, b) = (extent_start.max(start), extent_end.min(end));
+            let room = buffer.get_mut((a - start) as usize..(b - start) as usize);
+            let room = room.unwrap_or_default();
+            match leaf.leaf.chunk(extent) {
+                None => room.fill(0),
+                Some(digest) => {
+                    let plain = found.get(digest).ok_or(RecordError::Shape)?;
+                    let skip = usize::from(extent.start) * BLOCK + (a - extent_start) as usize;
+                    let bytes = plain.get(skip..skip + room.len());
+                    room.copy_from_slice(bytes.ok_or(RecordError::Short { digest: *digest })?);
+                }
+            }
+            filled = b;
+        }
+        if let Some(rest) = buffer.get_mut((filled - start) as usize..) {
+            rest.fill(0);
+        }
+        Ok(())
+    }
+
+    /// The opened chunks of a range of blocks, from memory or from the store.
+    async fn chunks_for(
+        &self,
+        leaf: &LeafMap,
+        from: u32,
+        to: u32,
+        follows: bool,
+    ) -> Result<HashMap<Digest, Plain>> {
+        let mut found = HashMap::new();
+        let mut missing: Vec<Digest> = Vec::new();
+        {
+            let cache = lock(&self.chunks);
+            let mut look = |from, to, ahead: bool| {
+                for (_, extent) in leaf.touching(from, to) {
+                    let Some(digest) = leaf.leaf.chunk(extent) else { continue };
+                    match cache.get(digest) {
+                        Some(plain) if !ahead => drop(found.insert(*digest, plain)),
+                        Some(_) => {}
+                        None if missing.contains(digest) => {}
+                        None => missing.push(*digest),
+                    }
+                }
+                !missing.is_empty()
+            };
+            if look(from, to, false) && follows {
+                look(to, (to + AHEAD_BLOCKS).min(LEAF_BLOCKS), true);
+            }
+        }
+        if !missing.is_empty() {
+            self.fetch(&missing, &mut found).await?;
+        }
+        Ok(found)
+    }
+
+    async fn fetch(&self, missing: &[Digest], found: &mut HashMap<Digest, Plain>) -> Result<()> {
+        let (mut reader, volume) = self.reader()?;
+        let outcome = reader
+            .read_batch(missing, RecordKind::Chunk, |number, _, plain| {
+                let Some(digest) = missing.get(number) else { return };
+                let plain: Plain = Arc::new(plain.to_vec());
+                lock(&self.chunks).put(*digest, plain.clone());
+                found.insert(*digest, plain);
+            })
+            .await;
+        lock(&self.readers).push((reader, volume));
+        outcome
+    }
+
+    async fn leaf(&self, number: u64) -> Result<Option<Arc<LeafMap>>> {
+        if let Some(leaf) = lock(&self.leaves).get(&number) {
+            return Ok(leaf.clone());
+        }
+        let (mut reader, mut volume) = self.reader()?;
+        let leaf = match volume.leaf(&mut reader, number).await? {
+            Some(digest) => {
+                let leaf = Leaf::read(&mut reader, &digest).await?;
+                let starts = leaf.placed().map(|(start, _)| start).collect();
+                Some(Arc::new(LeafMap { leaf, starts }))
+            }
+            None => None,
+        };
+        lock(&self.readers).push((reader, volume));
+        let mut leaves = lock(&self.leaves);
+        if leaves.len() >= LEAVES_KEPT {
+            leaves.clear();
+        }
+        leaves.insert(number, leaf.clone());
+        Ok(leaf)
+    }
+
+    fn reader(&self) -> Result<(RecordReader, Volume)> {
+        if let Some(idle) = lock(&self.readers).pop() {
+            return Ok(idle);
+        }
+        Ok((RecordReader::new(&self.access)?, self.root.clone()))
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,43 @@
+//! Opening a recovery point.
+
+use std::sync::Arc;
+
+use catalog::Point;
+use format::segment::RecordKind;
+use model::Digest;
+use record::{Description, RecordError, RecordReader, Result, TenantAccess, Volume};
+
+/// A recovery point with its description.
+#[derive(Debug, Clone)]
+pub struct RestorePoint {
+    pub point: Point,
+    pub description: Description,
+    access: Arc<TenantAccess>,
+    roots: Vec<Digest>,
+}
+
+impl RestorePoint {
+    /// Reads the point's own record.
+    pub async fn open(access: &Arc<TenantAccess>, point: Point) -> Result<Self> {
+        let mut reader = RecordReader::new(access)?;
+        let record = reader.read(&point.record, RecordKind::Point).await?;
+        let description: Description = serde_json::from_slice(&record.plain)
+            .map_err(|_| RecordError::Kind { digest: point.record })?;
+        if description.volumes.len() != record.refs.len() {
+            return Err(RecordError::Shape);
+        }
+        Ok(Self { point, description, access: access.clone(), roots: record.refs })
+    }
+
+    /// The volume with this number; `None` when there are fewer.
+    pub fn volume(&self, number: usize) -> Option<Volume> {
+        let root = self.roots.get(number)?;
+        let bytes = self.description.volumes.get(number)?.bytes;
+        Some(Volume::new(*root, bytes))
+    }
+
+    /// Keys and store that it is read with.
+    pub fn access(&self) -> &Arc<TenantAccess> {
+        &self.access
+    }
+}

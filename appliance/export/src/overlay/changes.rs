@@ -145,7 +145,7 @@ impl Overlay {
             let flags = FallocateFlags::PUNCH_HOLE | FallocateFlags::KEEP_SIZE;
             let (place, length) = (layout::place(first * BLOCK), (last - first) * BLOCK);
             // Where space cannot be given back the blocks are still zero: the map says so.
-            let _ = fallocate(&file, flags, place, length);
+            let _ = fallocate(&**file, flags, place, length);
         })
         .await;
     }

@@ -3,12 +3,40 @@
 //! What lies in the page cache is read at once on the calling thread; everything that may wait for
 //! a disk goes to the runtime's threads for blocking work.
 
-use std::fs::File;
+use std::fs::{File, TryLockError};
 use std::io::{self, IoSlice, IoSliceMut};
+use std::ops::Deref;
 use std::os::unix::fs::FileExt;
 use std::sync::Arc;
 
 use rustix::io::{Errno, ReadWriteFlags, preadv2, pwritev};
+
+/// The overlay's file, locked for this process.
+pub(super) struct LockedFile(File);
+
+impl LockedFile {
+    /// Locks `file`, which must not be locked by anybody else.
+    pub(super) fn lock(file: File) -> Result<Self, TryLockError> {
+        file.try_lock()?;
+        Ok(Self(file))
+    }
+}
+
+impl Deref for LockedFile {
+    type Target = File;
+
+    fn deref(&self) -> &File {
+        &self.0
+    }
+}
+
+impl Drop for LockedFile {
+    /// Closing alone would leave the lock to a child process that is being started just now.
+    fn drop(&mut self) {
+        // It was locked, so it can be unlocked.
+        let _ = self.0.unlock();
+    }
+}
 
 /// Runs `work` on a thread that may wait.
 pub(super) async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
@@ -20,7 +48,7 @@ pub(super) async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send 
 }
 
 /// Fills `to` from `offset` of `file`.
-pub(super) async fn read(file: &Arc<File>, offset: u64, to: &mut [u8]) -> io::Result<()> {
+pub(super) async fn read(file: &Arc<LockedFile>, offset: u64, to: &mut [u8]) -> io::Result<()> {
     let ready = read_cached(file, offset, to);
     let Some(rest) = to.get_mut(ready..).filter(|rest| !rest.is_empty()) else { return Ok(()) };
     let file = file.clone();

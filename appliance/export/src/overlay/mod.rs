@@ -22,7 +22,6 @@ mod open;
 mod tests;
 
 use std::fmt;
-use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64};
@@ -31,6 +30,7 @@ use model::PointId;
 
 use crate::image::{BoxFuture, Content, Extent, Image, ImageError};
 pub use error::OverlayError;
+use file::LockedFile;
 use flush::Journal;
 use map::{BlockMap, Held};
 
@@ -53,7 +53,7 @@ pub struct Overlay {
     path: PathBuf,
     base: Base,
     image: Arc<dyn Image>,
-    file: Arc<File>,
+    file: Arc<LockedFile>,
     map: std::sync::Mutex<Maps>,
     /// Taken shared by a change of whole blocks, and alone by one that has to fill up a block from
     /// below: two such changes within one block would undo each other.

@@ -5,6 +5,7 @@ use std::io;
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
+use super::file::LockedFile;
 use super::flush::Journal;
 use super::journal::{Replay, ReplayError};
 use super::layout::{self, BLOCK, HEADER, HEADER_SLOT, Header, Slot};
@@ -12,7 +13,7 @@ use super::map::BlockMap;
 use super::{Base, OverlayError};
 
 pub(super) struct Opened {
-    pub(super) file: File,
+    pub(super) file: LockedFile,
     pub(super) held: BlockMap,
     pub(super) journal: Journal,
 }
@@ -27,11 +28,10 @@ pub(super) fn open(path: &Path, base: Base, size: u64) -> Result<Opened, Overlay
         }
         other => other.map_err(failed)?,
     };
-    match file.try_lock() {
-        Ok(()) => {}
-        Err(TryLockError::WouldBlock) => return Err(OverlayError::InUse { path: path.to_owned() }),
-        Err(TryLockError::Error(error)) => return Err(failed(error)),
-    }
+    let file = LockedFile::lock(file).map_err(|error| match error {
+        TryLockError::WouldBlock => OverlayError::InUse { path: path.to_owned() },
+        TryLockError::Error(source) => failed(source),
+    })?;
     let header = read_header(path, &file)?;
     check_base(path, &header, base, size)?;
     replay(path, file, header)
@@ -114,7 +114,7 @@ fn check_base(path: &Path, header: &Header, base: Base, size: u64) -> Result<(),
 }
 
 /// Reads the journal and cuts off what a crash left behind its end.
-fn replay(path: &Path, file: File, header: Header) -> Result<Opened, OverlayError> {
+fn replay(path: &Path, file: LockedFile, header: Header) -> Result<Opened, OverlayError> {
     let failed = |source| OverlayError::Open { path: path.to_owned(), source };
     let file_length = file.metadata().map_err(failed)?.len();
     let blocks = header.image_size.div_ceil(BLOCK);

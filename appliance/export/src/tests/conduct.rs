@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use model::PointId;
+use tokio::net::UnixSocket;
 use tokio::runtime::Runtime;
 use tokio::sync::Semaphore;
 
@@ -356,7 +357,8 @@ fn a_socket_is_private_and_only_a_dead_one_is_replaced() {
     assert!(matches!(serve(&bench.socket()), Err(ServerError::InUse { .. })));
 
     let dead = bench.directory.path().join("dead");
-    drop(std::os::unix::net::UnixListener::bind(&dead).unwrap());
+    // Bound and never listened on: nobody can answer there.
+    UnixSocket::new_stream().unwrap().bind(&dead).unwrap();
     serve(&dead).unwrap();
 
     let letter = bench.directory.path().join("letter");

@@ -1,0 +1,149 @@
+//! From what was typed to an open pool and its keys.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use catalog::{Catalog, Point};
+use disk::{Access, Backend, Disk, DiskError};
+use futures_executor::block_on;
+use model::{TenantId, WallTime};
+use record::TenantAccess;
+use restore::RestorePoint;
+use seal::{Keyring, KitSecret, Unlocked};
+use store::{Entropy, OpenOptions, Opened, Store};
+
+use crate::arguments::{Cipher, Io, PoolDisks, Unlock, Which, point_matches};
+use crate::failure::Failure;
+use crate::output::Output;
+use crate::passphrase;
+
+/// An open pool.
+#[derive(Debug)]
+pub(crate) struct OpenPool {
+    pub(crate) store: Store,
+    pub(crate) catalog: Arc<Catalog>,
+    pub(crate) keyring: Keyring,
+}
+
+/// The system's random source.
+#[derive(Debug)]
+pub(crate) struct SystemRandom;
+
+impl Entropy for SystemRandom {
+    fn fill(&self, bytes: &mut [u8]) {
+        fill_random(bytes);
+    }
+}
+
+/// Fills `bytes` from the system's random source.
+///
+/// # Panics
+/// When the kernel has none: then no key would be safe.
+pub(crate) fn fill_random(bytes: &mut [u8]) {
+    #[allow(clippy::expect_used, reason = "without randomness nothing may be sealed")]
+    getrandom::fill(bytes).expect("the kernel has no random source");
+}
+
+/// The box's clock.
+pub(crate) fn now() -> WallTime {
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    WallTime(since.map_or(0, |since| since.as_secs()))
+}
+
+/// Opens disks as they were asked for.
+pub(crate) fn open_disks(
+    paths: &[PathBuf],
+    access: Access,
+    io: Io,
+) -> Result<Vec<Arc<dyn Disk>>, Failure> {
+    paths.iter().map(|path| open_disk(path, access, io)).collect()
+}
+
+pub(crate) fn open_disk(path: &Path, access: Access, io: Io) -> Result<Arc<dyn Disk>, Failure> {
+    let backend = if io == Io::Threads { Backend::Threads } else { Backend::Uring };
+    match disk::open(path, access, backend) {
+        Err(DiskError::NoUring { .. }) if io == Io::Auto => {
+            Ok(disk::open(path, access, Backend::Threads)?)
+        }
+        opened => Ok(opened?),
+    }
+}
+
+impl OpenPool {
+    /// Opens the pool, for reading only or for writing too.
+    pub(crate) fn open(pool: &PoolDisks, access: Access, output: &Output) -> Result<Self, Failure> {
+        let disks = open_disks(&pool.disks, access, pool.io)?;
+        let catalog = Arc::new(Catalog::default());
+        let options = OpenOptions {
+            read_only: access == Access::ReadOnly,
+            allow_missing: pool.degraded,
+        };
+        let opening = Store::open(disks, options, Arc::new(SystemRandom), catalog.clone());
+        let Opened { store, stale } = block_on(opening)?;
+        for disk in stale {
+            output.note(&format!("{disk} is stale and is not used: it must be resynchronised"));
+        }
+        let keys = block_on(store.keys())?;
+        let keyring = Keyring::decode(&keys)
+            .map_err(|error| Failure::new(error, "name all disks of the pool"))?;
+        Ok(Self { store, catalog, keyring })
+    }
+
+    /// Unlocks the keys of the pool's tenant.
+    pub(crate) fn unlock(&self, unlock: &Unlock) -> Result<Arc<TenantAccess>, Failure> {
+        let unlocked = unlock_keyring(&self.keyring, unlock)?;
+        let tenant = unlocked.tenants().first().ok_or_else(|| {
+            Failure::new("the pool has no tenant", "create the pool again: it is empty")
+        })?;
+        let backend = match unlock.cipher {
+            None => seal::Backend::default(),
+            Some(Cipher::AesGcm) => seal::Backend::AesGcm,
+            Some(Cipher::AwsLc) => seal::Backend::AwsLc,
+        };
+        Ok(TenantAccess::new(self.store.clone(), tenant.clone(), backend))
+    }
+
+    /// Finds the recovery point that was typed.
+    pub(crate) fn point(
+        &self,
+        access: &Arc<TenantAccess>,
+        which: &Which,
+    ) -> Result<RestorePoint, Failure> {
+        let point = self.find(access.tenant(), &which.point)?;
+        Ok(block_on(RestorePoint::open(access, point))?)
+    }
+
+    fn find(&self, tenant: TenantId, typed: &str) -> Result<Point, Failure> {
+        let own = self.catalog.points().into_iter().filter(|point| point.tenant == tenant);
+        let mut found = own.filter(|point| typed == "latest" || point_matches(&point.id, typed));
+        let list = "see `holdfast points`";
+        let Some(first) = found.next() else {
+            return Err(Failure::new(format!("no recovery point {typed}"), list));
+        };
+        match found.last() {
+            Some(last) if typed == "latest" => Ok(last),
+            Some(_) => Err(Failure::new(format!("several recovery points {typed}…"), list)),
+            None => Ok(first),
+        }
+    }
+}
+
+/// Opens a keyring with the passphrase or kit that was named.
+pub(crate) fn unlock_keyring(keyring: &Keyring, unlock: &Unlock) -> Result<Unlocked, Failure> {
+    if let Some(file) = &unlock.kit_file {
+        return Ok(keyring.unlock_with_kit(&read_kit(file)?)?);
+    }
+    let passphrase = match &unlock.passphrase_file {
+        Some(file) => passphrase::from_file(file)?,
+        None => passphrase::ask(false)?,
+    };
+    Ok(keyring.unlock_with_passphrase(&passphrase)?)
+}
+
+/// A recovery kit from its file: the line with the kit's groups, whatever else is printed there.
+pub(crate) fn read_kit(path: &Path) -> Result<KitSecret, Failure> {
+    let text = passphrase::small_file(path)?;
+    let lines = text.lines().filter(|line| !line.trim().is_empty() && !line.starts_with('#'));
+    let kit: Vec<&str> = lines.collect();
+    Ok(KitSecret::parse(&kit.join(" "))?)
+}

@@ -1,0 +1,291 @@
+//! What can be typed.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use model::PointId;
+
+/// Protects systems: takes their disks in, keeps them sealed, gives them back, boots from them.
+#[derive(Debug, Parser)]
+#[command(name = "holdfast", version)]
+pub(crate) struct Arguments {
+    /// Print one JSON object instead of text.
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+    /// Print no progress.
+    #[arg(long, global = true)]
+    pub(crate) quiet: bool,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Create a pool of one or two disks, or tell how it is.
+    #[command(subcommand)]
+    Pool(Pool),
+    /// Recovery kits: the printed secret that opens the pool when everything else is lost.
+    #[command(subcommand)]
+    Kit(Kit),
+    /// Take a disk in as a recovery point.
+    Ingest(Ingest),
+    /// List recovery points.
+    Points(Points),
+    /// Give a recovery point back as a raw image.
+    Restore(Restore),
+    /// Serve a recovery point as a disk over NBD, until interrupted.
+    Export(Export),
+    /// Read everything, check it, and heal what one disk has wrong.
+    Verify(Verify),
+    /// Show what is on one disk, without keys and without its pool.
+    Inspect(Inspect),
+}
+
+/// Which pool, and how its disks are used.
+#[derive(Debug, Args)]
+pub(crate) struct PoolDisks {
+    /// Disks of the pool: block devices or files, separated by commas.
+    #[arg(long = "pool", value_name = "DISK,…", value_delimiter = ',', required = true)]
+    pub(crate) disks: Vec<PathBuf>,
+    /// Go on without a disk that is missing. It must be resynchronised before it is used again.
+    #[arg(long)]
+    pub(crate) degraded: bool,
+    /// How transfers reach the kernel.
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) io: Io,
+}
+
+/// How transfers reach the kernel.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+pub(crate) enum Io {
+    /// io_uring where the kernel allows it, threads elsewhere.
+    #[default]
+    Auto,
+    Uring,
+    Threads,
+}
+
+/// What opens the keys.
+#[derive(Debug, Args)]
+pub(crate) struct Unlock {
+    /// File whose first line is the passphrase. Without this it is asked for.
+    #[arg(long, value_name = "FILE", conflicts_with = "kit_file")]
+    pub(crate) passphrase_file: Option<PathBuf>,
+    /// File with a recovery kit.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) kit_file: Option<PathBuf>,
+    /// Cipher library; both write the same bytes.
+    #[arg(long, value_enum, hide = true)]
+    pub(crate) cipher: Option<Cipher>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Cipher {
+    AesGcm,
+    AwsLc,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Pool {
+    /// Make a pool of one or two disks. What is on them is lost.
+    Create(PoolCreate),
+    /// How full and how well the pool is.
+    Status(PoolStatus),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct PoolCreate {
+    /// Block devices, or files to be made. Two are a mirror.
+    #[arg(value_name = "DISK", required = true, num_args = 1..=2)]
+    pub(crate) disks: Vec<PathBuf>,
+    /// Size of disks that are files to be made, as in 500GiB.
+    #[arg(long, value_name = "BYTES", value_parser = bytes)]
+    pub(crate) size: Option<u64>,
+    /// Write the recovery kit to this new file.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) kit_out: PathBuf,
+    /// Do not ask before what is on the disks is lost.
+    #[arg(long)]
+    pub(crate) yes: bool,
+    #[command(flatten)]
+    pub(crate) unlock: Unlock,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct PoolStatus {
+    #[command(flatten)]
+    pub(crate) pool: PoolDisks,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Kit {
+    /// Show that a kit opens the pool. Before that no recovery point is made.
+    Prove(KitProve),
+    /// Make another kit.
+    Add(KitAdd),
+    /// List passphrases and kits that open the pool.
+    List(KitList),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct KitProve {
+    /// File with the kit.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) kit_file: PathBuf,
+    /// Disks of the pool.
+    #[arg(long = "pool", value_name = "DISK,…", value_delimiter = ',')]
+    pub(crate) disks: Vec<PathBuf>,
+    /// Disks of the pool.
+    #[arg(value_name = "DISK", conflicts_with = "disks", required_unless_present = "disks")]
+    pub(crate) listed: Vec<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct KitAdd {
+    #[command(flatten)]
+    pub(crate) pool: PoolDisks,
+    #[command(flatten)]
+    pub(crate) unlock: Unlock,
+    /// Write the kit to this new file.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) kit_out: PathBuf,
+    /// For people, as in "safe of the office".
+    #[arg(long, default_value = "recovery kit")]
+    pub(crate) label: String,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct KitList {
+    #[command(flatten)]
+    pub(crate) pool: PoolDisks,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Ingest {
+    #[command(flatten)]
+    pub(crate) pool: PoolDisks,
+    #[command(flatten)]
+    pub(crate) unlock: Unlock,
+    /// Name of the protected system.
+    #[arg(long)]
+    pub(crate) system: String,
+    /// Name of the volume.
+    #[arg(long, default_value = "disk")]
+    pub(crate) volume: String,
+    /// Codec: auto takes zstd while the source is what is slow, LZ4 else.
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) compression: Compression,
+    /// Do not compare with the system's newest recovery point.
+    #[arg(long)]
+    pub(crate) no_parent: bool,
+    /// Worker threads; each takes 32 MiB of memory.
+    #[arg(long, value_parser = clap::value_parser!(u8).range(1..=8))]
+    pub(crate) workers: Option<u8>,
+    /// A raw image or block device; an image in qcow2, VMDK, VHD, VHDX or VDI; or an NBD server.
+    pub(crate) source: String,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+pub(crate) enum Compression {
+    #[default]
+    Auto,
+    Lz4,
+    Zstd,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Points {
+    #[command(flatten)]
+    pub(crate) pool: PoolDisks,
+    #[command(flatten)]
+    pub(crate) unlock: Unlock,
+    /// Only points of this system.
+    #[arg(long)]
+    pub(crate) system: Option<String>,
+}
+
+/// Which volume of which recovery point.
+#[derive(Debug, Args)]
+pub(crate) struct Which {
+    /// Recovery point, as listed by `points`; its first characters do, or `latest`.
+    #[arg(long, value_name = "ID")]
+    pub(crate) point: String,
+    /// Number of the volume.
+    #[arg(long, default_value_t = 0)]
+    pub(crate) volume: usize,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Restore {
+    #[command(flatten)]
+    pub(crate) pool: PoolDisks,
+    #[command(flatten)]
+    pub(crate) unlock: Unlock,
+    #[command(flatten)]
+    pub(crate) which: Which,
+    /// A new file, a block device, or - for standard output.
+    #[arg(long, value_name = "TARGET")]
+    pub(crate) to: PathBuf,
+    /// Do not ask before what is on a block device is lost.
+    #[arg(long)]
+    pub(crate) yes: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Export {
+    #[command(flatten)]
+    pub(crate) pool: PoolDisks,
+    #[command(flatten)]
+    pub(crate) unlock: Unlock,
+    #[command(flatten)]
+    pub(crate) which: Which,
+    /// Listen on this Unix socket.
+    #[arg(long, value_name = "PATH", required_unless_present = "listen")]
+    pub(crate) socket: Option<PathBuf>,
+    /// Listen on this TCP address, with TLS.
+    #[arg(long, value_name = "ADDRESS", requires = "tls_certificate")]
+    pub(crate) listen: Option<SocketAddr>,
+    /// PEM file with the server's certificate.
+    #[arg(long, value_name = "FILE", requires = "tls_key")]
+    pub(crate) tls_certificate: Option<PathBuf>,
+    /// PEM file with the server's private key.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) tls_key: Option<PathBuf>,
+    /// PEM file with authorities: clients need a certificate of one of them.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) tls_clients: Option<PathBuf>,
+    /// Keep writes in this file, made if it is not there; they survive a restart. Without it the
+    /// export is read-only.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) overlay: Option<PathBuf>,
+    /// Name of the export, besides the empty one.
+    #[arg(long, default_value = "")]
+    pub(crate) name: String,
+    /// Memory for opened chunks.
+    #[arg(long, value_name = "BYTES", value_parser = bytes, default_value = "128MiB")]
+    pub(crate) cache: u64,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Verify {
+    #[command(flatten)]
+    pub(crate) pool: PoolDisks,
+    #[command(flatten)]
+    pub(crate) unlock: Unlock,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Inspect {
+    /// A block device or file.
+    pub(crate) disk: PathBuf,
+}
+
+fn bytes(text: &str) -> Result<u64, String> {
+    model::parse_bytes(text).ok_or_else(|| "an amount as in 500GiB or 64M is expected".to_owned())
+}
+
+/// The start of a recovery point's identity, as typed.
+pub(crate) fn point_matches(id: &PointId, typed: &str) -> bool {
+    typed.len() >= 4 && id.to_string().starts_with(&typed.to_ascii_lowercase())
+}

@@ -1,0 +1,97 @@
+//! `holdfast ingest`: take a disk in as a recovery point.
+
+use std::time::Instant;
+
+use disk::Access;
+use futures_executor::block_on;
+use ingest::{FileSource, Ingest, Options, Report, Source};
+use model::{Bytes, PointId};
+use serde_json::json;
+
+use crate::access::{OpenPool, fill_random, now};
+use crate::arguments::{self, Compression};
+use crate::failure::Failure;
+use crate::interrupt;
+use crate::output::{Output, peak_memory};
+use crate::progress::shown;
+
+pub(crate) fn run(arguments: &arguments::Ingest, output: &Output) -> Result<(), Failure> {
+    let source = open_source(&arguments.source)?;
+    let pool = OpenPool::open(&arguments.pool, Access::ReadWrite, output)?;
+    if !pool.keyring.has_proved_kit() {
+        return Err(Failure::new(
+            "no recovery kit has been proved, so a lost passphrase would lose everything",
+            "run `holdfast kit prove` with the kit that `pool create` wrote",
+        ));
+    }
+    let access = pool.unlock(&arguments.unlock)?;
+    let (_runtime, progress) = interrupt::stoppable()?;
+    let began = Instant::now();
+    let ingest = Ingest {
+        access: &access,
+        catalog: &pool.catalog,
+        source: source.as_ref(),
+        options: options(arguments),
+        progress: &progress,
+    };
+    let report = shown(output, "ingest", &progress, || ingest.run());
+    // What was stored stays also when the ingest failed: the next one is shorter.
+    let closed = block_on(pool.store.clone().close());
+    let report = report?;
+    closed?;
+    print(&report, began.elapsed().as_secs_f64(), output);
+    Ok(())
+}
+
+fn open_source(text: &str) -> Result<Box<dyn Source>, Failure> {
+    let path = std::path::Path::new(text);
+    let source = FileSource::open(path).map_err(|error| Failure::file(path, &error))?;
+    Ok(Box::new(source))
+}
+
+fn options(arguments: &arguments::Ingest) -> Options {
+    let cores = std::thread::available_parallelism().map_or(2, usize::from).min(8);
+    let mut point = PointId::default();
+    fill_random(&mut point.0);
+    Options {
+        system: arguments.system.clone(),
+        volume: arguments.volume.clone(),
+        compression: match arguments.compression {
+            Compression::Auto => ingest::Compression::Auto,
+            Compression::Lz4 => ingest::Compression::Lz4,
+            Compression::Zstd => ingest::Compression::Zstd,
+        },
+        workers: arguments.workers.map_or(cores, usize::from),
+        use_parent: !arguments.no_parent,
+        point,
+        now: now(),
+    }
+}
+
+fn print(report: &Report, seconds: f64, output: &Output) {
+    let point = &report.point;
+    let value = json!({
+        "point": point.id.to_string(),
+        "parent": report.parent.map(|parent| parent.to_string()),
+        "bytes_logical": point.logical_bytes,
+        "bytes_read": report.data_bytes,
+        "bytes_new": report.new_bytes,
+        "chunks_new": report.new_chunks,
+        "bytes_added": point.added_bytes,
+        "seconds": seconds,
+        "peak_memory_bytes": peak_memory(),
+    });
+    output.result(&value, || {
+        let rate = report.data_bytes as f64 / seconds.max(0.001);
+        format!(
+            "recovery point {}\n{} of data read, {} new, {} added to the store\n\
+             {seconds:.1} s, {}/s, {} of memory at most",
+            point.id,
+            Bytes(report.data_bytes),
+            Bytes(report.new_bytes),
+            Bytes(point.added_bytes),
+            Bytes(rate as u64),
+            Bytes(peak_memory().unwrap_or(0)),
+        )
+    });
+}

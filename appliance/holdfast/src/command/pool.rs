@@ -1,0 +1,187 @@
+//! `holdfast pool`: make a pool, tell how it is.
+
+use std::io::{BufRead, IsTerminal, Write};
+use std::os::unix::fs::FileTypeExt;
+use std::path::Path;
+use std::sync::Arc;
+
+use catalog::Catalog;
+use disk::{Access, Disk};
+use futures_executor::block_on;
+use model::{Bytes, PoolId, TenantId};
+use seal::{Keyring, Strength};
+use serde_json::json;
+use store::{PoolLayout, Store};
+
+use crate::access::{OpenPool, SystemRandom, fill_random, now, open_disk};
+use crate::arguments::{Io, Pool, PoolCreate, PoolStatus};
+use crate::command::kit::write_kit;
+use crate::failure::Failure;
+use crate::output::Output;
+use crate::passphrase;
+
+pub(crate) fn run(pool: Pool, output: &Output) -> Result<(), Failure> {
+    match pool {
+        Pool::Create(create) => self::create(&create, output),
+        Pool::Status(status) => self::status(&status, output),
+    }
+}
+
+fn create(create: &PoolCreate, output: &Output) -> Result<(), Failure> {
+    if create.kit_out.exists() {
+        let what = format!("{} exists already", create.kit_out.display());
+        return Err(Failure::new(what, "name a new file for the recovery kit"));
+    }
+    let passphrase = match &create.unlock.passphrase_file {
+        Some(file) => passphrase::from_file(file)?,
+        None => passphrase::ask(true)?,
+    };
+    let mut pool_id = PoolId::default();
+    fill_random(&mut pool_id.0);
+    let (keyring, kit) = new_keyring(pool_id, &passphrase)?;
+    let disks = take_disks(create)?;
+    let smallest = disks.iter().map(|disk| disk.size()).min().unwrap_or(0);
+    let layout = PoolLayout::for_disk(smallest);
+    let catalog: Arc<Catalog> = Arc::default();
+    write_kit(&create.kit_out, &kit)?;
+    let keys = keyring.encode();
+    let names: Vec<String> = disks.iter().map(|disk| disk.name().to_owned()).collect();
+    let making = Store::create(disks, layout, &keys, pool_id, Arc::new(SystemRandom), catalog);
+    let store = block_on(making).inspect_err(|_| {
+        // It opens nothing.
+        let _ = std::fs::remove_file(&create.kit_out);
+    })?;
+    let status = store.status();
+    let value = json!({
+        "pool": pool_id.to_string(),
+        "disks": names,
+        "capacity_bytes": status.capacity_bytes,
+        "kit_file": create.kit_out,
+    });
+    output.result(&value, || {
+        format!(
+            "pool {pool_id} with {} on {}\n\
+             The recovery kit is in {}: print it, lock it away, and prove it with\n\
+             holdfast kit prove --kit-file {} {}",
+            Bytes(status.capacity_bytes),
+            names.join(" and "),
+            create.kit_out.display(),
+            create.kit_out.display(),
+            names.join(" "),
+        )
+    });
+    Ok(())
+}
+
+fn new_keyring(
+    pool_id: PoolId,
+    passphrase: &str,
+) -> Result<(Keyring, seal::KitSecret), Failure> {
+    let mut random = |bytes: &mut [u8]| fill_random(bytes);
+    let (mut keyring, root) = Keyring::create(pool_id, &mut random);
+    let strength = Strength::default();
+    keyring.add_passphrase(&root, passphrase, strength, "passphrase", now(), &mut random)?;
+    let (_, kit) = keyring.add_kit(&root, "recovery kit", now(), &mut random)?;
+    let mut tenant = TenantId::default();
+    fill_random(&mut tenant.0);
+    keyring.add_tenant(&root, tenant, now(), &mut random)?;
+    Ok((keyring, kit))
+}
+
+/// Makes files and opens devices, after asking for what would be lost.
+fn take_disks(create: &PoolCreate) -> Result<Vec<Arc<dyn Disk>>, Failure> {
+    let mut made = Vec::new();
+    let outcome: Result<Vec<_>, Failure> =
+        create.disks.iter().map(|path| take_disk(path, create, &mut made)).collect();
+    if outcome.is_err() {
+        // Files that this command made hold nothing.
+        made.iter().for_each(|path| drop(std::fs::remove_file(path)));
+    }
+    outcome
+}
+
+fn take_disk<'a>(
+    path: &'a Path,
+    create: &PoolCreate,
+    made: &mut Vec<&'a Path>,
+) -> Result<Arc<dyn Disk>, Failure> {
+    let is_device = std::fs::metadata(path).is_ok_and(|meta| meta.file_type().is_block_device());
+    if is_device {
+        confirm(path, create.yes)?;
+    } else {
+        let size = create.size.ok_or_else(|| {
+            let what = format!("{} is not a block device and has no size", path.display());
+            Failure::new(what, "add --size to make a file of that size")
+        })?;
+        disk::create_file(path, size / model::BLOCK_U64 * model::BLOCK_U64)?;
+        made.push(path);
+    }
+    open_disk(path, Access::ReadWrite, Io::Auto)
+}
+
+/// Asks before what is on a device is lost.
+pub(crate) fn confirm(path: &Path, yes: bool) -> Result<(), Failure> {
+    if yes {
+        return Ok(());
+    }
+    let refused = |what: &str| {
+        let what = format!("everything on {} would be lost{what}", path.display());
+        Err(Failure::new(what, "add --yes if that is meant"))
+    };
+    if !std::io::stdin().is_terminal() {
+        return refused(" and there is nobody to ask");
+    }
+    let _ = write!(
+        std::io::stderr(),
+        "Everything on {} will be lost. Type the word yes to go on: ",
+        path.display()
+    );
+    let mut answer = String::new();
+    match std::io::stdin().lock().read_line(&mut answer) {
+        Ok(_) if answer.trim() == "yes" => Ok(()),
+        _ => refused(""),
+    }
+}
+
+fn status(status: &PoolStatus, output: &Output) -> Result<(), Failure> {
+    let pool = OpenPool::open(&status.pool, Access::ReadOnly, output)?;
+    let status = pool.store.status();
+    let points = pool.catalog.points();
+    let disks = status.disks.iter().map(|disk| {
+        json!({ "name": disk.name, "active": disk.active })
+    });
+    let value = json!({
+        "pool": status.pool_id.to_string(),
+        "disks": disks.collect::<Vec<_>>(),
+        "points": points.len(),
+        "stored_bytes": status.stored_bytes,
+        "free_bytes": status.free_bytes,
+        "capacity_bytes": status.capacity_bytes,
+        "segments": status.segments,
+        "segment_bytes": status.segment_bytes,
+        "records": status.records,
+        "index_bytes": status.index_bytes,
+        "kit_proved": pool.keyring.has_proved_kit(),
+    });
+    output.result(&value, || {
+        let disks = status.disks.iter().map(|disk| match (&disk.name, disk.active) {
+            (Some(name), true) => format!("  {name}: in service"),
+            (Some(name), false) => format!("  {name}: failed"),
+            (None, _) => "  (missing)".to_owned(),
+        });
+        format!(
+            "pool {}\n{}\n{} recovery points in {} records; {} stored, {} free of {}\n\
+             index {} in memory; recovery kit {}",
+            status.pool_id,
+            disks.collect::<Vec<_>>().join("\n"),
+            points.len(),
+            status.records,
+            Bytes(status.stored_bytes),
+            Bytes(status.free_bytes),
+            Bytes(status.capacity_bytes),
+            Bytes(status.index_bytes),
+            if pool.keyring.has_proved_kit() { "proved" } else { "not proved yet" },
+        )
+    });
+    Ok(())
+}

@@ -1,0 +1,125 @@
+//! What went wrong, in one line: what, and what to do about it.
+
+use std::fmt::Display;
+use std::path::Path;
+
+use disk::DiskError;
+use record::RecordError;
+use seal::SealError;
+use store::StoreError;
+
+/// A failure as the user reads it.
+#[derive(Debug)]
+pub(crate) struct Failure {
+    pub(crate) what: String,
+    /// The next step.
+    pub(crate) next: &'static str,
+}
+
+impl Failure {
+    pub(crate) fn new(what: impl Display, next: &'static str) -> Self {
+        Self { what: what.to_string(), next }
+    }
+
+    pub(crate) fn file(path: &Path, error: &std::io::Error) -> Self {
+        let what = format!("{}: {error}", path.display());
+        Self { what, next: "check the path and its permissions" }
+    }
+}
+
+impl From<DiskError> for Failure {
+    fn from(error: DiskError) -> Self {
+        let next = match &error {
+            DiskError::Busy { .. } => "end the other process, then try again",
+            DiskError::Open { .. } | DiskError::NotADisk { .. } => {
+                "name a block device, or a file that was made by `holdfast pool create`"
+            }
+            DiskError::TooSmall { .. } | DiskError::SectorTooLarge { .. } => "use another disk",
+            DiskError::Exists { .. } => "name a new file, or remove this one first",
+            DiskError::NoUring { .. } => "use --io threads",
+            DiskError::Io { .. } | DiskError::Failed { .. } => {
+                "check the disk and its cable (smartctl -a); with a mirror, replace the disk"
+            }
+            _ => "report this: it should not happen",
+        };
+        let what = match std::error::Error::source(&error) {
+            Some(source) => format!("{error}: {source}"),
+            None => error.to_string(),
+        };
+        Self { what, next }
+    }
+}
+
+impl From<StoreError> for Failure {
+    fn from(error: StoreError) -> Self {
+        let next = match &error {
+            StoreError::Disk(disk) => {
+                let what = std::error::Error::source(&**disk)
+                    .map_or_else(|| disk.to_string(), |source| format!("{disk}: {source}"));
+                return Self { what, next: "check the disk, then run the command again" };
+            }
+            StoreError::NotAPool { .. } => {
+                "name the disks of a pool, or make one with `holdfast pool create`"
+            }
+            StoreError::Unreadable { .. } => "use the newest Holdfast; nothing was changed",
+            StoreError::ForeignDisk { .. } | StoreError::SameDisk { .. } => {
+                "name the disks of one pool, each once"
+            }
+            StoreError::MissingDisk { .. } => {
+                "name it too, or add --degraded to go on without it"
+            }
+            StoreError::StaleDisk { .. } => {
+                "leave it out and name the disk that went on, with --degraded"
+            }
+            StoreError::SplitRun => "open each alone with --degraded and decide which one to keep",
+            StoreError::TooSmall { .. } => "use a bigger disk or a bigger --size",
+            StoreError::Truncated { .. } => "grow it back to its size; nothing was changed",
+            StoreError::Full => "use a bigger pool; existing recovery points can be restored",
+            StoreError::Unknown { .. } => "run `holdfast verify` to see which points are affected",
+            StoreError::Damaged { .. } | StoreError::DamagedStructure { .. } => {
+                "run `holdfast verify` to see what is affected, and name all disks of the pool"
+            }
+            StoreError::DamagedLog { .. } => {
+                "name all disks of the pool; if they are all there, nothing newer can be trusted"
+            }
+            StoreError::ReadOnly | StoreError::Stopped => "run the command again",
+            StoreError::TooLarge { .. } => "use fewer or smaller ones",
+        };
+        Self { what: error.to_string(), next }
+    }
+}
+
+impl From<SealError> for Failure {
+    fn from(error: SealError) -> Self {
+        let next = match error {
+            SealError::WrongKey => "check the passphrase or the recovery kit",
+            SealError::WeakPassphrase { .. } => "choose a longer one",
+            SealError::KitGroup { .. } | SealError::KitLength { .. } => "type the kit again",
+            SealError::UnknownCodec { .. } => "use the newest Holdfast",
+            SealError::NoMemory => "try again when more memory is free",
+            SealError::Full { .. } => "remove one that is no longer used",
+            _ => "run `holdfast verify`",
+        };
+        Self { what: error.to_string(), next }
+    }
+}
+
+impl From<RecordError> for Failure {
+    fn from(error: RecordError) -> Self {
+        match error {
+            RecordError::Store(error) => error.into(),
+            RecordError::Seal(error) => error.into(),
+            RecordError::Interrupted => Self::new(
+                "interrupted",
+                "run the command again; what was stored by then makes it shorter",
+            ),
+            RecordError::Outside { .. } => {
+                Self::new(error, "check the source or target, then run the command again")
+            }
+            RecordError::Format { .. }
+            | RecordError::Kind { .. }
+            | RecordError::Short { .. }
+            | RecordError::Shape => Self::new(error, "run `holdfast verify` and report this"),
+        }
+    }
+}

@@ -1,0 +1,47 @@
+//! The holdfast command: pools, recovery points, restores and exports at a shell.
+//!
+//! Every command prints for people, or with `--json` one JSON object on the last line of standard
+//! output. A failure is one line on standard error that says what is wrong and what to do, and an
+//! exit code other than 0; nothing that was there before is damaged by it.
+
+mod access;
+mod arguments;
+mod command;
+mod failure;
+mod interrupt;
+mod output;
+mod passphrase;
+mod progress;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use crate::arguments::{Arguments, Command};
+use crate::failure::Failure;
+use crate::output::Output;
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let output = Output::new(arguments.json, arguments.quiet);
+    match run(arguments.command, &output) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            output.failure(&failure);
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(command: Command, output: &Output) -> Result<(), Failure> {
+    match command {
+        Command::Pool(pool) => command::pool::run(pool, output),
+        Command::Kit(kit) => command::kit::run(kit, output),
+        Command::Ingest(ingest) => command::ingest::run(&ingest, output),
+        Command::Points(points) => command::points::run(&points, output),
+        Command::Restore(restore) => command::restore::run(&restore, output),
+        Command::Export(export) => command::export::run(&export, output),
+        Command::Verify(verify) => command::verify::run(&verify, output),
+        Command::Inspect(inspect) => command::inspect::run(&inspect, output),
+    }
+}

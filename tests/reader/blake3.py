@@ -1,8 +1,7 @@
 """BLAKE3 in plain Python: hash, keyed hash and key derivation, 32 bytes of output.
 
-After the specification (O'Connor, Aumasson, Neves, Wilcox-O'Hearn, 2020), section 2. About
-100 KiB a second: enough to derive keys and check structures, too slow to check data. A package
-named blake3 does the same at full speed; this module is for where there is none.
+After the specification (O'Connor, Aumasson, Neves, Wilcox-O'Hearn, 2020), section 2. A few
+hundred KiB a second: enough to derive keys and check structures, slow for data.
 """
 
 import struct

@@ -1,1 +1,18 @@
-//! Whole-box scenarios.
+//! Whole-box scenarios: the `holdfast` command as its users run it.
+//!
+//! Every test starts the real command on disks that are files (or loop devices over files) in a
+//! folder of its own, and judges by what can be seen from outside: exit codes, what is printed,
+//! the bytes that come back, what other people's NBD clients see. Nothing here reaches into the
+//! pool but to damage it.
+#![cfg(test)]
+
+mod harness;
+
+mod clients;
+mod killed;
+mod memory;
+mod mirror;
+mod outputs;
+mod refusals;
+mod round_trips;
+mod sparse;

@@ -8,5 +8,5 @@ mod name;
 
 pub use boundary::BoundaryKey;
 pub use cut::{AVERAGE_BLOCKS, Cut, Cuts, MAX_BLOCKS, MIN_BLOCKS, RANGE_MAX, cut};
-pub use diff::{Run, diff};
+pub use diff::{Run, runs};
 pub use name::{DATA_KIND, Namer};

@@ -48,8 +48,11 @@ impl Geometry {
         }
         let fixed = log_bytes.checked_mul(2)?.checked_add(2 * EDGE_BYTES)?;
         let slots = disk_bytes.checked_sub(fixed)? / u64::from(segment_bytes);
-        (slots >= u64::from(MIN_SEGMENT_SLOTS) && slots < u64::from(u32::MAX))
-            .then_some(Self { disk_bytes, log_bytes, segment_bytes })
+        (slots >= u64::from(MIN_SEGMENT_SLOTS) && slots < u64::from(u32::MAX)).then_some(Self {
+            disk_bytes,
+            log_bytes,
+            segment_bytes,
+        })
     }
 
     pub fn disk_bytes(&self) -> u64 {

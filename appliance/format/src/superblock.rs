@@ -31,7 +31,8 @@ layout! {
         /// 0 no such member, 1 active, 2 missing: left behind at `generation`.
         state: u8,
         reserved: [u8; 7],
-        /// Of a missing member: the generation that recorded its absence.
+        /// Of an active member: a generation that it surely has. Of a missing one: the generation
+        /// that recorded its absence.
         generation: u64,
     }
 }

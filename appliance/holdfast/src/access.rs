@@ -74,10 +74,8 @@ impl OpenPool {
     pub(crate) fn open(pool: &PoolDisks, access: Access, output: &Output) -> Result<Self, Failure> {
         let disks = open_disks(&pool.disks, access, pool.io)?;
         let catalog = Arc::new(Catalog::default());
-        let options = OpenOptions {
-            read_only: access == Access::ReadOnly,
-            allow_missing: pool.degraded,
-        };
+        let options =
+            OpenOptions { read_only: access == Access::ReadOnly, allow_missing: pool.degraded };
         let opening = Store::open(disks, options, Arc::new(SystemRandom), catalog.clone());
         let Opened { store, stale } = block_on(opening)?;
         for disk in stale {
@@ -113,7 +111,8 @@ impl OpenPool {
         Ok(block_on(RestorePoint::open(access, point))?)
     }
 
-    fn find(&self, tenant: TenantId, typed: &str) -> Result<Point, Failure> {
+    /// The recovery point that was typed, of this tenant.
+    pub(crate) fn find(&self, tenant: TenantId, typed: &str) -> Result<Point, Failure> {
         let own = self.catalog.points().into_iter().filter(|point| point.tenant == tenant);
         let mut found = own.filter(|point| typed == "latest" || point_matches(&point.id, typed));
         let list = "see `holdfast points`";

@@ -176,10 +176,13 @@ pub(crate) struct Ingest {
     /// Codec: auto takes zstd while the source is what is slow, LZ4 else.
     #[arg(long, value_enum, default_value_t)]
     pub(crate) compression: Compression,
-    /// Do not compare with the system's newest recovery point.
+    /// Compare with this recovery point instead of the system's newest.
+    #[arg(long, value_name = "ID", conflicts_with = "no_parent")]
+    pub(crate) parent: Option<String>,
+    /// Compare with no recovery point.
     #[arg(long)]
     pub(crate) no_parent: bool,
-    /// Worker threads; each takes 32 MiB of memory.
+    /// Worker threads; each takes 20 MiB of memory. One more than there are cores by default.
     #[arg(long, value_parser = clap::value_parser!(u8).range(1..=8))]
     pub(crate) workers: Option<u8>,
     /// A raw image or block device; an image in qcow2, VMDK, VHD, VHDX or VDI; or an NBD server.

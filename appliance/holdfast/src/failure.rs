@@ -4,6 +4,7 @@ use std::fmt::Display;
 use std::path::Path;
 
 use disk::DiskError;
+use ingest::SourceError;
 use record::RecordError;
 use seal::SealError;
 use store::StoreError;
@@ -65,9 +66,7 @@ impl From<StoreError> for Failure {
             StoreError::ForeignDisk { .. } | StoreError::SameDisk { .. } => {
                 "name the disks of one pool, each once"
             }
-            StoreError::MissingDisk { .. } => {
-                "name it too, or add --degraded to go on without it"
-            }
+            StoreError::MissingDisk { .. } => "name it too, or add --degraded to go on without it",
             StoreError::StaleDisk { .. } => {
                 "leave it out and name the disk that went on, with --degraded"
             }
@@ -101,6 +100,12 @@ impl From<SealError> for Failure {
             _ => "run `holdfast verify`",
         };
         Self { what: error.to_string(), next }
+    }
+}
+
+impl From<SourceError> for Failure {
+    fn from(error: SourceError) -> Self {
+        Self::new(error, "then run the command again")
     }
 }
 

@@ -50,7 +50,11 @@ impl Pace {
             Compression::Zstd => Codec::Zstd,
             Compression::Auto => {
                 let waiting = self.waiting.load(Ordering::Relaxed);
-                if waiting > self.working.load(Ordering::Relaxed) { Codec::Zstd } else { Codec::Lz4 }
+                if waiting > self.working.load(Ordering::Relaxed) {
+                    Codec::Zstd
+                } else {
+                    Codec::Lz4
+                }
             }
         }
     }

@@ -6,11 +6,16 @@
 //! what changed. The nodes above the leaves, the point and its event come last.
 
 mod codec;
+mod nbd;
 mod parent;
 mod range;
 mod run;
 mod source;
 
 pub use codec::Compression;
-pub use run::{Ingest, Options, Report};
+pub use nbd::{
+    AddressFault, Backing, ImageFormat, ImageSource, NbdAddress, NbdSource, Refusal, SourceError,
+    Violation, open_source, open_source_with,
+};
+pub use run::{Ingest, Options, Parent, Report};
 pub use source::{FileSource, Source};

@@ -1,7 +1,10 @@
 //! The parent recovery point: what it had where, so that only what differs is stored.
+//!
+//! Its chunks are compared with the new range while they are still in the cache of the core that
+//! opened them; what stays of them is one bit for each block.
 
-use chunk::diff;
-use format::manifest::{Extent, HOLE};
+use chunk::runs;
+use format::manifest::{Extent, HOLE, LEAF_BLOCKS};
 use format::segment::RecordKind;
 use model::{BLOCK, Digest};
 use record::{Leaf, RecordReader, Result};
@@ -13,12 +16,13 @@ pub(crate) const RUNS_MAX: usize = 16;
 /// Most pieces of older chunks and new runs together that a range may consist of.
 pub(crate) const PIECES_MAX: usize = 24;
 
-/// One leaf of the parent, with the plaintext of those parts that were asked for.
-#[derive(Debug, Default)]
+/// One leaf of the parent, compared with the range as it is now.
+#[derive(Debug)]
 pub(crate) struct ParentLeaf {
     leaf: Leaf,
-    /// The range as the parent had it; only what was fetched is valid.
-    bytes: Vec<u8>,
+    /// For each block of the range, whether it differs from what the parent had there, as far as
+    /// that was compared.
+    changed: Vec<bool>,
 }
 
 /// A part of a range: as it was, or new.
@@ -31,13 +35,8 @@ pub(crate) enum Piece {
 }
 
 impl ParentLeaf {
-    pub(crate) fn new(leaf: Leaf, bytes: Vec<u8>) -> Self {
-        Self { leaf, bytes }
-    }
-
-    /// The buffer, for the next leaf.
-    pub(crate) fn into_bytes(self) -> Vec<u8> {
-        self.bytes
+    pub(crate) fn new(leaf: Leaf) -> Self {
+        Self { leaf, changed: vec![true; LEAF_BLOCKS as usize] }
     }
 
     /// Whether the parent has this chunk somewhere in the leaf.
@@ -45,14 +44,17 @@ impl ParentLeaf {
         self.leaf.refs.contains(digest)
     }
 
-    /// Brings the plaintext of block ranges into memory. Every chunk is opened once.
-    pub(crate) async fn fetch(
+    /// Compares parts of the range (first block, blocks) with what the parent has there. `bytes`
+    /// is the whole range as it is now. Every chunk is opened once.
+    pub(crate) async fn compare(
         &mut self,
         reader: &mut RecordReader,
-        ranges: &[(u32, u32)],
+        parts: &[(u32, u32)],
+        bytes: &[u8],
     ) -> Result<()> {
         let wanted = |at: u32, blocks: u32| {
-            ranges.iter().any(|(start, length)| at < start + length && *start < at + blocks)
+            let after = parts.partition_point(|(start, length)| start + length <= at);
+            parts.get(after).is_some_and(|(start, _)| *start < at + blocks)
         };
         let mut uses: Vec<Vec<(u32, Extent)>> = vec![Vec::new(); self.leaf.refs.len()];
         for (at, extent) in self.leaf.placed() {
@@ -72,38 +74,34 @@ impl ParentLeaf {
             .map(|(digest, list)| (*digest, list))
             .collect();
         let digests: Vec<Digest> = used.iter().map(|(digest, _)| *digest).collect();
-        let bytes = &mut self.bytes;
+        let changed = &mut self.changed;
         reader
             .read_batch(&digests, RecordKind::Chunk, |number, _, plain| {
                 let extents = used.get(number).map(|(_, list)| list.as_slice());
                 for (at, extent) in extents.unwrap_or_default() {
-                    copy(bytes, *at, extent, plain);
+                    compare(changed, bytes, *at, extent, plain);
                 }
             })
             .await
     }
 
-    /// The pieces that make `new`, which begins at block `at`, out of what the parent has there;
-    /// `None` when it is better stored as a whole. The range must have been fetched.
-    pub(crate) fn pieces(&self, at: u32, new: &[u8]) -> Option<Vec<Piece>> {
-        let from = at as usize * BLOCK;
-        let old = self.bytes.get(from..from + new.len())?;
-        let runs = diff(new, old, RUNS_MAX)?;
+    /// The pieces that make a new chunk (first block, blocks) out of what the parent has there;
+    /// `None` when it is better stored as a whole. It must have been compared.
+    pub(crate) fn pieces(&self, at: u32, blocks: u32) -> Option<Vec<Piece>> {
+        let changed = self.changed.get(at as usize..(at + blocks) as usize)?;
         let mut pieces = Vec::new();
-        for run in runs {
-            let start = at + run.start_block as u32;
-            let blocks = run.blocks as u32;
+        for run in runs(changed, RUNS_MAX)? {
+            let start = at + run.start_block;
             if run.changed {
-                pieces.push(Piece::New { at: start, blocks });
+                pieces.push(Piece::New { at: start, blocks: run.blocks });
             } else {
-                self.old_pieces(start, blocks, &mut pieces)?;
+                self.old_pieces(start, run.blocks, &mut pieces)?;
             }
         }
         (pieces.len() <= PIECES_MAX).then_some(pieces)
     }
 
-    /// The parent's own pieces for a run of blocks; `None` where it has a hole: those blocks read
-    /// as zeroes, and a hole is not a chunk.
+    /// The parent's own pieces for a run of blocks.
     fn old_pieces(&self, start: u32, blocks: u32, pieces: &mut Vec<Piece>) -> Option<()> {
         let end = start + blocks;
         for (at, extent) in self.leaf.placed() {
@@ -111,6 +109,7 @@ impl ParentLeaf {
             if extent_end <= start || at >= end {
                 continue;
             }
+            // Blocks in a hole of the parent count as changed, so this is a chunk.
             let digest = *self.leaf.chunk(extent)?;
             let from = at.max(start);
             let skipped = (from - at) as u16;
@@ -121,13 +120,13 @@ impl ParentLeaf {
     }
 }
 
-fn copy(bytes: &mut [u8], at: u32, extent: &Extent, plain: &[u8]) {
-    let length = usize::from(extent.blocks) * BLOCK;
-    let from = usize::from(extent.start) * BLOCK;
-    let to = at as usize * BLOCK;
-    if let (Some(room), Some(plain)) =
-        (bytes.get_mut(to..to + length), plain.get(from..from + length))
-    {
-        room.copy_from_slice(plain);
+/// Notes which blocks of an extent are now as its chunk has them.
+fn compare(changed: &mut [bool], bytes: &[u8], at: u32, extent: &Extent, plain: &[u8]) {
+    let (old, _) = plain.as_chunks::<BLOCK>();
+    let (new, _) = bytes.as_chunks::<BLOCK>();
+    let old = old.iter().skip(usize::from(extent.start));
+    let pairs = old.zip(new.iter().skip(at as usize)).take(usize::from(extent.blocks));
+    for ((old, new), changed) in pairs.zip(changed.iter_mut().skip(at as usize)) {
+        *changed = old != new;
     }
 }

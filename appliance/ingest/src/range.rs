@@ -26,8 +26,6 @@ pub(crate) struct Worker<'a> {
     pub(crate) parent: Option<Volume>,
     /// The range as it is now.
     pub(crate) bytes: Vec<u8>,
-    /// Memory for the range as the parent had it.
-    pub(crate) parent_bytes: Vec<u8>,
 }
 
 /// What came of one range. Amounts are in bytes.
@@ -122,8 +120,8 @@ impl Worker<'_> {
                 Part::New(chunk) => Some((chunk.at, chunk.blocks)),
                 _ => None,
             });
-            let ranges: Vec<(u32, u32)> = new.collect();
-            parent.fetch(&mut self.reader, &ranges).await?;
+            let compared: Vec<(u32, u32)> = new.collect();
+            parent.compare(&mut self.reader, &compared, bytes).await?;
         }
         let mut layout = Layout::default();
         for part in parts {
@@ -136,15 +134,11 @@ impl Worker<'_> {
                 }
             }
         }
-        if let Some(parent) = parent {
-            self.parent_bytes = parent.into_bytes();
-        }
         if layout.refs.is_empty() {
             return Ok(Done::default());
         }
         let payload = encode_leaf(&layout.extents);
-        let put =
-            self.writer.put(RecordKind::Leaf, &layout.refs, &payload, Codec::Lz4).await?;
+        let put = self.writer.put(RecordKind::Leaf, &layout.refs, &payload, Codec::Lz4).await?;
         done.stored_bytes += put.stored_bytes;
         done.leaf = Some(put.digest);
         Ok(done)
@@ -157,9 +151,7 @@ impl Worker<'_> {
         }
         let Some(digest) = parent.leaf(&mut self.reader, leaf).await? else { return Ok(None) };
         let leaf = Leaf::read(&mut self.reader, &digest).await?;
-        let mut bytes = std::mem::take(&mut self.parent_bytes);
-        bytes.resize(LEAF_BYTES as usize, 0);
-        Ok(Some(ParentLeaf::new(leaf, bytes)))
+        Ok(Some(ParentLeaf::new(leaf)))
     }
 
     /// Cuts and names the range, and tells what of it the store has.
@@ -205,7 +197,7 @@ impl Worker<'_> {
     ) -> Result<()> {
         let from = chunk.at as usize * BLOCK;
         let plain = bytes.get(from..from + chunk.blocks as usize * BLOCK).unwrap_or_default();
-        let Some(pieces) = parent.and_then(|parent| parent.pieces(chunk.at, plain)) else {
+        let Some(pieces) = parent.and_then(|parent| parent.pieces(chunk.at, chunk.blocks)) else {
             // The same chunk may have come earlier in this range.
             if !self.reader.access().store().contains(&chunk.digest).await? {
                 done.new_chunks += 1;

@@ -27,12 +27,24 @@ pub struct Options {
     /// Name of the volume.
     pub volume: String,
     pub compression: Compression,
-    /// Workers: as many as there are cores to use. Each takes 32 MiB of memory.
+    /// Workers: as many as there are cores to use, and one more to
+    /// work while others wait. Each takes 20 MiB of memory.
     pub workers: usize,
-    /// Compare with the newest recovery point of the system.
-    pub use_parent: bool,
+    pub parent: Parent,
     pub point: PointId,
     pub now: WallTime,
+}
+
+/// The recovery point that an ingest is compared with, so that it stores only what differs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Parent {
+    /// The newest of the system.
+    #[default]
+    Newest,
+    /// None: whatever the store has not by digest is stored whole.
+    None,
+    /// This one, of whatever system.
+    Point(Point),
 }
 
 /// What came of an ingest. Amounts are in bytes.
@@ -71,21 +83,21 @@ impl Ingest<'_> {
     /// `Interrupted` when the progress was asked to stop; what was stored by then stays.
     pub fn run(self) -> Result<Report> {
         let system = system_id(self.access, &self.options.system);
-        let parent = match self.options.use_parent {
-            true => self.parent(system)?,
-            false => None,
-        };
+        let parent = self.parent(system)?;
         self.progress.begin(self.source.size());
         let (leaves, total) = self.take_all(parent.as_ref().map(|(_, root)| *root))?;
         let parent = parent.map(|(point, _)| point);
         block_on(self.finish(system, leaves, total, parent))
     }
 
-    /// The newest point of the system and its volume's root and size.
+    /// The parent point, and its first volume's root and size.
     fn parent(&self, system: SystemId) -> Result<Option<(PointId, (Digest, u64))>> {
-        let Some(point) = self.catalog.newest(self.access.tenant(), system) else {
-            return Ok(None);
+        let point = match self.options.parent {
+            Parent::Newest => self.catalog.newest(self.access.tenant(), system),
+            Parent::None => None,
+            Parent::Point(point) => Some(point),
         };
+        let Some(point) = point else { return Ok(None) };
         let mut reader = RecordReader::new(self.access)?;
         let record = block_on(reader.read(&point.record, RecordKind::Point))?;
         Ok(record.refs.first().map(|root| (point.id, (*root, point.logical_bytes))))
@@ -105,7 +117,6 @@ impl Ingest<'_> {
                 reader: RecordReader::new(self.access)?,
                 parent: parent.map(|(root, bytes)| Volume::new(root, bytes)),
                 bytes: Vec::new(),
-                parent_bytes: Vec::new(),
             };
             loop {
                 let leaf = next.fetch_add(1, Ordering::Relaxed);
@@ -131,7 +142,9 @@ impl Ingest<'_> {
                 (0..self.options.workers.max(1)).map(|_| scope.spawn(work)).collect();
             workers
                 .into_iter()
-                .map(|worker| worker.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
+                .map(|worker| {
+                    worker.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+                })
                 .collect()
         });
         // The failure that made the others stop says more than their being stopped.

@@ -61,8 +61,7 @@ impl TenantAccess {
     pub(crate) fn writer_keys(&self) -> Result<WriterKeys> {
         let (data_key, key) = self.keys.current()?;
         let key = key.clone();
-        let commitment =
-            Arc::new(move |salt: &[u8; 32]| SegmentKey::derive(&key, salt).1);
+        let commitment = Arc::new(move |salt: &[u8; 32]| SegmentKey::derive(&key, salt).1);
         Ok(WriterKeys { tenant: self.tenant(), data_key, commitment })
     }
 

@@ -71,15 +71,12 @@ impl Volume {
     }
 }
 
-async fn read_node(
-    reader: &mut RecordReader,
-    digest: Digest,
-) -> Result<(u8, Vec<Option<Digest>>)> {
+async fn read_node(reader: &mut RecordReader, digest: Digest) -> Result<(u8, Vec<Option<Digest>>)> {
     let record = reader.read(&digest, RecordKind::Node).await?;
     let (level, children) = decode_node(&record.plain, record.refs.len())
         .map_err(|source| RecordError::Format { digest, source })?;
-    let digests = children.into_iter().map(|child| {
-        child.and_then(|reference| record.refs.get(usize::from(reference)).copied())
-    });
+    let digests = children
+        .into_iter()
+        .map(|child| child.and_then(|reference| record.refs.get(usize::from(reference)).copied()));
     Ok((level, digests.collect()))
 }

@@ -51,7 +51,8 @@ impl ChunkCache {
 
     fn drop_one(&mut self) {
         let Some(oldest) = self.queue.pop_front() else { return };
-        let again = self.map.get(&oldest).is_some_and(|kept| kept.used.swap(false, Ordering::Relaxed));
+        let again =
+            self.map.get(&oldest).is_some_and(|kept| kept.used.swap(false, Ordering::Relaxed));
         if again {
             self.queue.push_back(oldest);
         } else if let Some(old) = self.map.remove(&oldest) {

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use disk::Buffer;
-use format::log::NO_SLOT;
 use format::segment::{Entry, RecordKind, SegmentInfo};
 use futures_util::StreamExt;
 use futures_util::stream;
@@ -146,16 +145,10 @@ impl Inner {
     async fn read_transfer(&self, transfer: Transfer) -> (Transfer, Option<Buffer>) {
         let Some(first) = transfer.records.first() else { return (transfer, None) };
         let number = self.first_copy(first.place);
-        let slot = transfer.segment.place.slots.get(number).copied().unwrap_or(NO_SLOT);
         let length = (transfer.end - transfer.start) as usize;
-        let Some(member) = self.members.get(number).filter(|member| member.is_active()) else {
-            return (transfer, None);
-        };
-        let inside = slot < member.geometry.segment_slots()
-            && transfer.end <= u64::from(self.geometry.segment_bytes());
-        if !inside {
-            return (transfer, None);
-        }
+        let inside = transfer.end <= u64::from(self.geometry.segment_bytes());
+        let holder = self.holder(&transfer.segment, number).filter(|_| inside);
+        let Some((member, slot)) = holder else { return (transfer, None) };
         let buffer = if length <= self.buffers.slab_bytes() {
             let mut buffer = self.buffers.acquire().await;
             buffer.truncate(length);

@@ -18,6 +18,7 @@ use model::{Epoch, SegmentId};
 
 use crate::log::{Anchor, CheckpointRef, Log};
 use crate::members::{Slots, lock, padded};
+use crate::planted::{Bug, planted};
 use crate::segments::{Segment, State};
 use crate::store::Inner;
 use crate::{Result, StoreError};
@@ -30,24 +31,46 @@ impl Inner {
             return Ok(());
         }
         let mut log = self.log.lock().await;
-        let result = self.begin_locked(&mut log).await;
-        self.stop_on_error(result)
+        self.begin_locked(&mut log).await
     }
 
     pub(crate) async fn begin_locked(self: &Arc<Self>, log: &mut Log) -> Result<()> {
         if self.current_epoch() != Epoch(0) {
             return Ok(());
         }
-        self.heal_recovered(log).await?;
-        self.seal_recovered().await?;
-        log.epoch = log.epoch.next();
+        self.all_or_stop(self.finish_recovered(log)).await?;
+        let epoch = if planted(Bug::StaleTail) { log.epoch } else { log.epoch.next() };
+        log.epoch = epoch.max(Epoch(1));
         self.checkpoint(log, false).await?;
         self.epoch.store(log.epoch.0, Ordering::Release);
         Ok(())
     }
 
     /// Writes a checkpoint of everything that is durable and makes a superblock name it.
+    ///
+    /// # Errors
+    /// `Full` and `TooLarge` when there is no room for it: nothing has changed then. After any
+    /// other error the store has stopped.
     pub(crate) async fn checkpoint(&self, log: &mut Log, closed: bool) -> Result<()> {
+        let mut taken = Vec::new();
+        let written = self.all_or_stop(async {
+            match self.write_parts(log, &mut taken).await {
+                Err(error @ (StoreError::Full | StoreError::TooLarge { .. })) => Ok(Err(error)),
+                result => result.map(Ok),
+            }
+        });
+        let anchor = match written.await? {
+            Ok(anchor) => anchor,
+            Err(error) => {
+                taken.iter().for_each(|slots| self.members.give_slots(slots));
+                return Err(error);
+            }
+        };
+        self.all_or_stop(self.write_superblock(log, anchor, closed)).await
+    }
+
+    /// Writes a checkpoint to free slots, which `taken` gets, and makes it durable.
+    async fn write_parts(&self, log: &Log, taken: &mut Vec<Slots>) -> Result<Anchor> {
         let checkpoint = self.gather();
         let body = checkpoint.encode_body();
         let room = self.geometry.segment_bytes() as usize;
@@ -56,7 +79,7 @@ impl Inner {
         let (first, rest) = body.split_at(body.len().min(room - first_part_overhead(later_parts)));
         let mut parts = Vec::with_capacity(later_parts);
         for piece in rest.chunks(room) {
-            parts.push(self.write_part(piece).await?);
+            parts.push(self.write_part(piece, taken).await?);
         }
         let place = CheckpointPlace {
             pool_id: self.pool_id,
@@ -65,48 +88,65 @@ impl Inner {
             replay_sequence: log.next,
         };
         let head = checkpoint.head(&place, parts.len(), body.len());
-        let first = self.write_part(&encode_first_part(&head, &parts, first)).await?;
+        let first = self.write_part(&encode_first_part(&head, &parts, first), taken).await?;
         self.members.flush().await?;
-        let anchor = Anchor {
+        Ok(Anchor {
             checkpoint: CheckpointRef { slots: first.slots, bytes: first.bytes, hash: first.hash },
             parts: parts.iter().map(|part| part.slots).collect(),
             position: log.position,
             sequence: log.next,
             previous: log.previous,
-        };
-        self.write_superblock(log, anchor, closed).await
+        })
     }
 
     /// Writes the next generation's superblock on every active disk and makes it durable; then
-    /// gives back what only the generation before last referred to.
+    /// gives back what only the generation before last referred to. To be run to its end or not
+    /// at all.
     pub(crate) async fn write_superblock(
         &self,
         log: &mut Log,
         anchor: Anchor,
         closed: bool,
     ) -> Result<()> {
+        self.record_members(log);
         log.generation += 1;
-        log.closed = closed;
-        for slot in slots_of(log.generation) {
-            for (number, member) in self.members.active() {
-                let block = self.superblock(log, &anchor, number, closed).map(|sb| sb.encode(slot));
-                let Some(block) = block else { continue };
-                let offset = member.geometry.superblock_offset(slot);
-                if member.disk.write(offset, padded(&block)).await.is_err() {
-                    member.fail();
-                }
-            }
+        let pair = if planted(Bug::OneSuperblockPair) { 0 } else { log.generation };
+        for slot in slots_of(pair) {
+            let block = |number| {
+                let superblock = self.superblock(log, &anchor, number, closed)?;
+                Some(padded(&superblock.encode(slot)))
+            };
+            self.members
+                .write_each(|number, member| {
+                    Some((member.geometry.superblock_offset(slot), block(number)?))
+                })
+                .await?;
         }
         self.members.flush().await?;
+        self.members.active().for_each(|(_, member)| member.has_generation(log.generation));
         let old = log.before.replace(std::mem::replace(&mut log.anchor, anchor));
-        if let (Some(old), Some(before)) = (old, &log.before) {
-            let kept = [before.checkpoint.slots, log.anchor.checkpoint.slots];
-            if !kept.contains(&old.checkpoint.slots) {
-                self.members.give_slots(&old.checkpoint.slots);
-                old.parts.iter().for_each(|slots| self.members.give_slots(slots));
+        self.release(log, old);
+        Ok(())
+    }
+
+    /// Gives back the slots of a checkpoint that no superblock refers to any more.
+    fn release(&self, log: &mut Log, old: Option<Anchor>) {
+        for (number, slot) in std::mem::take(&mut log.strays) {
+            if let Some(member) = self.members.get(number) {
+                lock(&member.free).give(slot);
             }
         }
-        Ok(())
+        let mut kept: Vec<Slots> = log.anchor.slots().copied().collect();
+        if !planted(Bug::CheckpointReusedEarly) {
+            kept.extend(log.before.iter().flat_map(Anchor::slots));
+        }
+        let old = [old, log.before.clone()];
+        for slots in old.iter().flatten().flat_map(Anchor::slots) {
+            if !kept.contains(slots) {
+                self.members.give_slots(slots);
+            }
+        }
+        self.checkpoint_slots.store(kept.len() as u32, Ordering::Relaxed);
     }
 
     fn superblock(
@@ -120,7 +160,7 @@ impl Inner {
         let mut superblock = Superblock::new(self.pool_id, member.disk_id, &member.geometry);
         superblock.member = number as u8;
         superblock.member_count = self.members.count() as u8;
-        superblock.closed = u8::from(closed);
+        superblock.closed = u8::from(closed || planted(Bug::AlwaysClosed));
         superblock.generation = log.generation;
         superblock.epoch = log.epoch;
         superblock.checkpoint_slot = *anchor.checkpoint.slots.get(number)?;
@@ -133,8 +173,9 @@ impl Inner {
         Some(superblock)
     }
 
-    async fn write_part(&self, bytes: &[u8]) -> Result<PartPlace> {
+    async fn write_part(&self, bytes: &[u8], taken: &mut Vec<Slots>) -> Result<PartPlace> {
         let slots: Slots = self.members.take_slots(0)?;
+        taken.push(slots);
         let data = padded(bytes);
         self.members
             .write(&data, |number, member| {
@@ -154,6 +195,7 @@ impl Inner {
             catalog: self.journal.snapshot(),
             ..Checkpoint::default()
         };
+        self.catalog_bytes.store(checkpoint.catalog.len(), Ordering::Relaxed);
         for segment in segments {
             let (row, entries) = row_of(&segment);
             if row.records == 0 {
@@ -192,6 +234,9 @@ fn row_of(segment: &Segment) -> (SegmentRow, Option<Vec<Entry>>) {
         (row(SEGMENT_UNSEALED, entries.len() as u32, body_end, [0; 32]), Some(entries))
     };
     match &segment.state {
+        State::Open(open) if planted(Bug::CheckpointUncommitted) => {
+            unsealed(lock(&open.entries).clone())
+        }
         State::Open(open) => unsealed(open.committed()),
         State::Unsealed { entries, .. } => unsealed(entries.to_vec()),
         State::Sealed { records, body_end, trailer } => {

@@ -1,45 +1,53 @@
 //! Commits: what several writers appended becomes durable with one flush per disk.
+//!
+//! All that changes the log runs under its lock. If it fails half-way, or its caller drops it
+//! half-way, nobody knows what is on the disks: the store stops writing, and opening it again
+//! finds out.
 
-use std::sync::atomic::Ordering;
+use std::future::Future;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use format::superblock::{MEMBER_ACTIVE, MEMBER_MISSING};
 use model::{Epoch, Sequence};
 
 use crate::log::{Log, split};
 use crate::members::lock;
+use crate::planted::{Bug, planted};
+use crate::queue::event_bytes;
 use crate::segments::{State, number};
 use crate::store::{Inner, Store};
 use crate::writer::Drained;
 use crate::{Result, StoreError};
 
-/// Outcomes of commits that are remembered for those who wait for them: more than can wait, as
-/// each waits for the round it queued in or the one after.
-const OUTCOMES_KEPT: usize = 8;
-
 impl Store {
     /// Makes everything that was appended before durable, together with these events.
     ///
     /// Callers that come while a commit is running share the next one. When this returns, the
-    /// events survive the loss of power and of all disks but one.
+    /// events survive the loss of power and of all disks but one. A caller that does not wait for
+    /// the end stops the store, as a failed write would.
+    ///
+    /// # Errors
+    /// `TooLarge` when the events exceed half of what one log record holds: 64 KiB on small
+    /// disks, 512 KiB on others. `Full` when there is no room for the next checkpoint. After any
+    /// other error the store has stopped.
     pub async fn commit(&self, events: Vec<Vec<u8>>) -> Result<Sequence> {
         let inner = &self.inner;
-        let round = {
-            let mut queue = lock(&inner.queue);
-            queue.events.extend(events);
-            queue.round
-        };
+        let (bytes, limit) = (event_bytes(&events), inner.commit_bytes() / 2);
+        if bytes > limit {
+            return Err(StoreError::TooLarge { what: "a list of events", bytes, limit });
+        }
+        let outcome = lock(&inner.queue).join(events, limit);
         let mut log = inner.log.lock().await;
-        if let Some(outcome) = inner.outcome(round) {
-            return outcome;
+        while outcome.get().is_none() {
+            let Some(round) = lock(&inner.queue).take() else {
+                // Who had taken these events did not wait for the end.
+                return Err(StoreError::Stopped);
+            };
+            let result = inner.commit_round(&mut log, round.events).await;
+            let _ = round.outcome.set(result);
         }
-        let result = inner.commit_round(&mut log).await;
-        let result = inner.stop_on_error(result);
-        let mut queue = lock(&inner.queue);
-        queue.outcomes.push_back((round, result.clone()));
-        if queue.outcomes.len() > OUTCOMES_KEPT {
-            queue.outcomes.pop_front();
-        }
-        result
+        outcome.get().cloned().unwrap_or(Err(StoreError::Stopped))
     }
 
     /// Writes down that the last commit is durable, so that damage to it can never be taken for
@@ -50,46 +58,67 @@ impl Store {
         if inner.current_epoch() == Epoch(0) || log.durable.next() != log.next {
             return Ok(());
         }
-        let result = inner.append_log(&mut log, None).await;
-        inner.stop_on_error(result)?;
-        let flushed = inner.members.flush().await;
-        inner.stop_on_error(flushed)
+        inner.check_writable()?;
+        inner.all_or_stop(inner.settle_locked(&mut log)).await
     }
 
-    /// Finishes open segments and writes a checkpoint, so that the next opening is quick.
+    /// Finishes open segments and writes a checkpoint, so that the next opening is quick. Ends
+    /// all writing, also by others that hold this store.
     pub async fn close(self) -> Result<()> {
         let inner = &self.inner;
         if inner.current_epoch() == Epoch(0) {
             return Ok(());
         }
-        self.commit(Vec::new()).await?;
         let writers: Vec<_> =
             lock(&inner.writers).iter().map(|slot| slot.state.clone()).collect();
         for writer in writers {
-            let sealed = writer.lock().await.seal(inner).await;
-            inner.stop_on_error(sealed)?;
+            writer.lock().await.seal(inner);
         }
         self.commit(Vec::new()).await?;
         let mut log = inner.log.lock().await;
-        let result = inner.checkpoint(&mut log, true).await;
-        inner.stop_on_error(result)
+        inner.check_writable()?;
+        let result = inner.all_or_stop(inner.checkpoint(&mut log, true)).await;
+        // A record after this superblock would never be looked for.
+        inner.stopped.store(true, Ordering::Release);
+        result
     }
 }
 
 impl Inner {
-    fn outcome(&self, round: u64) -> Option<Result<Sequence>> {
-        let queue = lock(&self.queue);
-        queue.outcomes.iter().find(|(done, _)| *done == round).map(|(_, result)| result.clone())
+    /// Runs what must happen wholly or be the last thing that this opening writes.
+    pub(crate) async fn all_or_stop<T>(&self, work: impl Future<Output = Result<T>>) -> Result<T> {
+        let stop = StopUnlessDone { stopped: &self.stopped };
+        let result = work.await;
+        if result.is_ok() {
+            std::mem::forget(stop);
+        }
+        result
     }
 
-    async fn commit_round(self: &std::sync::Arc<Self>, log: &mut Log) -> Result<Sequence> {
-        let events = {
-            let mut queue = lock(&self.queue);
-            queue.round += 1;
-            std::mem::take(&mut queue.events)
-        };
+    async fn commit_round(
+        self: &Arc<Self>,
+        log: &mut Log,
+        events: Vec<Vec<u8>>,
+    ) -> Result<Sequence> {
         self.check_writable()?;
         self.begin_locked(log).await?;
+        self.make_log_room(log, self.round_bytes()).await?;
+        self.all_or_stop(self.commit_drained(log, events)).await?;
+        if self.wants_checkpoint(log) {
+            match self.checkpoint(log, false).await {
+                // The commit stands; the next one looks for room again.
+                Ok(()) | Err(StoreError::Full | StoreError::TooLarge { .. }) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(log.durable)
+    }
+
+    async fn commit_drained(
+        self: &Arc<Self>,
+        log: &mut Log,
+        events: Vec<Vec<u8>>,
+    ) -> Result<()> {
         self.pending_bytes.store(0, Ordering::Release);
         let writers: Vec<_> = lock(&self.writers).iter().map(|slot| slot.state.clone()).collect();
         let mut drained = Vec::new();
@@ -97,11 +126,14 @@ impl Inner {
             drained.push(writer.lock().await.drain(self).await?);
         }
         let commits = split(&drained, events, self.commit_bytes());
+        self.make_log_room(log, self.bytes_of(&commits)).await?;
         let first = log.next;
         for commit in &commits {
             self.append_log(log, Some(commit)).await?;
         }
-        self.members.flush().await?;
+        if !planted(Bug::AckBeforeFlush) {
+            self.members.flush().await?;
+        }
         self.note_failed_members(log).await?;
         log.durable = Sequence(log.next.0 - 1);
         self.publish(&drained);
@@ -113,10 +145,13 @@ impl Inner {
                 })?;
             }
         }
-        if self.wants_checkpoint(log) {
-            self.checkpoint(log, false).await?;
-        }
-        Ok(log.durable)
+        Ok(())
+    }
+
+    async fn settle_locked(&self, log: &mut Log) -> Result<()> {
+        self.make_log_room(log, self.bytes_of(&[])).await?;
+        self.append_log(log, None).await?;
+        self.members.flush().await
     }
 
     /// Lets everyone see as durable what the writers handed over.
@@ -142,25 +177,46 @@ impl Inner {
     /// A disk that failed is named as missing, durably, before anything that it lacks is
     /// acknowledged: it can never again pass for a good copy.
     pub(crate) async fn note_failed_members(&self, log: &mut Log) -> Result<()> {
-        let failed: Vec<usize> = self
-            .members
-            .present()
-            .filter(|(number, member)| {
-                let listed = log.members.get(*number).map(|row| row.state);
-                !member.is_active() && listed == Some(MEMBER_ACTIVE)
-            })
-            .map(|(number, _)| number)
-            .collect();
-        if failed.is_empty() {
-            return Ok(());
+        // Writing it down may itself find the next disk failed.
+        while !self.unrecorded_failures(log).is_empty() && !planted(Bug::FailureUnrecorded) {
+            let anchor = log.anchor.clone();
+            self.write_superblock(log, anchor, false).await?;
         }
-        for number in failed {
-            if let Some(row) = log.members.get_mut(number) {
+        Ok(())
+    }
+
+    /// Brings the member table up to date, for the next generation: which disks are out of
+    /// service, and what the others have for sure.
+    pub(crate) fn record_members(&self, log: &mut Log) {
+        let generation = log.generation + 1;
+        for (number, member) in self.members.present() {
+            let row = log.members.get_mut(number).filter(|row| row.state == MEMBER_ACTIVE);
+            let Some(row) = row else { continue };
+            if member.is_active() || planted(Bug::FailureUnrecorded) {
+                row.generation = row.generation.max(member.generation());
+            } else {
                 row.state = MEMBER_MISSING;
-                row.generation = log.generation + 1;
+                row.generation = generation;
             }
         }
-        let anchor = log.anchor.clone();
-        self.write_superblock(log, anchor, false).await
+    }
+
+    fn unrecorded_failures(&self, log: &Log) -> Vec<usize> {
+        let failed = self.members.present().filter(|(number, member)| {
+            let listed = log.members.get(*number).map(|row| row.state);
+            !member.is_active() && listed == Some(MEMBER_ACTIVE)
+        });
+        failed.map(|(number, _)| number).collect()
+    }
+}
+
+/// Stops the store when it is dropped.
+struct StopUnlessDone<'a> {
+    stopped: &'a AtomicBool,
+}
+
+impl Drop for StopUnlessDone<'_> {
+    fn drop(&mut self) {
+        self.stopped.store(true, Ordering::Release);
     }
 }

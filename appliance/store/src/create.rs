@@ -1,7 +1,7 @@
 //! Making a pool: empty disks become members.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize};
 
 use disk::{BufferPool, Disk};
 use format::geometry::{EDGE_BYTES, Geometry, MIN_SEGMENT_SLOTS};
@@ -81,7 +81,7 @@ impl Store {
             let mut disk_id = DiskId::default();
             entropy.fill(&mut disk_id.0);
             *row = MemberRow { disk_id, state: MEMBER_ACTIVE, ..EMPTY_ROW };
-            members.push(Some(Member::new(disk, disk_id, geometry)));
+            members.push(Some(Member::new(disk, disk_id, 0, geometry)));
         }
         let inner = Inner::new(pool_id, Members::new(members), rows, entropy, journal)?;
         write_keys(&inner.members, keys).await?;
@@ -121,6 +121,7 @@ impl Inner {
                 previous: [0; 32],
             },
             before: None,
+            strays: Vec::new(),
             position: 0,
             next: Sequence(1),
             previous: [0; 32],
@@ -143,6 +144,8 @@ impl Inner {
             next_segment: AtomicU64::new(1),
             epoch: AtomicU64::new(0),
             pending_bytes: AtomicUsize::new(0),
+            catalog_bytes: AtomicUsize::new(0),
+            checkpoint_slots: AtomicU32::new(0),
             healed: AtomicU64::new(0),
             stopped: AtomicBool::new(false),
             read_only: false,

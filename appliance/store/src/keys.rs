@@ -5,6 +5,7 @@ use format::geometry::KEY_SLOTS;
 use format::keyring::{KEY_BLOCK_BYTES, KeyBlock};
 
 use crate::members::{Members, padded};
+use crate::planted::{Bug, planted};
 use crate::store::{Inner, Store};
 use crate::{Result, StoreError};
 
@@ -20,12 +21,17 @@ impl Store {
     /// Replaces the wrapped keys. When this returns they are durable; power loss before leaves
     /// either the old or the new ones.
     pub async fn set_keys(&self, keys: &[u8]) -> Result<()> {
-        self.inner.check_writable()?;
-        self.inner.begin().await?;
+        let inner = &self.inner;
+        inner.begin().await?;
         // Under the log's lock, so that two changes do not mix.
-        let _log = self.inner.log.lock().await;
-        let result = write_keys(&self.inner.members, keys).await;
-        self.inner.stop_on_error(result)
+        let mut log = inner.log.lock().await;
+        inner.check_writable()?;
+        inner
+            .all_or_stop(async {
+                write_keys(&inner.members, keys).await?;
+                inner.note_failed_members(&mut log).await
+            })
+            .await
     }
 }
 
@@ -74,7 +80,9 @@ pub(crate) async fn write_keys(members: &Members, keys: &[u8]) -> Result<()> {
         for slot in pair {
             members.write(&data, |_, member| Some(member.geometry.key_offset(slot))).await?;
         }
-        members.flush().await?;
+        if !planted(Bug::KeysAtOnce) {
+            members.flush().await?;
+        }
     }
-    Ok(())
+    if planted(Bug::KeysAtOnce) { members.flush().await } else { Ok(()) }
 }

@@ -10,13 +10,17 @@ mod keys;
 mod log;
 mod members;
 mod open;
+mod planted;
 mod probe;
+mod queue;
 mod read;
 mod recovered;
 mod replay;
 mod segments;
 mod space;
 mod store;
+#[cfg(test)]
+mod tests;
 mod writer;
 
 pub use batch::RecordView;

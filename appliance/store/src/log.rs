@@ -4,13 +4,15 @@ use format::log::{
     Commit, EntryGroup, LogPlace, MAX_LOG_PAYLOAD, SegmentPlace, encode_log_record, group_bytes,
     log_record_bytes,
 };
+use format::geometry::LOG_COPIES;
 use format::layout::Fixed;
 use format::segment::Entry;
 use format::superblock::{Member as MemberRow, MAX_MEMBERS};
-use model::{BLOCK, Digest, Epoch, Sequence};
+use model::{BLOCK, Epoch, SegmentId, Sequence};
 
-use crate::index::Place;
 use crate::members::{Slots, padded};
+use crate::planted::{Bug, planted};
+use crate::queue::event_bytes;
 use crate::store::Inner;
 use crate::writer::Drained;
 use crate::{Result, StoreError};
@@ -34,11 +36,13 @@ pub(crate) struct Anchor {
     pub(crate) previous: [u8; 32],
 }
 
-/// A copy of a record that recovery found bad while another was good.
+/// Blocks of a segment that recovery found bad on one disk while another was good. Offset and
+/// length are in bytes.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Heal {
-    pub(crate) place: Place,
-    pub(crate) digest: Digest,
+    pub(crate) segment: SegmentId,
+    pub(crate) start: u32,
+    pub(crate) length: usize,
     pub(crate) member: usize,
 }
 
@@ -54,6 +58,9 @@ pub(crate) struct Log {
     pub(crate) anchor: Anchor,
     /// What the superblock before it refers to: kept until the next one is durable.
     pub(crate) before: Option<Anchor>,
+    /// Slots, with the numbers of their disks, that only an older superblock of that disk refers
+    /// to: kept until it has a newer one.
+    pub(crate) strays: Vec<(usize, u32)>,
     /// Where the next record goes.
     pub(crate) position: u64,
     /// What the next record is numbered.
@@ -66,16 +73,61 @@ pub(crate) struct Log {
     pub(crate) heals: Vec<Heal>,
 }
 
+impl Anchor {
+    /// Slots of all its parts.
+    pub(crate) fn slots(&self) -> impl Iterator<Item = &Slots> {
+        std::iter::once(&self.checkpoint.slots).chain(&self.parts)
+    }
+}
+
+impl Log {
+    /// Start of the oldest record that a superblock refers to.
+    pub(crate) fn floor(&self) -> u64 {
+        self.before.as_ref().map_or(self.anchor.position, |before| before.position)
+    }
+}
+
 impl Inner {
-    /// Most bytes of a log record: an eighth of the ring, so that two checkpoint intervals and
-    /// what comes while a checkpoint is written always fit.
+    /// Most payload bytes of a log record: an eighth of the ring, so that two checkpoint
+    /// intervals and what comes while a checkpoint is written fit.
     pub(crate) fn commit_bytes(&self) -> usize {
         max_payload(self.geometry.log_bytes())
     }
 
-    /// Whether the log since the newest checkpoint has grown enough for another.
+    /// Whether the log since the newest checkpoint has grown enough for another: two such
+    /// stretches and the rounds that end them fit into the ring.
     pub(crate) fn wants_checkpoint(&self, log: &Log) -> bool {
-        log.position - log.anchor.position > self.geometry.log_bytes() / 3
+        let ring = self.geometry.log_bytes();
+        let most = log_record_bytes(self.commit_bytes()) as u64;
+        let stretch = (ring.saturating_sub(5 * most) / 2).max(ring / 6);
+        log.position - log.anchor.position > stretch && !planted(Bug::LogOverrun)
+    }
+
+    /// Log bytes that a round of commits takes at most, as long as writers commit when they have
+    /// an eighth of a record pending.
+    pub(crate) fn round_bytes(&self) -> u64 {
+        2 * log_record_bytes(self.commit_bytes()) as u64
+    }
+
+    /// Log bytes that these commits take.
+    pub(crate) fn bytes_of(&self, commits: &[Commit]) -> u64 {
+        let records = commits.iter().map(|commit| log_record_bytes(commit.payload_bytes()));
+        records.sum::<usize>().max(log_record_bytes(0)) as u64
+    }
+
+    /// Makes sure that `bytes` more fit into the ring without touching what the newest superblock
+    /// and the one before refer to.
+    pub(crate) async fn make_log_room(&self, log: &mut Log, bytes: u64) -> Result<()> {
+        let ring = self.geometry.log_bytes();
+        // At the end of a lap up to a record's length is left empty.
+        let needed = bytes + log_record_bytes(self.commit_bytes()) as u64;
+        let fits = |log: &Log| log.position + needed <= log.floor() + ring;
+        for _ in 0..2 {
+            if !fits(log) && !planted(Bug::LogOverrun) {
+                self.checkpoint(log, false).await?;
+            }
+        }
+        if fits(log) || planted(Bug::LogOverrun) { Ok(()) } else { Err(StoreError::Full) }
     }
 
     /// Writes a record to both rings of every disk. Durable after the next flush.
@@ -87,10 +139,6 @@ impl Inner {
         }
         let ring = self.geometry.log_bytes();
         let position = fit(log.position, log_record_bytes(payload) as u64, ring);
-        let floor = log.before.as_ref().map_or(log.anchor.position, |before| before.position);
-        if position + log_record_bytes(payload) as u64 > floor + ring {
-            return Err(StoreError::Full);
-        }
         let place = LogPlace {
             pool_id: self.pool_id,
             epoch: self.current_epoch(),
@@ -101,7 +149,7 @@ impl Inner {
         };
         let record = encode_log_record(&place, commit);
         let data = padded(&record.bytes);
-        for copy in [0, 1] {
+        for copy in 0..if planted(Bug::LogOnce) { 1 } else { LOG_COPIES } {
             let at = position % ring;
             self.members
                 .write(&data, |_, member| Some(member.geometry.log_offset(copy) + at))
@@ -126,7 +174,7 @@ pub(crate) fn fit(position: u64, bytes: u64, ring: u64) -> u64 {
 
 /// Cuts what the writers hand over into commits of at most `limit` payload bytes. The events are
 /// in the last, so that they are durable only with everything before them.
-pub(crate) fn split(drained: &[Drained], events: Vec<Vec<u8>>, limit: usize) -> Vec<Commit> {
+pub(crate) fn split(drained: &[Drained], mut events: Vec<Vec<u8>>, limit: usize) -> Vec<Commit> {
     let mut commits = vec![Commit::default()];
     let mut room = limit;
     let mut next = |commits: &mut Vec<Commit>, bytes: usize, put: &mut dyn FnMut(&mut Commit)| {
@@ -152,9 +200,10 @@ pub(crate) fn split(drained: &[Drained], events: Vec<Vec<u8>>, limit: usize) -> 
             next(&mut commits, 48, &mut |commit| commit.sealed.push(closed.sealed));
         }
     }
-    for event in events {
-        next(&mut commits, 8 + event.len(), &mut |commit| commit.events.push(event.clone()));
-    }
+    // All of them in one record: the events of one caller are there together or not at all.
+    next(&mut commits, event_bytes(&events), &mut |commit| {
+        commit.events = std::mem::take(&mut events);
+    });
     commits
 }
 

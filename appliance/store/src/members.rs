@@ -2,7 +2,7 @@
 //! of them is left behind.
 
 use std::fmt;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use disk::{Buffer, Disk, DiskError, SharedBuffer};
@@ -22,6 +22,8 @@ pub(crate) type Slots = [u32; MAX_MEMBERS];
 pub(crate) struct Member {
     pub(crate) disk: Arc<dyn Disk>,
     pub(crate) disk_id: DiskId,
+    /// Of the newest superblock that it has for sure.
+    generation: AtomicU64,
     pub(crate) geometry: Geometry,
     pub(crate) free: Mutex<FreeSlots>,
     failed: AtomicBool,
@@ -34,9 +36,15 @@ impl fmt::Debug for Member {
 }
 
 impl Member {
-    pub(crate) fn new(disk: Arc<dyn Disk>, disk_id: DiskId, geometry: Geometry) -> Self {
+    pub(crate) fn new(
+        disk: Arc<dyn Disk>,
+        disk_id: DiskId,
+        generation: u64,
+        geometry: Geometry,
+    ) -> Self {
         let free = Mutex::new(FreeSlots::new(geometry.segment_slots()));
-        Self { disk, disk_id, geometry, free, failed: AtomicBool::new(false) }
+        let (generation, failed) = (AtomicU64::new(generation), AtomicBool::new(false));
+        Self { disk, disk_id, generation, geometry, free, failed }
     }
 
     /// In service: it has taken every write so far.
@@ -48,10 +56,40 @@ impl Member {
         self.failed.store(true, Ordering::Release);
     }
 
+    /// Generation of the newest superblock that it has for sure.
+    pub(crate) fn generation(&self) -> u64 {
+        self.generation.load(Ordering::Acquire)
+    }
+
+    /// It has the superblock of this generation, and all before it.
+    pub(crate) fn has_generation(&self, generation: u64) {
+        self.generation.store(generation, Ordering::Release);
+    }
+
     /// Reads whole blocks that cover `length` bytes from `offset`.
     pub(crate) async fn read(&self, offset: u64, length: usize) -> Result<Buffer, DiskError> {
         let buffer = Buffer::zeroed(length.next_multiple_of(BLOCK).max(BLOCK));
         self.disk.read(offset, buffer).await
+    }
+
+    /// Puts right bytes in the place of bad ones and makes sure that they are there. A disk that
+    /// cannot do that has failed.
+    pub(crate) async fn rewrite(&self, offset: u64, data: SharedBuffer) -> Result<()> {
+        let result = self.try_rewrite(offset, data).await;
+        if result.is_err() {
+            self.fail();
+        }
+        result
+    }
+
+    async fn try_rewrite(&self, offset: u64, data: SharedBuffer) -> Result<()> {
+        self.disk.write(offset, data.clone()).await?;
+        self.disk.flush().await?;
+        let back = self.read(offset, data.len()).await?;
+        if back[..] == data[..] {
+            return Ok(());
+        }
+        Err(StoreError::DamagedStructure { structure: "what was just healed" })
     }
 
     /// Where a byte of a segment lies on this disk.
@@ -89,6 +127,12 @@ impl Members {
         self.list.get(number)?.as_ref()
     }
 
+    /// The disks that may have a copy of something verified, the likeliest first: those in
+    /// service, then those that failed, whose old data is as good as any.
+    pub(crate) fn readers(&self) -> impl Iterator<Item = (usize, &Member)> {
+        self.active().chain(self.present().filter(|(_, member)| !member.is_active()))
+    }
+
     /// Writes to every active disk at the offset it has for this; `None` skips the disk. A disk
     /// that fails is left behind.
     ///
@@ -99,9 +143,17 @@ impl Members {
         data: &SharedBuffer,
         offset: impl Fn(usize, &Member) -> Option<u64>,
     ) -> Result<()> {
+        self.write_each(|number, member| Some((offset(number, member)?, data.clone()))).await
+    }
+
+    /// As [`write`](Self::write), with bytes of its own for each disk.
+    pub(crate) async fn write_each(
+        &self,
+        what: impl Fn(usize, &Member) -> Option<(u64, SharedBuffer)>,
+    ) -> Result<()> {
         let writes = self.active().filter_map(|(number, member)| {
-            let at = offset(number, member)?;
-            Some(async move { (member, member.disk.write(at, data.clone()).await) })
+            let (at, data) = what(number, member)?;
+            Some(async move { (member, member.disk.write(at, data).await) })
         });
         self.judge(join_all(writes).await)
     }

@@ -7,16 +7,18 @@ use std::sync::atomic::Ordering;
 
 use disk::Disk;
 use format::checkpoint::{Checkpoint, SEGMENT_SEALED, decode_first_part};
-use format::log::{Commit, NO_SLOT, SegmentPlace};
+use format::log::{Commit, EntryGroup, NO_SLOT, SegmentPlace};
 use format::segment::Entry;
 use format::superblock::{MEMBER_MISSING, MAX_MEMBERS, Superblock};
-use model::{Digest, SegmentId, Sequence};
+use model::{BLOCK, SegmentId, Sequence};
 
 use crate::index::{Index, Place};
 use crate::log::{Anchor, CheckpointRef, Heal};
 use crate::members::{Member, Members, lock};
 use crate::probe::{Assembled, Probed, assemble, probe};
-use crate::replay::{Replayed, Run, Start};
+use crate::planted::{Bug, planted};
+use crate::recovered::check_entries;
+use crate::replay::{FAR, Replayed, Run, Start};
 use crate::segments::{Segment, State, number};
 use crate::store::{Entropy, Inner, Journal, Store};
 use crate::{Result, StoreError};
@@ -54,8 +56,7 @@ impl Store {
             probed.push(probe(disk).await?);
         }
         let assembled = assemble(probed, options.allow_missing)?;
-        let stale = assembled.stale.clone();
-        let inner = recover(assembled, options, entropy, journal).await?;
+        let (inner, stale) = recover(assembled, options, entropy, journal).await?;
         Ok(Opened { store: Self { inner: Arc::new(inner) }, stale })
     }
 }
@@ -65,8 +66,8 @@ async fn recover(
     options: OpenOptions,
     entropy: Arc<dyn Entropy>,
     journal: Arc<dyn Journal>,
-) -> Result<Inner> {
-    let Assembled { members: probed, newest, .. } = assembled;
+) -> Result<(Inner, Vec<String>)> {
+    let Assembled { members: probed, newest, mut stale } = assembled;
     let copies: Vec<Vec<Superblock>> =
         probed.iter().map(|disk| disk.as_ref().map_or(Vec::new(), |d| d.copies.clone())).collect();
     let whole = probed.iter().flatten().all(|disk| disk.whole);
@@ -77,16 +78,13 @@ async fn recover(
 
     let mut last = StoreError::DamagedStructure { structure: "checkpoint" };
     for generation in [newest.generation, newest.generation.saturating_sub(1)] {
-        let (anchor, superblock) = match anchor_of(&copies, generation) {
-            Some(found) => found,
-            None => continue,
-        };
-        match inner.load(&anchor, generation, &superblock, &copies).await {
+        let Some((anchor, superblock)) = anchor_of(&copies, generation) else { continue };
+        match inner.load(&anchor, &superblock, &copies).await {
             Ok(()) => {
                 let current = generation == newest.generation;
-                inner.finish_opening(&newest, current && whole && newest.closed == 1).await?;
-                inner.note_missing(&newest);
-                return Ok(inner);
+                let closed = current && whole && newest.closed == 1;
+                stale.extend(inner.finish_opening(&newest, closed, options).await?);
+                return Ok((inner, stale));
             }
             Err(error) => last = error,
         }
@@ -101,7 +99,7 @@ fn member(probed: Probed) -> Option<Member> {
         newest.log_bytes,
         newest.segment_bytes,
     )?;
-    Some(Member::new(probed.disk, newest.disk_id, geometry))
+    Some(Member::new(probed.disk, newest.disk_id, newest.generation, geometry))
 }
 
 /// What the superblocks of a generation refer to: each disk's own slot.
@@ -116,6 +114,10 @@ fn anchor_of(copies: &[Vec<Superblock>], generation: u64) -> Option<(Anchor, Sup
         }
     }
     let superblock = found?;
+    let numbers = [superblock.replay_position, superblock.replay_sequence.0, superblock.epoch.0];
+    if numbers.iter().chain([&superblock.generation]).any(|number| *number >= FAR) {
+        return None;
+    }
     let anchor = Anchor {
         checkpoint: CheckpointRef {
             slots,
@@ -131,46 +133,82 @@ fn anchor_of(copies: &[Vec<Superblock>], generation: u64) -> Option<(Anchor, Sup
 }
 
 impl Inner {
-    /// Takes over the checkpoint that a generation refers to.
+    /// Takes over the checkpoint that a superblock refers to.
     async fn load(
         &mut self,
         anchor: &Anchor,
-        generation: u64,
         superblock: &Superblock,
         copies: &[Vec<Superblock>],
     ) -> Result<()> {
         let damaged = |_| StoreError::DamagedStructure { structure: "checkpoint" };
         let (checkpoint, parts) = self.read_checkpoint(&anchor.checkpoint).await?;
         let index = Index::load(&checkpoint.index);
-        self.index = index.ok_or(StoreError::DamagedStructure { structure: "index" })?;
+        let index = index.ok_or(StoreError::DamagedStructure { structure: "index" })?;
+        self.check_lists(&checkpoint)?;
         self.journal.restore(&checkpoint.catalog).map_err(damaged)?;
+        self.index = index;
         self.adopt_segments(&checkpoint);
         let anchor = Anchor { parts, ..anchor.clone() };
         self.claim(&anchor);
-        let before = anchor_of(copies, generation.saturating_sub(1)).map(|(before, _)| before);
+        let before = anchor_of(copies, superblock.generation.saturating_sub(1));
         let before = match before {
-            Some(before) => match self.read_first_part(&before.checkpoint).await {
-                Ok((_, parts, _)) => {
-                    let parts = parts.iter().map(|part| part.slots).collect();
-                    let before = Anchor { parts, ..before };
-                    self.claim(&before);
-                    Some(before)
-                }
-                Err(_) => None,
-            },
+            Some((before, _)) => self.whole_anchor(before).await,
             None => None,
         };
+        before.iter().for_each(|before| self.claim(before));
+        let strays = self.claim_strays(superblock.generation, copies).await;
+        let live = anchor.slots().chain(before.iter().flat_map(Anchor::slots)).count();
+        self.checkpoint_slots.store(live as u32, Ordering::Relaxed);
+        self.catalog_bytes.store(checkpoint.catalog.len(), Ordering::Relaxed);
         let log = self.log.get_mut();
-        log.generation = generation;
         log.epoch = superblock.epoch;
         log.anchor = anchor;
         log.before = before;
+        log.strays = strays;
         Ok(())
     }
 
+    /// Takes the slots of what the superblock of a disk refers to that has no copy of this
+    /// generation's: it may become the only disk before it has one. Gives the slots with the
+    /// numbers of their disks.
+    async fn claim_strays(&self, generation: u64, copies: &[Vec<Superblock>]) -> Vec<(usize, u32)> {
+        let mut strays = Vec::new();
+        for ((number, member), own) in self.members.present().zip(copies.iter().filter(|own| !own.is_empty())) {
+            let Some(newest) = own.first().filter(|newest| newest.generation < generation) else {
+                continue;
+            };
+            let Some((anchor, _)) = anchor_of(copies, newest.generation) else { continue };
+            let slots = match self.whole_anchor(anchor.clone()).await {
+                Some(anchor) => anchor.slots().copied().collect(),
+                None => vec![anchor.checkpoint.slots],
+            };
+            let own = slots.iter().filter_map(|slots| slots.get(number).copied());
+            strays.extend(own.filter(|slot| lock(&member.free).claim(*slot)).map(|slot| (number, slot)));
+        }
+        strays
+    }
+
+    /// An anchor with the slots of all parts, if they can be known.
+    async fn whole_anchor(&self, anchor: Anchor) -> Option<Anchor> {
+        let (_, parts, _) = self.read_first_part(&anchor.checkpoint).await.ok()?;
+        let parts = parts.iter().map(|part| part.slots).collect();
+        Some(Anchor { parts, ..anchor })
+    }
+
+    /// Refuses a checkpoint that no store could have written.
+    fn check_lists(&self, checkpoint: &Checkpoint) -> Result<()> {
+        let damaged = StoreError::DamagedStructure { structure: "checkpoint" };
+        for group in &checkpoint.groups {
+            let (end, room) = (group.header.body_end, self.geometry.segment_bytes());
+            check_entries(&group.entries, end, room)?;
+        }
+        let numbers = checkpoint.segments.iter().map(|row| row.info.segment);
+        let highest = numbers.chain([checkpoint.next_segment]).map(|segment| segment.0).max();
+        if highest > Some(u64::from(u32::MAX)) { Err(damaged) } else { Ok(()) }
+    }
+
     fn claim(&self, anchor: &Anchor) {
-        self.members.claim_slots(&anchor.checkpoint.slots);
-        anchor.parts.iter().for_each(|slots| self.members.claim_slots(slots));
+        anchor.slots().for_each(|slots| self.members.claim_slots(slots));
     }
 
     fn adopt_segments(&mut self, checkpoint: &Checkpoint) {
@@ -198,8 +236,14 @@ impl Inner {
         }
     }
 
-    /// Applies the log since the checkpoint.
-    async fn finish_opening(&mut self, newest: &Superblock, closed: bool) -> Result<()> {
+    /// Applies the log since the checkpoint. Gives the names of disks that turned out to be
+    /// stale and are not used.
+    async fn finish_opening(
+        &mut self,
+        newest: &Superblock,
+        closed: bool,
+        options: OpenOptions,
+    ) -> Result<Vec<String>> {
         let log = self.log.get_mut();
         let start = Start {
             position: log.anchor.position,
@@ -208,54 +252,89 @@ impl Inner {
             epoch: log.epoch,
         };
         let run = match closed {
-            true => Run {
-                records: Vec::new(),
-                proved: Sequence(start.sequence.0.saturating_sub(1)),
-                highest: Sequence(start.sequence.0.saturating_sub(1)),
-                epoch: start.epoch,
-                position: start.position,
-                previous: start.previous,
-            },
-            false => self.read_run(start).await?,
+            true => Run::empty(start),
+            false => self.read_run(start, &newest.replay_previous).await?,
         };
-        let Run { records, proved, highest, epoch, .. } = run;
-        let (mut position, mut previous) = (start.position, start.previous);
-        let mut durable = Sequence(start.sequence.0.saturating_sub(1));
+        let log = self.log.get_mut();
+        log.generation = newest.generation;
+        log.epoch = run.epoch.max(newest.epoch);
+        log.members = newest.members;
+        let stale = self.leave_lagging(newest, &run, options.allow_missing)?;
+        let highest = run.highest;
+        self.apply_run(start, run).await?;
+        let log = self.log.get_mut();
+        log.next = highest.max(log.durable).next();
+        if planted(Bug::StaleTail) {
+            log.next = log.durable.next();
+        }
+        log.closed = closed;
+        self.note_missing();
+        Ok(stale)
+    }
+
+    /// A disk without the newest superblock although the log has gone on after it was acknowledged
+    /// has lost writes: it may lack anything.
+    fn leave_lagging(
+        &self,
+        newest: &Superblock,
+        run: &Run,
+        allow_missing: bool,
+    ) -> Result<Vec<String>> {
+        let mut stale = Vec::new();
+        for (_, member) in self.members.present() {
+            let lags = member.generation() < newest.generation;
+            if !lags || run.proved < newest.replay_sequence || planted(Bug::LaggingAccepted) {
+                continue;
+            }
+            let disk = member.disk.name().to_owned();
+            if !allow_missing {
+                return Err(StoreError::StaleDisk { disk });
+            }
+            member.fail();
+            stale.push(disk);
+        }
+        Ok(stale)
+    }
+
+    /// Applies records up to the first that power failure left incomplete.
+    async fn apply_run(&mut self, start: Start, run: Run) -> Result<()> {
+        let log = self.log.get_mut();
+        (log.position, log.previous) = (start.position, start.previous);
+        log.durable = Sequence(start.sequence.0.saturating_sub(1));
         let mut heals = Vec::new();
-        for record in records {
-            let proved = record.header.sequence <= proved;
+        for record in run.records {
+            let proved = record.header.sequence <= run.proved || planted(Bug::TailUnverified);
             match self.apply(&record, proved).await? {
                 Some(bad_copies) => heals.extend(bad_copies),
                 None => break,
             }
-            position = record.header.position + record.header.record_bytes() as u64;
-            previous = record.header.hash;
-            durable = record.header.sequence;
+            let log = self.log.get_mut();
+            log.position = record.header.position + record.header.record_bytes() as u64;
+            log.previous = record.header.hash;
+            log.durable = record.header.sequence;
         }
-        let log = self.log.get_mut();
-        log.generation = newest.generation;
-        log.epoch = epoch.max(newest.epoch);
-        log.position = position;
-        log.previous = previous;
-        log.next = highest.max(durable).next();
-        log.durable = durable;
-        log.closed = closed;
-        log.heals = heals;
+        self.log.get_mut().heals = heals;
         Ok(())
     }
 
     /// Applies one record. `None` when it is not proved durable and something that it names is
-    /// not there: power failed before its flush, and nobody was told that it was done.
+    /// not there: power failed before its flush, and nobody was told that it was done. Else the
+    /// bad copies of what it names, if it had to be looked at.
     async fn apply(&mut self, record: &Replayed, proved: bool) -> Result<Option<Vec<Heal>>> {
         let Some(commit) = &record.commit else { return Ok(Some(Vec::new())) };
         let mut heals = Vec::new();
-        if !proved {
+        if !proved || !record.lacking.is_empty() {
             match self.check_commit(commit).await {
                 Some(bad_copies) => heals = bad_copies,
+                // A disk that lost its log lost more; here it is damage, which reads report.
+                None if proved => {}
                 None => return Ok(None),
             }
         }
         for place in &commit.opened {
+            if place.info.segment.0 > u64::from(u32::MAX) {
+                return Err(StoreError::DamagedStructure { structure: "log" });
+            }
             self.members.claim_slots(&place.slots);
             let state = State::Unsealed { entries: Arc::default(), body_end: 0 };
             lock(&self.segments).insert(Segment { place: *place, state });
@@ -275,7 +354,7 @@ impl Inner {
         Ok(Some(heals))
     }
 
-    fn adopt_group(&self, group: &format::log::EntryGroup) -> Result<()> {
+    fn adopt_group(&self, group: &EntryGroup) -> Result<()> {
         let damaged = StoreError::DamagedStructure { structure: "log" };
         let mut segments = lock(&self.segments);
         let segment = segments.get_mut(group.header.segment).ok_or(damaged.clone())?;
@@ -295,7 +374,7 @@ impl Inner {
             list.push(*entry);
         }
         *body_end = group.header.body_end;
-        Ok(())
+        check_entries(list, *body_end, self.geometry.segment_bytes())
     }
 
     /// Believes that a segment has its footer only if one can be read: the commit that says so
@@ -307,58 +386,70 @@ impl Inner {
             State::Sealed { records: entries.len() as u32, body_end: *body_end, trailer };
         let sealed = Segment { place: found.place, state };
         let read = self.entries(&sealed).await;
-        if read.is_ok_and(|read| read == *entries) {
+        if read.is_ok_and(|read| read == *entries) || planted(Bug::FooterUnverified) {
             lock(&self.segments).insert(sealed);
         }
     }
 
-    /// Checks every record that a commit names on every disk. `None` when one is on none of them;
-    /// else the copies that are bad.
+    /// Checks everything that a commit names on every disk. `None` when a record is on none of
+    /// them; else the copies that are bad.
     async fn check_commit(&self, commit: &Commit) -> Option<Vec<Heal>> {
         let mut heals = Vec::new();
         for group in &commit.groups {
-            let id = group.header.segment;
-            let opened = commit.opened.iter().find(|place| place.info.segment == id).copied();
-            let known = lock(&self.segments).get(number(id)).map(|segment| segment.place);
-            let place = opened.or(known)?;
-            let state = State::Unsealed { entries: Arc::default(), body_end: 0 };
-            let segment = Segment { place, state };
-            for (record, entry) in (group.header.first_record..).zip(&group.entries) {
-                let place = Place { segment: number(id), record: record as u16 };
-                heals.extend(self.check_copies(&segment, place, entry).await?);
-            }
+            heals.extend(self.check_group(commit, group).await?);
         }
         Some(heals)
     }
 
-    async fn check_copies(
-        &self,
-        segment: &Segment,
-        place: Place,
-        entry: &Entry,
-    ) -> Option<Vec<Heal>> {
+    async fn check_group(&self, commit: &Commit, group: &EntryGroup) -> Option<Vec<Heal>> {
+        let id = group.header.segment;
+        let opened = commit.opened.iter().find(|place| place.info.segment == id).copied();
+        let known = lock(&self.segments).get(number(id)).cloned();
+        let mut entries = match &known {
+            // The checkpoint knows the segment with its footer: it is durable.
+            Some(Segment { state: State::Sealed { .. }, .. }) => return Some(Vec::new()),
+            Some(Segment { state: State::Unsealed { entries, .. }, .. }) => entries.to_vec(),
+            _ => Vec::new(),
+        };
+        let place = opened.or(known.map(|segment| segment.place))?;
+        entries.truncate(group.header.first_record as usize);
+        entries.extend(&group.entries);
+        let (body_end, room) = (group.header.body_end, self.geometry.segment_bytes());
+        check_entries(&entries, body_end, room).ok()?;
+        // A segment's header goes with its first records.
+        let first = group.entries.first().filter(|_| group.header.first_record > 0);
+        let start = first.map_or(0, |entry| entry.offset as usize / BLOCK * BLOCK);
+        let length = (body_end as usize).next_multiple_of(BLOCK) - start;
+        let state = State::Unsealed { entries: Arc::new(entries), body_end };
+        let segment = Segment { place, state };
+        let expected = self.canonical(&segment, start as u32, length).await.ok()?;
         let mut bad = Vec::new();
-        let mut good = 0;
-        for (member, _) in self.members.active() {
-            match self.read_checked(segment, place, entry, member).await {
-                Ok(_) => good += 1,
-                Err(_) => bad.push(heal(place, entry.digest, member)),
+        for (member, _) in self.members.readers() {
+            if !self.copy_is(&segment, start as u32, &expected, member).await {
+                bad.push(Heal { segment: id, start: start as u32, length, member });
             }
         }
-        (good > 0).then_some(bad)
+        Some(bad)
+    }
+
+    async fn copy_is(&self, segment: &Segment, start: u32, bytes: &[u8], number: usize) -> bool {
+        let Some((member, slot)) = self.holder(segment, number) else { return true };
+        let read = member.read(member.segment_offset(slot, start), bytes.len()).await;
+        read.is_ok_and(|read| read[..] == *bytes)
     }
 
     /// Notes which disks this opening goes on without, for the next superblock to say so.
-    fn note_missing(&mut self, newest: &Superblock) {
-        let mut rows = newest.members;
-        let generation = newest.generation + 1;
-        for (number, row) in rows.iter_mut().enumerate().take(newest.member_list().len()) {
-            if self.members.get(number).is_none() && row.state != MEMBER_MISSING {
+    fn note_missing(&mut self) {
+        let count = self.members.count();
+        let log = self.log.get_mut();
+        let generation = log.generation + 1;
+        for (number, row) in log.members.iter_mut().enumerate().take(count) {
+            let active = self.members.get(number).is_some_and(Member::is_active);
+            if !active && row.state != MEMBER_MISSING {
                 row.state = MEMBER_MISSING;
                 row.generation = generation;
             }
         }
-        self.log.get_mut().members = rows;
     }
 
     /// Reads a whole checkpoint from whichever disk has each of its parts intact.
@@ -367,6 +458,9 @@ impl Inner {
         place: &CheckpointRef,
     ) -> Result<(Checkpoint, Vec<crate::members::Slots>)> {
         let (head, parts, mut body) = self.read_first_part(place).await?;
+        if parts.len() > self.geometry.segment_slots() as usize {
+            return Err(StoreError::DamagedStructure { structure: "checkpoint" });
+        }
         for part in &parts {
             let part = CheckpointRef { slots: part.slots, bytes: part.bytes, hash: part.hash };
             body.extend_from_slice(&self.read_part(&part).await?);
@@ -390,8 +484,8 @@ impl Inner {
         Ok((head, parts, body.to_vec()))
     }
 
-    pub(crate) async fn read_part(&self, place: &CheckpointRef) -> Result<Vec<u8>> {
-        for (number, _) in self.members.active() {
+    async fn read_part(&self, place: &CheckpointRef) -> Result<Vec<u8>> {
+        for (number, _) in self.members.readers() {
             if let Some(bytes) = self.read_part_copy(place, number).await {
                 return Ok(bytes);
             }
@@ -417,8 +511,4 @@ impl Inner {
         let bytes = buffer.get(..place.bytes as usize)?;
         (blake3::hash(bytes).as_bytes() == &place.hash).then(|| bytes.to_vec())
     }
-}
-
-fn heal(place: Place, digest: Digest, member: usize) -> Heal {
-    Heal { place, digest, member }
 }

@@ -5,10 +5,11 @@ use std::sync::Arc;
 
 use disk::{Buffer, Disk, DiskError};
 use format::FormatError;
-use format::geometry::{Geometry, SUPERBLOCK_SLOTS};
+use format::geometry::SUPERBLOCK_SLOTS;
 use format::superblock::{MEMBER_ACTIVE, MEMBER_MISSING, Superblock};
 use model::BLOCK;
 
+use crate::planted::{Bug, planted};
 use crate::{Result, StoreError};
 
 /// The superblocks of one disk.
@@ -58,7 +59,8 @@ pub(crate) async fn probe(disk: Arc<dyn Disk>) -> Result<Probed> {
         return Err(StoreError::Truncated { disk: name(), bytes: disk.size(), needed });
     }
     let oldest = copies.last().map_or(0, |superblock| superblock.generation);
-    let whole = copies.len() == usize::from(SUPERBLOCK_SLOTS) && newest.generation == oldest + 1;
+    let whole = copies.len() == usize::from(SUPERBLOCK_SLOTS)
+        && newest.generation.checked_sub(1) == Some(oldest);
     Ok(Probed { disk, copies, whole })
 }
 
@@ -95,7 +97,6 @@ fn worse(old: Option<FormatError>, new: FormatError) -> Option<FormatError> {
 pub(crate) struct Assembled {
     pub(crate) members: Vec<Option<Probed>>,
     pub(crate) newest: Superblock,
-    pub(crate) geometry: Geometry,
     /// Disks that were given but left behind earlier.
     pub(crate) stale: Vec<String>,
 }
@@ -123,11 +124,16 @@ pub(crate) fn assemble(probed: Vec<Probed>, allow_missing: bool) -> Result<Assem
         let (Some(row), Some(place)) = (row, members.get_mut(number)) else {
             return Err(StoreError::StaleDisk { disk: name });
         };
-        if row.state == MEMBER_MISSING && own.disk_id != newest.disk_id {
+        // It had a newer superblock once: what else it lost nobody knows.
+        let lags = own.generation < row.generation;
+        let left = row.state == MEMBER_MISSING && own.disk_id != newest.disk_id;
+        if left && !planted(Bug::StaleAccepted) {
             let me = usize::from(newest.member);
             if own.member_list().get(me).is_some_and(|row| row.state == MEMBER_MISSING) {
                 return Err(StoreError::SplitRun);
             }
+            stale.push(name);
+        } else if lags && !planted(Bug::StaleAccepted) && !planted(Bug::LaggingAccepted) {
             stale.push(name);
         } else if place.replace(disk).is_some() {
             return Err(StoreError::SameDisk { disk: name });
@@ -141,9 +147,5 @@ pub(crate) fn assemble(probed: Vec<Probed>, allow_missing: bool) -> Result<Assem
             None => StoreError::MissingDisk { missing: row.disk_id },
         });
     }
-    let geometry =
-        Geometry::new(newest.disk_bytes, newest.log_bytes, newest.segment_bytes).ok_or(
-            StoreError::DamagedStructure { structure: "superblock" },
-        )?;
-    Ok(Assembled { members, newest, geometry, stale })
+    Ok(Assembled { members, newest, stale })
 }

@@ -5,13 +5,13 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use disk::Buffer;
-use format::log::NO_SLOT;
 use format::segment::{Entry, RecordKind, SegmentHeader, SegmentInfo, record_checksum};
 use model::{BLOCK, Digest};
 
 use crate::batch::RecordView;
 use crate::index::Place;
 use crate::members::{Member, covering, lock};
+use crate::planted::{Bug, planted};
 use crate::segments::{Segment, State, number as number_of};
 use crate::store::{Inner, Store};
 use crate::{Result, StoreError};
@@ -71,21 +71,14 @@ impl Store {
     /// healed from a good one.
     pub async fn read(&self, digest: &Digest) -> Result<StoredRecord> {
         let inner = &self.inner;
-        let found = match inner.find(digest).await {
-            Ok(found) => found,
-            Err(StoreError::DamagedStructure { .. }) => {
-                return Err(inner.damaged_record(digest, 0));
+        let mut outcome = Err(StoreError::Unknown { digest: *digest });
+        for (place, entry) in inner.find_all(digest).await? {
+            outcome = inner.read_place(place, &entry).await;
+            if outcome.is_ok() {
+                break;
             }
-            Err(error) => return Err(error),
-        };
-        let (place, entry) = found.ok_or(StoreError::Unknown { digest: *digest })?;
-        let segment = inner.segment(place)?;
-        inner.bring_to_disk(&segment, place).await?;
-        let first = inner.first_copy(place);
-        match inner.read_checked(&segment, place, &entry, first).await {
-            Ok(record) => Ok(record),
-            Err(_) => inner.read_any(&segment, place, &entry).await,
         }
+        outcome
     }
 }
 
@@ -95,13 +88,22 @@ impl Inner {
         found.ok_or(StoreError::DamagedStructure { structure: "segment table" })
     }
 
-    fn damaged_record(&self, digest: &Digest, segment: u32) -> StoreError {
-        lock(&self.damaged).insert(*digest);
-        StoreError::Damaged { digest: *digest, segment: model::SegmentId(u64::from(segment)) }
+    async fn read_place(self: &Arc<Self>, place: Place, entry: &Entry) -> Result<StoredRecord> {
+        let segment = self.segment(place)?;
+        self.bring_to_disk(&segment, place).await?;
+        let first = self.first_copy(place);
+        match self.read_checked(&segment, place, entry, first).await {
+            Ok(record) => Ok(record),
+            Err(_) => self.read_any(&segment, place, entry).await,
+        }
     }
 
     /// A record that is still in a writer's memory goes to the disks first: reads are rare there.
-    pub(crate) async fn bring_to_disk(self: &Arc<Self>, segment: &Segment, place: Place) -> Result<()> {
+    pub(crate) async fn bring_to_disk(
+        self: &Arc<Self>,
+        segment: &Segment,
+        place: Place,
+    ) -> Result<()> {
         let State::Open(open) = &segment.state else { return Ok(()) };
         if usize::from(place.record) < open.committed.load(Ordering::Acquire) {
             return Ok(());
@@ -119,47 +121,9 @@ impl Inner {
 
     /// Reads are spread over the disks by segment, so that a sequential reader uses all of them.
     pub(crate) fn first_copy(&self, place: Place) -> usize {
-        let active: Vec<usize> = self.members.active().map(|(number, _)| number).collect();
-        let turn = place.segment as usize % active.len().max(1);
-        active.get(turn).copied().unwrap_or(0)
-    }
-
-    /// Reads the bytes of one copy, unchecked.
-    async fn read_copy(
-        &self,
-        segment: &Segment,
-        place: Place,
-        entry: &Entry,
-        number: usize,
-    ) -> Result<StoredRecord> {
-        let damaged = || self.damaged_record(&entry.digest, place.segment);
-        let member = self.members.get(number).filter(|member| member.is_active());
-        let member = member.ok_or(StoreError::Stopped)?;
-        let slot = segment.place.slots.get(number).copied().unwrap_or(NO_SLOT);
-        let end = entry.offset.checked_add(entry.length).ok_or_else(damaged)?;
-        let refs = usize::from(entry.refs);
-        if slot >= member.geometry.segment_slots()
-            || end > self.geometry.segment_bytes()
-            || refs * 32 > entry.length as usize
-        {
-            return Err(StoreError::Damaged {
-                digest: entry.digest,
-                segment: segment.place.info.segment,
-            });
-        }
-        let offset = member.segment_offset(slot, entry.offset);
-        let (start, length) = covering(offset, entry.length as usize);
-        let buffer = member.read(start, length).await?;
-        Ok(StoredRecord {
-            digest: entry.digest,
-            info: segment.place.info,
-            record: u32::from(place.record),
-            kind: entry.kind,
-            refs,
-            buffer,
-            start: (offset - start) as usize,
-            length: entry.length as usize,
-        })
+        let count = self.members.active().count().max(1);
+        let turn = self.members.readers().nth(place.segment as usize % count);
+        turn.map_or(0, |(number, _)| number)
     }
 
     /// Reads one copy and checks it.
@@ -170,14 +134,28 @@ impl Inner {
         entry: &Entry,
         number: usize,
     ) -> Result<StoredRecord> {
-        let record = self.read_copy(segment, place, entry, number).await?;
-        if record_checksum(record.stored()) != entry.checksum {
-            return Err(StoreError::Damaged {
-                digest: entry.digest,
-                segment: segment.place.info.segment,
-            });
+        let (digest, info) = (entry.digest, segment.place.info);
+        let damaged = StoreError::Damaged { digest, segment: info.segment };
+        let (member, slot) = self.holder(segment, number).ok_or(damaged.clone())?;
+        let end = u64::from(entry.offset) + u64::from(entry.length);
+        let refs = usize::from(entry.refs);
+        if end > u64::from(self.geometry.segment_bytes()) || refs * 32 > entry.length as usize {
+            return Err(damaged);
         }
-        Ok(record)
+        let offset = member.segment_offset(slot, entry.offset);
+        let (start, length) = covering(offset, entry.length as usize);
+        let record = StoredRecord {
+            digest,
+            info,
+            record: u32::from(place.record),
+            kind: entry.kind,
+            refs,
+            buffer: member.read(start, length).await?,
+            start: (offset - start) as usize,
+            length: entry.length as usize,
+        };
+        let whole = record_checksum(record.stored()) == entry.checksum;
+        if whole || planted(Bug::NoRecordChecksum) { Ok(record) } else { Err(damaged) }
     }
 
     /// Tries every copy; heals those that are bad once a good one is found.
@@ -189,7 +167,7 @@ impl Inner {
     ) -> Result<StoredRecord> {
         let mut bad = Vec::new();
         let mut good = None;
-        let members: Vec<usize> = self.members.active().map(|(number, _)| number).collect();
+        let members: Vec<usize> = self.members.readers().map(|(number, _)| number).collect();
         for number in members {
             match self.read_checked(segment, place, entry, number).await {
                 Ok(record) => good = Some(record),
@@ -197,25 +175,22 @@ impl Inner {
             }
         }
         let Some(record) = good else {
-            return Err(self.damaged_record(&entry.digest, place.segment));
+            return Err(self.damaged_record(&entry.digest, place));
         };
+        lock(&self.damaged).remove(&place);
         if !self.read_only {
+            let (start, length) = covering(u64::from(entry.offset), entry.length as usize);
             for number in bad {
                 // Healing is an extra: the good copy has been read.
-                let _ = self.heal(segment, entry, number).await;
+                let _ = self.heal_range(segment, start as u32, length, number).await;
             }
         }
         Ok(record)
     }
 
-    /// Rewrites one bad copy of a record from the others.
-    pub(crate) async fn heal(&self, segment: &Segment, entry: &Entry, number: usize) -> Result<()> {
-        let (start, length) = covering(u64::from(entry.offset), entry.length as usize);
-        self.heal_range(segment, start as u32, length, number).await
-    }
-
-    /// Rewrites blocks of a segment's body on one disk. What is written is put together from
-    /// verified records alone: a neighbour's damage on the good disk does not spread.
+    /// Rewrites blocks of a segment's body on one disk, if it is in service and has a copy. What
+    /// is written is put together from verified records alone: a neighbour's damage on the good
+    /// disk does not spread.
     pub(crate) async fn heal_range(
         &self,
         segment: &Segment,
@@ -223,18 +198,17 @@ impl Inner {
         length: usize,
         number: usize,
     ) -> Result<()> {
-        let region = self.canonical(segment, start, length).await?;
-        let member = self.members.get(number).ok_or(StoreError::Stopped)?;
-        let slot = segment.place.slots.get(number).copied().unwrap_or(NO_SLOT);
-        let offset = member.segment_offset(slot, start);
-        let region = region.freeze();
-        member.disk.write(offset, region.clone()).await?;
-        member.disk.flush().await?;
-        let back = member.read(offset, length).await?;
-        if back[..] != region[..] {
-            member.fail();
-            return Err(StoreError::DamagedStructure { structure: "a healed record" });
-        }
+        let holder = self.holder(segment, number).filter(|(member, _)| member.is_active());
+        let Some((member, slot)) = holder else { return Ok(()) };
+        let region = match self.members.readers().find(|(other, _)| *other != number) {
+            Some((other, _)) if planted(Bug::HealUnverified) => {
+                let slot = segment.place.slots.get(other).copied().unwrap_or_default();
+                let (other, _) = (self.members.get(other).unwrap_or(member), ());
+                other.read(other.segment_offset(slot, start), length).await?
+            }
+            _ => self.canonical(segment, start, length).await?,
+        };
+        member.rewrite(member.segment_offset(slot, start), region.freeze()).await?;
         self.healed.fetch_add(1, Ordering::Relaxed);
         Ok(())
     }
@@ -284,18 +258,19 @@ impl Inner {
         place: Place,
         entry: &Entry,
     ) -> Result<StoredRecord> {
-        let members: Vec<usize> = self.members.active().map(|(number, _)| number).collect();
+        let members: Vec<usize> = self.members.readers().map(|(number, _)| number).collect();
         for number in members {
             if let Ok(record) = self.read_checked(segment, place, entry, number).await {
                 return Ok(record);
             }
         }
-        Err(self.damaged_record(&entry.digest, place.segment))
+        Err(self.damaged_record(&entry.digest, place))
     }
 
-    /// The member behind a number, if it holds a copy of the segment.
+    /// The disk of this number and the slot of its copy of the segment, if it has one.
     pub(crate) fn holder(&self, segment: &Segment, number: usize) -> Option<(&Member, u32)> {
-        let slot = segment.place.slots.get(number).copied().filter(|slot| *slot != NO_SLOT)?;
-        self.members.get(number).filter(|member| member.is_active()).map(|member| (member, slot))
+        let member = self.members.get(number)?;
+        let slot = *segment.place.slots.get(number)?;
+        (slot < member.geometry.segment_slots()).then_some((member, slot))
     }
 }

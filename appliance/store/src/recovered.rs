@@ -2,34 +2,30 @@
 //! segments without a footer get one. Done before the first write of a new epoch; doing it again
 //! after a crash in the middle gives the same bytes.
 
-use std::sync::Arc;
-
-use format::segment::{Footer, GROUP_BYTES};
+use format::segment::{Entry, Footer, GROUP_BYTES};
 use model::BLOCK;
 
-use crate::Result;
 use crate::log::Log;
 use crate::members::{lock, padded};
-use crate::segments::{Segment, State};
+use crate::segments::{Segment, State, number};
 use crate::store::Inner;
+use crate::{Result, StoreError};
 
 impl Inner {
-    /// Rewrites copies that recovery found bad while another was good.
-    pub(crate) async fn heal_recovered(&self, log: &mut Log) -> Result<()> {
+    pub(crate) async fn finish_recovered(&self, log: &mut Log) -> Result<()> {
         for heal in std::mem::take(&mut log.heals) {
-            let segment = self.segment(heal.place)?;
-            let entries = self.entries(&segment).await?;
-            if let Some(entry) = entries.get(usize::from(heal.place.record))
-                && entry.digest == heal.digest
-            {
-                self.heal(&segment, entry, heal.member).await?;
+            let segment = lock(&self.segments).get(number(heal.segment)).cloned();
+            if let Some(segment) = segment {
+                // What the good copy has lost meanwhile is found when it is read; a disk that
+                // cannot be healed is out of service now.
+                let _ = self.heal_range(&segment, heal.start, heal.length, heal.member).await;
             }
         }
-        Ok(())
+        self.seal_recovered().await
     }
 
     /// Gives every segment whose writer is gone its footer; forgets those without records.
-    pub(crate) async fn seal_recovered(&self) -> Result<()> {
+    async fn seal_recovered(&self) -> Result<()> {
         let all = lock(&self.segments).sorted();
         for segment in all {
             let State::Unsealed { entries, body_end } = &segment.state else { continue };
@@ -52,21 +48,19 @@ impl Inner {
     async fn write_footer(
         &self,
         segment: &Segment,
-        entries: &Arc<Vec<format::segment::Entry>>,
+        entries: &[Entry],
         body_end: u32,
         groups: &[[u8; 32]],
     ) -> Result<()> {
         let segment_bytes = self.geometry.segment_bytes();
         let info = &segment.place.info;
-        let footer =
-            Footer::build(self.pool_id, info, segment_bytes, body_end, entries, groups);
+        let footer = Footer::build(self.pool_id, info, segment_bytes, body_end, entries, groups);
         let data = padded(&footer.bytes);
         let at = footer.trailer.entries_offset;
-        let slots = segment.place.slots;
         self.members
-            .write(&data, |number, member| {
-                let slot = *slots.get(number)?;
-                (slot < member.geometry.segment_slots()).then(|| member.segment_offset(slot, at))
+            .write(&data, |number, _| {
+                let (member, slot) = self.holder(segment, number)?;
+                Some(member.segment_offset(slot, at))
             })
             .await?;
         let state = State::Sealed {
@@ -77,4 +71,25 @@ impl Inner {
         lock(&self.segments).insert(Segment { place: segment.place, state });
         Ok(())
     }
+}
+
+/// Refuses a list of records that could not be the contents of a segment: what comes from a disk
+/// may be anything.
+pub(crate) fn check_entries(entries: &[Entry], body_end: u32, segment_bytes: u32) -> Result<()> {
+    let damaged = StoreError::DamagedStructure { structure: "list of records" };
+    let mut end = BLOCK as u64;
+    for entry in entries {
+        let refs = u64::from(entry.refs) * 32;
+        if u64::from(entry.offset) < end || refs > u64::from(entry.length) {
+            return Err(damaged);
+        }
+        end = u64::from(entry.offset) + u64::from(entry.length);
+    }
+    let groups = (body_end as usize).div_ceil(GROUP_BYTES);
+    let footer = format::segment::footer_bytes(entries.len(), groups) as u64;
+    let fits = u64::from(body_end).next_multiple_of(BLOCK as u64) + footer;
+    if !entries.is_empty() && end != u64::from(body_end) || fits > u64::from(segment_bytes) {
+        return Err(damaged);
+    }
+    Ok(())
 }

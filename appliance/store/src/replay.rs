@@ -13,16 +13,23 @@ use model::{BLOCK, Epoch, Sequence};
 
 use crate::log::max_payload;
 use crate::members::Member;
+use crate::planted::{Bug, planted};
 use crate::store::Inner;
 use crate::{Result, StoreError};
 
 /// What is read of the log at once before a record's length is known.
 const FIRST_READ: u64 = 16 * 1024;
 
+/// Positions, sequences and epochs are below this in any pool that lived: sums with what is read
+/// from a disk cannot overflow.
+pub(crate) const FAR: u64 = 1 << 60;
+
 /// One record of the run.
 pub(crate) struct Replayed {
     pub(crate) header: LogHeader,
     pub(crate) commit: Option<Commit>,
+    /// Disks that have it in neither of their copies.
+    pub(crate) lacking: Vec<usize>,
 }
 
 /// The run, and what was seen behind its end.
@@ -34,8 +41,39 @@ pub(crate) struct Run {
     pub(crate) highest: Sequence,
     pub(crate) epoch: Epoch,
     /// Where the log goes on.
-    pub(crate) position: u64,
-    pub(crate) previous: [u8; 32],
+    position: u64,
+    previous: [u8; 32],
+}
+
+impl Run {
+    /// A run of no records.
+    pub(crate) fn empty(start: Start) -> Self {
+        let last = Sequence(start.sequence.0.saturating_sub(1));
+        Self {
+            records: Vec::new(),
+            proved: last,
+            highest: last,
+            epoch: start.epoch,
+            position: start.position,
+            previous: start.previous,
+        }
+    }
+
+    /// Takes it as proved that the log was durable up to the record with this hash.
+    ///
+    /// # Errors
+    /// `DamagedLog` when the run does not reach it.
+    fn prove(&mut self, start: Start, hash: &[u8; 32]) -> Result<()> {
+        if start.previous == *hash {
+            return Ok(());
+        }
+        let known = self.records.iter().find(|record| record.header.hash == *hash);
+        let sequence = known.map(|record| record.header.sequence);
+        self.proved = self.proved.max(
+            sequence.ok_or(StoreError::DamagedLog { sequence: self.highest.next() })?,
+        );
+        Ok(())
+    }
 }
 
 /// Where a run begins.
@@ -48,19 +86,13 @@ pub(crate) struct Start {
 }
 
 impl Inner {
-    /// Reads the run that begins after a checkpoint.
+    /// Reads the run that begins after a checkpoint. It is known to reach the record with the
+    /// hash `reaches`.
     ///
     /// # Errors
     /// `DamagedLog` when a durable record is in none of the copies.
-    pub(crate) async fn read_run(&self, start: Start) -> Result<Run> {
-        let mut run = Run {
-            records: Vec::new(),
-            proved: Sequence(start.sequence.0.saturating_sub(1)),
-            highest: Sequence(start.sequence.0.saturating_sub(1)),
-            epoch: start.epoch,
-            position: start.position,
-            previous: start.previous,
-        };
+    pub(crate) async fn read_run(&self, start: Start, reaches: &[u8; 32]) -> Result<Run> {
+        let mut run = Run::empty(start);
         while let Some(record) = self.next_record(&run).await {
             run.position = record.header.position + record.header.record_bytes() as u64;
             run.previous = record.header.hash;
@@ -70,10 +102,13 @@ impl Inner {
             run.records.push(record);
         }
         let last = run.highest;
-        self.look_behind(&mut run).await;
-        if run.proved > last {
+        if !planted(Bug::NoLookBehind) {
+            self.look_behind(&mut run).await;
+        }
+        if run.proved > last && !planted(Bug::NoLookBehind) {
             return Err(StoreError::DamagedLog { sequence: last.next() });
         }
+        run.prove(start, reaches)?;
         Ok(run)
     }
 
@@ -83,13 +118,8 @@ impl Inner {
         let ring = self.geometry.log_bytes();
         let next_lap = run.position.next_multiple_of(ring);
         for position in [run.position, next_lap] {
-            for copy in 0..LOG_COPIES {
-                for (_, member) in self.members.active() {
-                    let record = self.read_record(member, copy, position).await;
-                    if let Some(record) = record.filter(|record| continues(run, &record.header)) {
-                        return Some(record);
-                    }
-                }
+            if let Some(record) = self.record_at(run, position).await {
+                return Some(record);
             }
             if next_lap == run.position {
                 break;
@@ -98,8 +128,37 @@ impl Inner {
         None
     }
 
+    /// The record at a position, if it continues the run: the first whole copy of it.
+    async fn record_at(&self, run: &Run, position: u64) -> Option<Replayed> {
+        let mut found: Option<Replayed> = None;
+        let mut lacking = Vec::new();
+        for (number, member) in self.members.readers() {
+            let mut has = false;
+            for copy in 0..LOG_COPIES {
+                let Some((header, commit)) = self.read_record(member, copy, position).await else {
+                    continue;
+                };
+                let same = found.as_ref().is_none_or(|found| found.header.hash == header.hash);
+                if continues(run, &header) && same {
+                    found.get_or_insert(Replayed { header, commit, lacking: Vec::new() });
+                    has = true;
+                    break;
+                }
+            }
+            if !has {
+                lacking.push(number);
+            }
+        }
+        found.map(|found| Replayed { lacking, ..found })
+    }
+
     /// One copy of the record at a position, if it is whole.
-    async fn read_record(&self, member: &Member, copy: u8, position: u64) -> Option<Replayed> {
+    pub(crate) async fn read_record(
+        &self,
+        member: &Member,
+        copy: u8,
+        position: u64,
+    ) -> Option<(LogHeader, Option<Commit>)> {
         let ring = self.geometry.log_bytes();
         let room = ring - position % ring;
         let first = self.read_ring(member, copy, position, room.min(FIRST_READ)).await.ok()?;
@@ -110,10 +169,10 @@ impl Inner {
             _ if length as usize <= first.len() => header.commit(&first),
             _ => header.commit(&self.read_ring(member, copy, position, length).await.ok()?),
         };
-        Some(Replayed { header, commit: commit.ok()? })
+        Some((header, commit.ok()?))
     }
 
-    async fn read_ring(
+    pub(crate) async fn read_ring(
         &self,
         member: &Member,
         copy: u8,
@@ -131,7 +190,7 @@ impl Inner {
         let window = (3 * log_record_bytes(max_payload(ring)) as u64).min(ring);
         let (from, last) = (run.position, run.highest);
         for copy in 0..LOG_COPIES {
-            for (_, member) in self.members.active() {
+            for (_, member) in self.members.readers() {
                 let mut position = from;
                 while position < from + window {
                     let room = (ring - position % ring).min(from + window - position);
@@ -141,7 +200,7 @@ impl Inner {
                     let headers = places
                         .zip(blocks)
                         .filter_map(|(at, block)| LogHeader::decode(block, self.pool_id, at).ok());
-                    for header in headers.filter(|header| header.sequence > last) {
+                    for header in headers.filter(|header| header.sequence > last && is_near(header)) {
                         run.proved = run.proved.max(header.durable_up_to);
                         run.highest = run.highest.max(header.sequence);
                         run.epoch = run.epoch.max(header.epoch);
@@ -154,5 +213,10 @@ impl Inner {
 }
 
 fn continues(run: &Run, header: &LogHeader) -> bool {
-    header.previous == run.previous && header.sequence > run.highest && header.epoch >= run.epoch
+    let later = header.sequence > run.highest && header.epoch >= run.epoch;
+    header.previous == run.previous && is_near(header) && (later || planted(Bug::StaleTail))
+}
+
+fn is_near(header: &LogHeader) -> bool {
+    [header.sequence.0, header.durable_up_to.0, header.epoch.0].iter().all(|number| *number < FAR)
 }

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
+use disk::Buffer;
 use format::FormatError;
 use format::log::SegmentPlace;
 use format::segment::{Entry, GROUP_BYTES, SegmentTrailer, footer_bytes};
@@ -12,6 +13,7 @@ use model::{BLOCK, Digest, SegmentId};
 
 use crate::index::Place;
 use crate::members::{Member, lock};
+use crate::recovered::check_entries;
 use crate::store::Inner;
 use crate::{Result, StoreError};
 
@@ -146,12 +148,6 @@ impl FooterCache {
             self.bytes -= size(&old);
         }
     }
-
-    pub(crate) fn forget(&mut self, segment: u32) {
-        if let Some((old, _)) = self.map.remove(&segment) {
-            self.bytes -= size(&old);
-        }
-    }
 }
 
 fn size(entries: &[Entry]) -> usize {
@@ -159,17 +155,35 @@ fn size(entries: &[Entry]) -> usize {
 }
 
 impl Inner {
-    /// The record of this digest: where it is and how its entry reads.
+    /// The record of this digest: where it is and how its entry reads. Of several the one that is
+    /// not known to be damaged.
     pub(crate) async fn find(&self, digest: &Digest) -> Result<Option<(Place, Entry)>> {
+        Ok(self.find_all(digest).await?.into_iter().next())
+    }
+
+    /// All records of this digest, those known to be damaged last.
+    ///
+    /// # Errors
+    /// `Damaged` when none is found and some list of records could not be read.
+    pub(crate) async fn find_all(&self, digest: &Digest) -> Result<Vec<(Place, Entry)>> {
         let mut trouble = None;
+        let mut found = Vec::new();
         for place in self.index.candidates(digest) {
             match self.entry(place).await {
-                Ok(Some(entry)) if entry.digest == *digest => return Ok(Some((place, entry))),
+                Ok(Some(entry)) if entry.digest == *digest => found.push((place, entry)),
                 Ok(_) => {}
-                Err(error) => trouble = Some(error),
+                Err(_) => trouble = Some(self.damaged_record(digest, place)),
             }
         }
-        trouble.map_or(Ok(None), Err)
+        let damaged = lock(&self.damaged);
+        found.sort_by_key(|(place, _)| damaged.contains(place));
+        trouble.filter(|_| found.is_empty()).map_or(Ok(found), Err)
+    }
+
+    /// Remembers that a record is damaged on every disk.
+    pub(crate) fn damaged_record(&self, digest: &Digest, place: Place) -> StoreError {
+        lock(&self.damaged).insert(place);
+        StoreError::Damaged { digest: *digest, segment: SegmentId(u64::from(place.segment)) }
     }
 
     async fn entry(&self, place: Place) -> Result<Option<Entry>> {
@@ -197,9 +211,9 @@ impl Inner {
         if let Some(entries) = lock(&self.footers).get(segment_number) {
             return Ok(entries);
         }
-        for (at, member) in self.members.active() {
-            let Some(slot) = segment.place.slots.get(at) else { continue };
-            if let Ok(footer) = self.read_footer(member, *slot, segment, trailer).await {
+        for (number, _) in self.members.readers() {
+            let Some((member, slot)) = self.holder(segment, number) else { continue };
+            if let Ok(footer) = self.read_footer(member, slot, segment, trailer).await {
                 let entries = Arc::new(footer);
                 lock(&self.footers).put(segment_number, entries.clone());
                 return Ok(entries);
@@ -216,11 +230,24 @@ impl Inner {
         segment: &Segment,
         expected: &[u8; 32],
     ) -> Result<Vec<Entry>> {
+        let damaged = |_: FormatError| StoreError::DamagedStructure { structure: "segment footer" };
+        let (trailer, footer) = self.read_footer_bytes(member, slot, segment, expected).await?;
+        let entries = trailer.entries(&footer).map_err(damaged)?;
+        check_entries(&entries, trailer.body_end, self.geometry.segment_bytes())?;
+        Ok(entries)
+    }
+
+    /// Reads one copy of a footer, of which only the trailer has been checked.
+    pub(crate) async fn read_footer_bytes(
+        &self,
+        member: &Member,
+        slot: u32,
+        segment: &Segment,
+        expected: &[u8; 32],
+    ) -> Result<(SegmentTrailer, Buffer)> {
         let damaged = || StoreError::DamagedStructure { structure: "segment footer" };
-        let last = self.geometry.segment_bytes() - BLOCK as u32;
-        if slot >= member.geometry.segment_slots() {
-            return Err(damaged());
-        }
+        let end = self.geometry.segment_bytes();
+        let last = end - BLOCK as u32;
         let block = member.read(member.segment_offset(slot, last), BLOCK).await?;
         let trailer = SegmentTrailer::decode(&block, self.pool_id).map_err(|_| damaged())?;
         let start = trailer.entries_offset;
@@ -231,11 +258,11 @@ impl Inner {
         {
             return Err(damaged());
         }
-        let length = (last - start) as usize;
+        let length = (end - start) as usize;
         let footer = match length {
-            0 => block,
+            BLOCK => block,
             _ => member.read(member.segment_offset(slot, start), length).await?,
         };
-        trailer.entries(&footer).map_err(|_: FormatError| damaged())
+        Ok((trailer, footer))
     }
 }

@@ -27,13 +27,12 @@ impl FreeSlots {
         Some(slot as u32)
     }
 
-    /// Marks a slot as taken. One outside the disk is none of its slots.
-    pub(crate) fn claim(&mut self, slot: u32) {
-        if let Some(taken) = self.taken.get_mut(slot as usize)
-            && !std::mem::replace(taken, true)
-        {
-            self.free -= 1;
-        }
+    /// Marks a slot as taken; true if it was free. One outside the disk is none of its slots.
+    pub(crate) fn claim(&mut self, slot: u32) -> bool {
+        let taken = self.taken.get_mut(slot as usize);
+        let was_free = taken.is_some_and(|taken| !std::mem::replace(taken, true));
+        self.free -= u32::from(was_free);
+        was_free
     }
 
     /// Returns a slot.

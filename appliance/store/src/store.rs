@@ -1,18 +1,21 @@
 //! The store: what all of its parts share, and the handle to it.
 
-use std::collections::{HashSet, VecDeque};
+use std::collections::HashSet;
 use std::fmt;
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use disk::BufferPool;
 use format::FormatError;
+use format::checkpoint::SegmentRow;
 use format::geometry::Geometry;
-use model::{Digest, Epoch, PoolId, SegmentId, Sequence};
+use format::layout::Fixed;
+use model::{BLOCK, Digest, Epoch, PoolId, SegmentId, Sequence};
 
-use crate::index::Index;
+use crate::index::{Index, Place};
 use crate::log::Log;
 use crate::members::{Members, lock};
+use crate::queue::Queue;
 use crate::segments::{FooterCache, Segments};
 use crate::writer::WriterSlot;
 use crate::{Result, StoreError};
@@ -37,22 +40,6 @@ pub trait Journal: Send + Sync {
     fn snapshot(&self) -> Vec<u8>;
 }
 
-/// Events that wait for a commit, and what became of earlier ones.
-#[derive(Debug, Default)]
-pub(crate) struct Queue {
-    pub(crate) events: Vec<Vec<u8>>,
-    /// Number of the commit that will take what is queued now.
-    pub(crate) round: u64,
-    /// Outcomes of the latest rounds, newest last.
-    pub(crate) outcomes: VecDeque<(u64, Result<Sequence>)>,
-}
-
-/// Slots that only checkpoints may take: two that are referred to and one being written, or one
-/// in fifty, so that a full pool can still be read, checked and emptied.
-pub(crate) fn reserve(slots: u32) -> u32 {
-    (slots / 50).max(3)
-}
-
 pub(crate) struct Inner {
     pub(crate) pool_id: PoolId,
     pub(crate) geometry: Geometry,
@@ -61,7 +48,7 @@ pub(crate) struct Inner {
     pub(crate) segments: Mutex<Segments>,
     pub(crate) footers: Mutex<FooterCache>,
     /// Records that no disk could give: stored anew when they come again.
-    pub(crate) damaged: Mutex<HashSet<Digest>>,
+    pub(crate) damaged: Mutex<HashSet<Place>>,
     pub(crate) buffers: BufferPool,
     pub(crate) log: tokio::sync::Mutex<Log>,
     pub(crate) queue: Mutex<Queue>,
@@ -71,6 +58,10 @@ pub(crate) struct Inner {
     pub(crate) epoch: AtomicU64,
     /// Log bytes that the next commit will need.
     pub(crate) pending_bytes: AtomicUsize,
+    /// Bytes of the catalog in the newest checkpoint.
+    pub(crate) catalog_bytes: AtomicUsize,
+    /// Slots, on one disk, of the checkpoints that superblocks refer to.
+    pub(crate) checkpoint_slots: AtomicU32,
     pub(crate) healed: AtomicU64,
     pub(crate) stopped: AtomicBool,
     pub(crate) read_only: bool,
@@ -102,6 +93,18 @@ impl Inner {
             self.stopped.store(true, Ordering::Release);
         }
         result
+    }
+
+    /// Slots that only checkpoints may take: always enough for the two that are referred to and
+    /// one being written, so that a full pool can still be read, checked and emptied.
+    pub(crate) fn reserve(&self) -> u32 {
+        let segments = (lock(&self.segments).len() + 1) * SegmentRow::SIZE;
+        let catalog = self.catalog_bytes.load(Ordering::Relaxed) + BLOCK;
+        // A shard of the index grows by half.
+        let bytes = segments + catalog + self.index.bytes() / 2 * 3;
+        let slots = bytes / (self.geometry.segment_bytes() as usize - BLOCK) + 1;
+        let wanted = (3 * slots as u32).saturating_sub(self.checkpoint_slots.load(Ordering::Relaxed));
+        wanted.max(self.geometry.segment_slots() / 50).max(3)
     }
 
     pub(crate) fn take_segment_id(&self) -> SegmentId {
@@ -159,7 +162,7 @@ impl Store {
     pub fn status(&self) -> PoolStatus {
         let inner = &self.inner;
         let segment_bytes = u64::from(inner.geometry.segment_bytes());
-        let slots = inner.geometry.segment_slots();
+        let (slots, reserve) = (inner.geometry.segment_slots(), inner.reserve());
         let segments = lock(&inner.segments).sorted();
         let disks = (0..inner.members.count()).map(|number| {
             let member = inner.members.get(number);
@@ -174,9 +177,9 @@ impl Store {
             segment_bytes,
             segments: segments.len() as u64,
             stored_bytes: segments.iter().map(|segment| segment.stored_bytes()).sum(),
-            free_bytes: u64::from(inner.members.free_slots().saturating_sub(reserve(slots)))
+            free_bytes: u64::from(inner.members.free_slots().saturating_sub(reserve))
                 * segment_bytes,
-            capacity_bytes: u64::from(slots - reserve(slots)) * segment_bytes,
+            capacity_bytes: u64::from(slots.saturating_sub(reserve)) * segment_bytes,
             records: segments.iter().map(|segment| segment.records() as u64).sum(),
             index_bytes: inner.index.bytes() as u64,
             healed: inner.healed.load(Ordering::Relaxed),
@@ -194,9 +197,11 @@ impl Store {
     /// When the disks cannot tell.
     pub async fn contains(&self, digest: &Digest) -> Result<bool> {
         match self.inner.find(digest).await {
-            Ok(found) => Ok(found.is_some() && !lock(&self.inner.damaged).contains(digest)),
-            // Its list is damaged everywhere: store the record anew, which heals what needs it.
-            Err(StoreError::DamagedStructure { .. }) => Ok(false),
+            Ok(found) => {
+                Ok(found.is_some_and(|(place, _)| !lock(&self.inner.damaged).contains(&place)))
+            }
+            // Its list is damaged everywhere: store the record anew.
+            Err(StoreError::Damaged { .. }) => Ok(false),
             Err(error) => Err(error),
         }
     }

@@ -3,6 +3,9 @@
 //! Bytes gather in a slab (one group of the hash tree) and go to the disks when it is full, or
 //! when a commit needs them there. What was handed over to the disks is never rewritten: a commit
 //! in the middle of a slab pads to the next block.
+//!
+//! State changes in one go, between two waits: whoever stops waiting for an append has appended
+//! or has not.
 
 use std::fmt;
 use std::sync::Arc;
@@ -21,10 +24,12 @@ use futures_util::future::BoxFuture;
 use futures_util::stream::FuturesUnordered;
 use model::{BLOCK, DataKeyId, Digest, SegmentId, TenantId};
 
+use crate::create::SLABS;
 use crate::index::Place;
 use crate::members::{Slots, lock, padded};
 use crate::segments::{OpenSegment, Segment, State, number};
-use crate::store::{Inner, Store, reserve};
+use crate::planted::{Bug, planted};
+use crate::store::{Inner, Store};
 use crate::{Result, StoreError};
 
 /// Slabs of one writer that are on their way to the disks: enough to keep a disk busy.
@@ -117,19 +122,22 @@ impl SegmentWriter {
     pub async fn place(&mut self, length: usize) -> Result<RecordPlace> {
         self.inner.begin().await?;
         let mut state = self.state.lock().await;
-        let result = state.make_room(&self.inner, &self.keys, length).await;
+        let result = state.make_room(&self.inner, &self.keys, length);
         self.inner.stop_on_error(result)
     }
 
     /// Appends the record that [`place`](Self::place) was asked for, sealed for that place. It is
     /// durable after the next commit.
+    ///
+    /// # Errors
+    /// `TooLarge` when it is larger than what `place` was asked for and does not fit.
     pub async fn append(&mut self, record: NewRecord<'_>) -> Result<()> {
         let mut state = self.state.lock().await;
         let result = state.append(&self.inner, record).await;
         drop(state);
         self.inner.stop_on_error(result)?;
         let pending = self.inner.pending_bytes.fetch_add(Entry::SIZE, Ordering::AcqRel);
-        if pending + Entry::SIZE > self.inner.commit_bytes() / 2 {
+        if pending + Entry::SIZE > self.inner.commit_bytes() / 8 {
             Store { inner: self.inner.clone() }.commit(Vec::new()).await?;
         }
         Ok(())
@@ -194,34 +202,43 @@ struct Current {
 }
 
 impl WriterState {
-    async fn make_room(
+    fn make_room(
         &mut self,
         inner: &Arc<Inner>,
         keys: &WriterKeys,
         length: usize,
     ) -> Result<RecordPlace> {
+        inner.check_writable()?;
         let segment_bytes = inner.geometry.segment_bytes() as usize;
         let limit = segment_bytes - BLOCK - footer_bytes(1, segment_bytes.div_ceil(GROUP_BYTES));
         if length > limit {
             return Err(StoreError::TooLarge { what: "a record", bytes: length, limit });
         }
         if self.current.as_ref().is_some_and(|current| !current.fits(length, segment_bytes)) {
-            self.seal(inner).await?;
+            self.seal(inner);
         }
-        if self.current.is_none() {
-            self.current = Some(Current::open(inner, keys).await?);
-        }
-        let current = self.current.as_ref().ok_or(StoreError::Stopped)?;
+        let current = match &self.current {
+            Some(current) => current,
+            None => self.current.insert(Current::open(inner, keys)?),
+        };
         let record = lock(&current.open.entries).len() as u32;
         Ok(RecordPlace { info: current.place.info, record })
     }
 
     async fn append(&mut self, inner: &Arc<Inner>, record: NewRecord<'_>) -> Result<()> {
+        let limit = MAX_REFS as usize;
+        if record.refs > limit {
+            let what = "a list of references";
+            return Err(StoreError::TooLarge { what, bytes: record.refs, limit });
+        }
+        while self.in_flight.len() >= SLABS_IN_FLIGHT {
+            self.in_flight.next().await.transpose()?;
+        }
         inner.check_writable()?;
         let current = self.current.as_ref().ok_or(StoreError::Stopped)?;
-        if record.refs > MAX_REFS as usize {
-            let limit = MAX_REFS as usize;
-            return Err(StoreError::TooLarge { what: "a list of references", bytes: record.refs, limit });
+        let (bytes, limit) = (record.stored.len(), inner.geometry.segment_bytes() as usize);
+        if !current.fits(bytes, limit) {
+            return Err(StoreError::TooLarge { what: "a record", bytes, limit });
         }
         let entry = Entry {
             digest: record.digest,
@@ -232,7 +249,7 @@ impl WriterState {
             reserved: [0; 5],
             checksum: record_checksum(record.stored),
         };
-        self.fill(inner, record.stored).await?;
+        self.fill(inner, record.stored);
         let current = self.current.as_mut().ok_or(StoreError::Stopped)?;
         current.body_end = current.filled;
         let segment = number(current.place.info.segment);
@@ -241,14 +258,12 @@ impl WriterState {
         entries.push(entry);
         drop(entries);
         inner.index.insert(&record.digest, place);
-        lock(&inner.damaged).remove(&record.digest);
-        Ok(())
+        self.start_writes().await
     }
 
     /// Copies bytes into slabs, handing full ones to the disks.
-    async fn fill(&mut self, inner: &Arc<Inner>, mut bytes: &[u8]) -> Result<()> {
-        while !bytes.is_empty() {
-            let current = self.current.as_mut().ok_or(StoreError::Stopped)?;
+    fn fill(&mut self, inner: &Arc<Inner>, mut bytes: &[u8]) {
+        while let Some(current) = self.current.as_mut().filter(|_| !bytes.is_empty()) {
             let at = (current.filled - current.slab_start) as usize;
             let take = bytes.len().min(current.slab.len() - at);
             let (now, later) = bytes.split_at(take);
@@ -258,35 +273,31 @@ impl WriterState {
             current.filled += take as u32;
             bytes = later;
             if at + take == current.slab.len() {
-                self.next_slab(inner).await?;
+                self.next_slab(inner);
             }
         }
-        Ok(())
     }
 
     /// Hands the full slab over and takes an empty one.
-    async fn next_slab(&mut self, inner: &Arc<Inner>) -> Result<()> {
-        let fresh = inner.buffers.acquire().await;
-        let Some(current) = self.current.as_mut() else { return Ok(()) };
+    fn next_slab(&mut self, inner: &Arc<Inner>) {
+        let Some(current) = self.current.as_mut() else { return };
         current.groups.push(*blake3::hash(&current.slab).as_bytes());
         let fresh_start = current.slab_start + current.slab.len() as u32;
-        let full = std::mem::replace(&mut current.slab, fresh).freeze();
-        let (start, submitted) = (current.slab_start as usize, current.submitted as usize);
-        let length = full.len();
+        let full = std::mem::replace(&mut current.slab, inner.slab()).freeze();
+        let done = (current.submitted - current.slab_start) as usize;
         let (slots, offset) = (current.place.slots, current.submitted);
         current.slab_start = fresh_start;
         current.submitted = fresh_start;
-        if submitted - start < length {
-            self.submit(inner, slots, offset, full.slice(submitted - start..length)).await?;
+        if done < full.len() {
+            self.submit(inner, slots, offset, full.slice(done..full.len()));
         }
-        Ok(())
     }
 
     /// Hands the part of the slab that the disks do not have yet to them, padded to a block.
-    async fn submit_rest(&mut self, inner: &Arc<Inner>) -> Result<()> {
-        let Some(current) = self.current.as_mut() else { return Ok(()) };
+    fn submit_rest(&mut self, inner: &Arc<Inner>) {
+        let Some(current) = self.current.as_mut() else { return };
         if current.filled == current.submitted {
-            return Ok(());
+            return;
         }
         let from = (current.submitted - current.slab_start) as usize;
         let to = (current.filled - current.slab_start) as usize;
@@ -299,20 +310,13 @@ impl WriterState {
         current.filled = current.slab_start + padded_to as u32;
         current.submitted = current.filled;
         let full = padded_to == current.slab.len();
-        self.submit(inner, slots, offset, rest).await?;
-        if full { self.next_slab(inner).await } else { Ok(()) }
+        self.submit(inner, slots, offset, rest);
+        if full {
+            self.next_slab(inner);
+        }
     }
 
-    async fn submit(
-        &mut self,
-        inner: &Arc<Inner>,
-        slots: Slots,
-        offset: u32,
-        data: SharedBuffer,
-    ) -> Result<()> {
-        while self.in_flight.len() >= SLABS_IN_FLIGHT {
-            self.in_flight.next().await.transpose()?;
-        }
+    fn submit(&mut self, inner: &Arc<Inner>, slots: Slots, offset: u32, data: SharedBuffer) {
         let inner = inner.clone();
         self.in_flight.push(Box::pin(async move {
             let place = |number: usize, member: &crate::members::Member| {
@@ -321,12 +325,19 @@ impl WriterState {
             };
             inner.members.write(&data, place).await
         }));
-        // A write begins when it is first polled: begin this one now.
-        let polled = std::future::poll_fn(|cx| Poll::Ready(self.in_flight.poll_next_unpin(cx)));
-        match polled.await {
-            Poll::Ready(Some(outcome)) => outcome,
-            _ => Ok(()),
-        }
+    }
+
+    /// A write begins when it is first polled: begins those that were submitted. Does not wait.
+    async fn start_writes(&mut self) -> Result<()> {
+        std::future::poll_fn(|cx| {
+            while let Poll::Ready(Some(outcome)) = self.in_flight.poll_next_unpin(cx) {
+                if outcome.is_err() {
+                    return Poll::Ready(outcome);
+                }
+            }
+            Poll::Ready(Ok(()))
+        })
+        .await
     }
 
     /// Whether this segment is the one being filled, or still on its way to the disks.
@@ -338,7 +349,7 @@ impl WriterState {
 
     /// Waits until everything that was appended can be read from the disks.
     pub(crate) async fn bring_to_disk(&mut self, inner: &Arc<Inner>) -> Result<()> {
-        self.submit_rest(inner).await?;
+        self.submit_rest(inner);
         while let Some(outcome) = self.in_flight.next().await {
             outcome?;
         }
@@ -352,11 +363,12 @@ impl WriterState {
         Ok(std::mem::take(&mut self.drained))
     }
 
-    /// Ends the current segment with its footer.
-    pub(crate) async fn seal(&mut self, inner: &Arc<Inner>) -> Result<()> {
-        self.submit_rest(inner).await?;
+    /// Ends the current segment with its footer; one without records is kept for the next.
+    pub(crate) fn seal(&mut self, inner: &Arc<Inner>) {
+        let sealable = |current: &mut Current| !lock(&current.open.entries).is_empty();
+        self.submit_rest(inner);
         self.hand_over();
-        let Some(mut current) = self.current.take() else { return Ok(()) };
+        let Some(mut current) = self.current.take_if(sealable) else { return };
         if current.filled > current.slab_start {
             let last = (current.filled - current.slab_start) as usize;
             let group = current.slab.get(..last).unwrap_or_default();
@@ -373,13 +385,12 @@ impl WriterState {
             &current.groups,
         );
         let bytes = padded(&footer.bytes);
-        self.submit(inner, current.place.slots, footer.trailer.entries_offset, bytes).await?;
+        self.submit(inner, current.place.slots, footer.trailer.entries_offset, bytes);
         self.drained.closed.push(Closed {
             sealed: SealedSegment { segment: info.segment, trailer: footer.trailer.checksum },
             records: entries.len() as u32,
             body_end: current.body_end,
         });
-        Ok(())
     }
 
     /// Moves entries that no commit has seen yet to where the next one finds them.
@@ -407,12 +418,16 @@ impl WriterState {
 }
 
 impl Current {
-    async fn open(inner: &Arc<Inner>, keys: &WriterKeys) -> Result<Self> {
-        let slots = inner.members.take_slots(reserve(inner.geometry.segment_slots()))?;
+    fn open(inner: &Arc<Inner>, keys: &WriterKeys) -> Result<Self> {
+        let slots = inner.members.take_slots(inner.reserve())?;
+        let segment = inner.take_segment_id();
         let mut salt = [0; 32];
         inner.entropy.fill(&mut salt);
+        if planted(Bug::SaltRepeats) {
+            salt = *blake3::hash(&segment.0.to_le_bytes()).as_bytes();
+        }
         let info = SegmentInfo {
-            segment: inner.take_segment_id(),
+            segment,
             epoch: inner.current_epoch(),
             tenant: keys.tenant,
             data_key: keys.data_key,
@@ -425,7 +440,7 @@ impl Current {
         let place = SegmentPlace { info, slots };
         let open: Arc<OpenSegment> = Arc::default();
         lock(&inner.segments).insert(Segment { place, state: State::Open(open.clone()) });
-        let mut slab = inner.buffers.acquire().await;
+        let mut slab = inner.slab();
         if let Some(first) = slab.get_mut(..BLOCK) {
             first.copy_from_slice(&SegmentHeader::encode(inner.pool_id, &info));
         }
@@ -443,11 +458,21 @@ impl Current {
         })
     }
 
+    /// Whether a record fits, also if a commit pads to the next block before it comes.
     fn fits(&self, length: usize, segment_bytes: usize) -> bool {
         let records = lock(&self.open.entries).len();
-        let end = self.filled as usize + length;
+        let end = (self.filled as usize).next_multiple_of(BLOCK) + length;
         let footer = footer_bytes(records + 1, end.div_ceil(GROUP_BYTES));
         records < MAX_RECORDS as usize && end.next_multiple_of(BLOCK) + footer <= segment_bytes
+    }
+}
+
+impl Inner {
+    /// Room for a group. Writers that nobody works with hold slabs too: they may have half of the
+    /// common ones, so that readers never wait for ever, and the rest is taken from elsewhere.
+    fn slab(&self) -> Buffer {
+        let common = (self.buffers.free() > SLABS / 2).then(|| self.buffers.try_acquire());
+        common.flatten().unwrap_or_else(|| Buffer::zeroed(self.buffers.slab_bytes()))
     }
 }
 

@@ -14,7 +14,7 @@ use crate::error::{Error, Result};
 use crate::process::{command, quiet};
 
 /// Bytes that one measurement of the disk writes and reads: enough to outlast its caches' start.
-const DISK_BYTES: &str = "2GiB";
+const DISK_BYTES: &str = "4GiB";
 
 /// The size at which the cipher is measured: that of an average chunk.
 const AEAD_BYTES: &str = "65536";

@@ -12,19 +12,22 @@ const HEAD: [&str; 9] =
 /// What stands where nothing was measured or nothing is asked.
 const NOTHING: &str = "-";
 
+/// Who it was, and its median if it was measured.
+type Rival = (&'static str, Option<f64>);
+
 /// One line of the table: a row against one rival.
 #[derive(Debug)]
 struct Line {
     row: Row,
     ours: Option<f64>,
-    rival: Option<(&'static str, f64)>,
+    rival: Option<Rival>,
     bar: Option<f64>,
     limit: Option<(&'static str, f64)>,
 }
 
 impl Line {
     fn ratio(&self) -> Option<f64> {
-        Some(self.ours? / self.rival?.1)
+        Some(self.ours? / self.rival?.1?)
     }
 
     fn share(&self) -> Option<f64> {
@@ -46,7 +49,8 @@ impl Line {
 
     fn cells(&self) -> [String; 9] {
         let row = &self.row;
-        let named = |(name, value): (&str, f64)| format!("{name} {}", figure(value));
+        let named = |(name, value): Rival| format!("{name} {}", shown(value.map(figure)));
+        let limit = self.limit.map(|(name, value)| (name, Some(value)));
         let bar = self.bar.map(|bar| match row.better {
             Better::Less => format!("<= {bar:.2}"),
             Better::More => format!(">= {bar:.2}"),
@@ -59,7 +63,7 @@ impl Line {
             shown(self.rival.map(named)),
             shown(self.ratio().map(|ratio| format!("{ratio:.3}"))),
             shown(bar),
-            shown(self.limit.map(named)),
+            shown(limit.map(named)),
             shown(self.share().map(|share| share_cell(row, share))),
             shown(verdict.map(str::to_owned)),
         ]
@@ -73,7 +77,7 @@ impl Line {
             "holdfast": self.ours,
             "holdfast_samples": samples(self.row.ours),
             "rival": self.rival.map(|rival| rival.0),
-            "rival_figure": self.rival.map(|rival| rival.1),
+            "rival_figure": self.rival.and_then(|rival| rival.1),
             "rival_samples": self.rival.map(|rival| samples(rival.0)),
             "ratio": self.ratio(),
             "bar": self.bar,
@@ -120,16 +124,16 @@ fn lines(groups: &[Group], records: &Records) -> Vec<Line> {
     for row in rows::of_groups(groups) {
         let limit = limit(&row, records);
         let ours = records.median(row.ours, row.metric);
-        let measured = |subject| Some((subject, records.median(subject, row.metric)?));
         let best = best_rival(&row, records);
         let first = lines.len();
         for (subject, bar) in row.bars {
-            let rival = measured(*subject);
+            let rival = Some((*subject, records.median(subject, row.metric)));
             lines.push(Line { row, ours, rival, bar: Some(*bar), limit: None });
         }
         let named = best.is_none_or(|(best, _)| row.bars.iter().any(|bar| bar.0 == best));
         if !named || row.bars.is_empty() {
-            lines.push(Line { row, ours, rival: best, bar: None, limit: None });
+            let rival = best.map(|(best, value)| (best, Some(value)));
+            lines.push(Line { row, ours, rival, bar: None, limit: None });
         }
         if let Some(line) = lines.get_mut(first) {
             line.limit = limit;
@@ -219,7 +223,7 @@ mod tests {
         let lines = first_rows(400.0);
         let rivals = lines.iter().filter(|line| line.row.metric == FirstCpu);
         let named: Vec<_> = rivals.filter_map(|line| line.rival).collect();
-        assert_eq!(named, [(BORG, 7.0)]);
+        assert_eq!(named, [(RESTIC, None), (BUPSTASH, None), (BORG, Some(7.0))]);
     }
 
     #[test]

@@ -1,7 +1,8 @@
 //! What is expensive to make and does not change: kept outside the checkout, named by its recipe.
 //!
 //! An entry appears by one rename when it is complete, so an interrupted run leaves nothing that
-//! looks finished. A changed recipe gets another name; old entries stay until someone deletes them.
+//! looks finished, and the next run deletes it. A changed recipe gets another name; old entries
+//! stay until someone deletes them.
 
 use std::fs::{self, File};
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -21,7 +22,7 @@ pub(super) fn entry(
     let _one_at_a_time = lock(&cache.join("lock"))?;
     let entry = cache.join(format!("{name}-{:016x}", key(recipe)));
     if !entry.exists() {
-        let unfinished = entry.with_extension("unfinished");
+        let unfinished = cache.join(format!("{name}.unfinished"));
         remove(&unfinished)?;
         fs::create_dir(&unfinished).map_err(Error::io(&unfinished))?;
         make(&unfinished)?;

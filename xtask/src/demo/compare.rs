@@ -32,27 +32,29 @@ pub(super) fn equal(one: &Path, other: &Path) -> Result<()> {
     }
 }
 
-/// Flips one bit in each of `count` blocks that hold data, evenly spread over the file. Gives back
+/// Flips one bit in each of `count` places that hold data, evenly spread over the file. Gives back
 /// how many there were.
 pub(super) fn flip_bits(path: &Path, count: u64) -> Result<u64> {
     let file = File::options().read(true).write(true).open(path).map_err(Error::io(path))?;
-    let used = used_blocks(path)?;
+    let used = used_steps(path)?;
     let count = count.min(used.len() as u64);
-    for flip in 0..count {
-        let block = used[(flip as usize * used.len()) / count as usize];
-        // Some byte of the block, not always the same.
-        let at = block * STEP as u64 + flip * 7919 % STEP as u64;
-        let mut byte = [0];
-        file.read_exact_at(&mut byte, at).map_err(Error::io(path))?;
-        byte[0] ^= 1 << (flip % 8);
-        file.write_all_at(&byte, at).map_err(Error::io(path))?;
+    let mut bytes = vec![0; STEP];
+    for flip in 0..count as usize {
+        let begin = used[flip * used.len() / count as usize] * STEP as u64;
+        file.read_exact_at(&mut bytes, begin).map_err(Error::io(path))?;
+        // Not always at the same distance from what a step may be aligned with.
+        let anywhere = flip * 7919 % STEP;
+        let mut order = (anywhere..STEP).chain(0..anywhere);
+        let at = order.find(|at| bytes[*at] != 0).unwrap_or(anywhere);
+        let flipped = [bytes[at] ^ (1 << (flip % 8))];
+        file.write_all_at(&flipped, begin + at as u64).map_err(Error::io(path))?;
     }
     file.sync_all().map_err(Error::io(path))?;
     Ok(count)
 }
 
 /// Numbers of the steps that hold more than zeroes.
-fn used_blocks(path: &Path) -> Result<Vec<u64>> {
+fn used_steps(path: &Path) -> Result<Vec<u64>> {
     let mut file = open(path)?;
     let mut bytes = vec![0; STEP];
     let mut used = Vec::new();

@@ -163,8 +163,8 @@ fn writes_parts_of_one_slab_at_once(factory: Factory) {
             bytes.fill(part as u8 + 1);
         }
         let data = buffer.freeze();
-        // In reverse order of place, so that a mix-up of offsets shows; the last part first, because
-        // the first to start is the one that uses registered memory.
+        // In reverse order of place, so that a mix-up of offsets shows; the last part first,
+        // because the first to start is the one that uses registered memory.
         let place = |part: usize| ((7 - part) * PART) as u64;
         let write = |part| disk.write(place(part), data.slice(part * PART..(part + 1) * PART));
         assert!(join_all((0..8).rev().map(write)).await.into_iter().all(|written| written.is_ok()));

@@ -50,7 +50,9 @@ fn buffers_are_aligned_for_direct_transfers() {
 proptest! {
     /// Slices of slices are what slicing the bytes gives.
     #[test]
-    fn slices_see_the_same_bytes(cuts in proptest::collection::vec((0_usize..16, 1_usize..16), 0..5)) {
+    fn slices_see_the_same_bytes(
+        cuts in proptest::collection::vec((0_usize..16, 1_usize..16), 0..5),
+    ) {
         let mut buffer = Buffer::zeroed(16 * BLOCK);
         buffer.chunks_exact_mut(BLOCK).enumerate().for_each(|(at, block)| block.fill(at as u8));
         let mut shared: SharedBuffer = buffer.freeze();

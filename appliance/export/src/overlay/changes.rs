@@ -34,7 +34,7 @@ impl Overlay {
         }
         drop(shared);
         let _alone = self.filling.write().await;
-        // Another writer may have filled the blocks in between.
+        // Others may have filled the blocks or given them up in between.
         let (before, after) = self.partial_blocks(offset, length);
         let (mut head, mut tail) = (vec![0; before], vec![0; after]);
         self.read_bytes(offset - before as u64, &mut head).await?;
@@ -134,7 +134,7 @@ impl Overlay {
     }
 
     async fn drop_blocks(&self, first: u64, last: u64) {
-        let _shared = self.filling.read().await;
+        let _alone = self.filling.write().await;
         let had_data = self.maps().held_any_data(first, last);
         self.record(first, last, Held::Zero);
         if !had_data {

@@ -13,7 +13,8 @@ use super::{Maps, Overlay, OverlayError, file, journal};
 
 /// A journal is rewritten when it is longer than this many bytes and has grown to
 /// [`REWRITE_FACTOR`] times what it was when it was last rewritten. So it stays small when a client
-/// discards and writes the same blocks for weeks, and rewriting costs a fraction of what is written.
+/// discards and writes the same blocks for weeks, and rewriting costs a fraction of what is
+/// written.
 const REWRITE_MIN: u64 = 4 << 20;
 const REWRITE_FACTOR: u64 = 4;
 

@@ -55,8 +55,9 @@ pub struct Overlay {
     image: Arc<dyn Image>,
     file: Arc<LockedFile>,
     map: std::sync::Mutex<Maps>,
-    /// Taken shared by a change of whole blocks, and alone by one that has to fill up a block from
-    /// below: two such changes within one block would undo each other.
+    /// Taken shared by a write to blocks that are whole or held already. Taken alone by one that
+    /// has to fill up a block from below, as two of these within one block would undo each other,
+    /// and by whatever gives blocks up: what they held must not come back with a write to a part.
     filling: tokio::sync::RwLock<()>,
     journal: tokio::sync::Mutex<Journal>,
     /// Counts finished changes; [`Overlay::flush`] compares it with `flushed`.

@@ -249,7 +249,9 @@ proptest! {
         bench.overlay = None;
         flip(&bench.path(), at, 1u8 << bit);
         match bench.open(&bench.path()) {
-            Err(OverlayError::Corrupt { offset, .. }) => prop_assert!((start..=at).contains(&offset)),
+            Err(OverlayError::Corrupt { offset, .. }) => {
+                prop_assert!((start..=at).contains(&offset));
+            }
             Err(other) => prop_assert!(false, "{other}"),
             Ok(overlay) => {
                 let journal = bench.runtime.block_on(overlay.journal.lock());

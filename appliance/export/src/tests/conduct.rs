@@ -25,6 +25,7 @@ const WRITE_ZEROES: u16 = 6;
 const BLOCK_STATUS: u16 = 7;
 
 const SIZE: usize = (1 << 20) + 100;
+const BASE: Base = Base { point: PointId([1; 16]), volume: 0 };
 
 struct Bench {
     runtime: Runtime,
@@ -38,9 +39,8 @@ impl Bench {
         let runtime = runtime();
         let directory = tempfile::tempdir().unwrap();
         let image: Arc<dyn Image> = Arc::new(MemoryImage::patterned(SIZE));
-        let base = Base { point: PointId([1; 16]), volume: 0 };
         let path = directory.path().join("machine.overlay");
-        let overlay = runtime.block_on(Overlay::open(&path, base, image.clone())).unwrap();
+        let overlay = runtime.block_on(Overlay::open(&path, BASE, image.clone())).unwrap();
         let exports = vec![
             Export { name: "point".into(), disk: Disk::ReadOnly(image), read_only: true },
             Export {
@@ -66,6 +66,19 @@ impl Bench {
         let mut client = RawClient::unix(&self.socket());
         client.go(export, structured);
         client
+    }
+
+    /// What an overlay holds at `offset` that is opened from the file as it is now.
+    fn found_in_overlay(&self, offset: u64) -> [u8; 3] {
+        let copy = self.directory.path().join("copy.overlay");
+        std::fs::copy(self.directory.path().join("machine.overlay"), &copy).unwrap();
+        let image = Arc::new(MemoryImage::patterned(SIZE));
+        let mut bytes = [0; 3];
+        self.runtime.block_on(async {
+            let overlay = Overlay::open(&copy, BASE, image).await.unwrap();
+            overlay.read(offset, &mut bytes).await.unwrap();
+        });
+        bytes
     }
 
     /// Ends the server, which waits for all connections, and returns why they ended.
@@ -170,6 +183,25 @@ fn what_one_connection_wrote_all_read() {
         }
     }
     assert_eq!(bench.faults(), []);
+}
+
+#[test]
+fn what_was_written_durably_or_flushed_is_in_the_file_when_that_is_answered() {
+    const DURABLE: u16 = 1;
+    let bench = Bench::new();
+    let mut client = bench.connect("machine", true);
+    let mut write = |flags, offset| {
+        client.request(flags, WRITE, 1, offset, 3);
+        client.send(b"new");
+        assert_eq!(client.reply(0).error, 0);
+    };
+    write(DURABLE, 5000);
+    assert_eq!(bench.found_in_overlay(5000), *b"new");
+    write(0, 50_000);
+    assert_ne!(bench.found_in_overlay(50_000), *b"new");
+    client.request(0, FLUSH, 2, 0, 0);
+    assert_eq!(client.reply(0).error, 0);
+    assert_eq!(bench.found_in_overlay(50_000), *b"new");
 }
 
 #[test]

@@ -74,7 +74,8 @@ fn segments_and_checkpoints_of_another_pool() {
     let bytes = encode_first_part(&head, &[], &[]);
     let error = decode_first_part(&bytes, PoolId([2; 16])).unwrap_err();
     assert!(matches!(error, FormatError::Misplaced { .. }));
-    let later = encode_first_part(&crate::checkpoint::CheckpointHead { version: 2, ..head }, &[], &[]);
+    let later =
+        encode_first_part(&crate::checkpoint::CheckpointHead { version: 2, ..head }, &[], &[]);
     assert!(newer(&decode_first_part(&later, PoolId([1; 16])).unwrap_err()));
 }
 

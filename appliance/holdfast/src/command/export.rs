@@ -107,9 +107,14 @@ async fn serve(
         "read_only": read_only,
     });
     output.result(&value, || {
-        let socket = arguments.socket.iter().map(|path| format!("nbd+unix:///?socket={}", path.display()));
+        let socket =
+            arguments.socket.iter().map(|path| format!("nbd+unix:///?socket={}", path.display()));
         let tcp = address.iter().map(|address| format!("nbds://{address}"));
-        format!("serving recovery point {} at {}", base.point, socket.chain(tcp).collect::<Vec<_>>().join(" and "))
+        format!(
+            "serving recovery point {} at {}",
+            base.point,
+            socket.chain(tcp).collect::<Vec<_>>().join(" and ")
+        )
     });
     interrupt::requested().await;
     let next = "check the file system of the overlay; what was flushed before is safe";
@@ -126,8 +131,8 @@ fn tls_config(arguments: &arguments::Export) -> Result<Arc<rustls::ServerConfig>
     let (Some(certificate), Some(key)) = (&arguments.tls_certificate, &arguments.tls_key) else {
         return Err(Failure::new("no certificate", "add --tls-certificate and --tls-key"));
     };
-    let chain: Result<Vec<_>, _> = CertificateDer::pem_file_iter(certificate)
-        .and_then(Iterator::collect);
+    let chain: Result<Vec<_>, _> =
+        CertificateDer::pem_file_iter(certificate).and_then(Iterator::collect);
     let chain = chain.map_err(|error| bad(certificate)(&error))?;
     let private = PrivateKeyDer::from_pem_file(key).map_err(|error| bad(key)(&error))?;
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());

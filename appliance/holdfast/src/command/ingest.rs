@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use disk::Access;
 use futures_executor::block_on;
-use ingest::{FileSource, Ingest, Options, Report, Source};
+use ingest::{Ingest, Options, Parent, Report};
 use model::{Bytes, PointId};
 use serde_json::json;
 
@@ -16,7 +16,7 @@ use crate::output::{Output, peak_memory};
 use crate::progress::shown;
 
 pub(crate) fn run(arguments: &arguments::Ingest, output: &Output) -> Result<(), Failure> {
-    let source = open_source(&arguments.source)?;
+    let source = ingest::open_source(&arguments.source)?;
     let pool = OpenPool::open(&arguments.pool, Access::ReadWrite, output)?;
     if !pool.keyring.has_proved_kit() {
         return Err(Failure::new(
@@ -25,13 +25,18 @@ pub(crate) fn run(arguments: &arguments::Ingest, output: &Output) -> Result<(), 
         ));
     }
     let access = pool.unlock(&arguments.unlock)?;
+    let parent = match &arguments.parent {
+        _ if arguments.no_parent => Parent::None,
+        Some(typed) => Parent::Point(pool.find(access.tenant(), typed)?),
+        None => Parent::Newest,
+    };
     let (_runtime, progress) = interrupt::stoppable()?;
     let began = Instant::now();
     let ingest = Ingest {
         access: &access,
         catalog: &pool.catalog,
         source: source.as_ref(),
-        options: options(arguments),
+        options: options(arguments, parent),
         progress: &progress,
     };
     let report = shown(output, "ingest", &progress, || ingest.run());
@@ -43,14 +48,8 @@ pub(crate) fn run(arguments: &arguments::Ingest, output: &Output) -> Result<(), 
     Ok(())
 }
 
-fn open_source(text: &str) -> Result<Box<dyn Source>, Failure> {
-    let path = std::path::Path::new(text);
-    let source = FileSource::open(path).map_err(|error| Failure::file(path, &error))?;
-    Ok(Box::new(source))
-}
-
-fn options(arguments: &arguments::Ingest) -> Options {
-    let cores = std::thread::available_parallelism().map_or(2, usize::from).min(8);
+fn options(arguments: &arguments::Ingest, parent: Parent) -> Options {
+    let cores = std::thread::available_parallelism().map_or(2, usize::from).min(7) + 1;
     let mut point = PointId::default();
     fill_random(&mut point.0);
     Options {
@@ -62,7 +61,7 @@ fn options(arguments: &arguments::Ingest) -> Options {
             Compression::Zstd => ingest::Compression::Zstd,
         },
         workers: arguments.workers.map_or(cores, usize::from),
-        use_parent: !arguments.no_parent,
+        parent,
         point,
         now: now(),
     }

@@ -73,10 +73,7 @@ fn create(create: &PoolCreate, output: &Output) -> Result<(), Failure> {
     Ok(())
 }
 
-fn new_keyring(
-    pool_id: PoolId,
-    passphrase: &str,
-) -> Result<(Keyring, seal::KitSecret), Failure> {
+fn new_keyring(pool_id: PoolId, passphrase: &str) -> Result<(Keyring, seal::KitSecret), Failure> {
     let mut random = |bytes: &mut [u8]| fill_random(bytes);
     let (mut keyring, root) = Keyring::create(pool_id, &mut random);
     let strength = Strength::default();
@@ -147,9 +144,7 @@ fn status(status: &PoolStatus, output: &Output) -> Result<(), Failure> {
     let pool = OpenPool::open(&status.pool, Access::ReadOnly, output)?;
     let status = pool.store.status();
     let points = pool.catalog.points();
-    let disks = status.disks.iter().map(|disk| {
-        json!({ "name": disk.name, "active": disk.active })
-    });
+    let disks = status.disks.iter().map(|disk| json!({ "name": disk.name, "active": disk.active }));
     let value = json!({
         "pool": status.pool_id.to_string(),
         "disks": disks.collect::<Vec<_>>(),

@@ -23,8 +23,8 @@ pub(super) struct Server {
 }
 
 impl Server {
-    /// Starts `command`, which serves on `socket`. Gives back the time from the start of the process
-    /// until the first block is read.
+    /// Starts `command`, which serves on `socket`. Gives back the time from the start of the
+    /// process until the first block is read.
     pub(super) fn start(command: &mut Command, socket: &Path) -> Result<(Self, Duration)> {
         work::remove(socket)?;
         let begin = Instant::now();

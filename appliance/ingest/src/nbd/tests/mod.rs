@@ -1,0 +1,6 @@
+//! The client against scripts of bytes, and against servers of others.
+
+mod faults;
+mod hostile;
+mod servers;
+pub(crate) mod support;

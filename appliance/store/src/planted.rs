@@ -1,0 +1,66 @@
+//! Bugs on purpose, to test the tests: with the feature `planted` a test can switch one on and
+//! demand that the harness finds it. Without the feature every switch is the constant `false`.
+
+/// One mutation of one place in the store.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Bug {
+    /// A commit is acknowledged without a flush.
+    AckBeforeFlush,
+    /// Records are not compared with their checksums.
+    NoRecordChecksum,
+    /// A commit that nothing proves durable is believed without looking at its records.
+    TailUnverified,
+    /// A footer that an unproved commit names is believed without looking.
+    FooterUnverified,
+    /// All generations of the superblock go to the same pair of slots.
+    OneSuperblockPair,
+    /// The slots of the checkpoint before are free as soon as there is a newer one.
+    CheckpointReusedEarly,
+    /// The log goes around without a checkpoint.
+    LogOverrun,
+    /// The log is written to one of its two rings only.
+    LogOnce,
+    /// Recovery does not look behind the first bad record of the log.
+    NoLookBehind,
+    /// Neither epoch nor sequence tell what a crash left from what came after it.
+    StaleTail,
+    /// A segment's salt follows from its number.
+    SaltRepeats,
+    /// A disk that failed is not named as missing.
+    FailureUnrecorded,
+    /// A disk that was left behind is used.
+    StaleAccepted,
+    /// A disk that is generations behind is used.
+    LaggingAccepted,
+    /// Healing copies whole blocks from the other disk without looking at what is in them.
+    HealUnverified,
+    /// A checkpoint names records that no commit has made durable.
+    CheckpointUncommitted,
+    /// Superblocks always say that nothing came after them.
+    AlwaysClosed,
+    /// The copies of the wrapped keys are all in flight at once.
+    KeysAtOnce,
+}
+
+#[cfg(feature = "planted")]
+thread_local! {
+    static PLANTED: std::cell::Cell<Option<Bug>> = const { std::cell::Cell::new(None) };
+}
+
+/// Whether this bug is to happen.
+#[cfg(feature = "planted")]
+pub(crate) fn planted(bug: Bug) -> bool {
+    PLANTED.with(|planted| planted.get() == Some(bug))
+}
+
+/// Whether this bug is to happen: never.
+#[cfg(not(feature = "planted"))]
+pub(crate) const fn planted(_: Bug) -> bool {
+    false
+}
+
+/// Makes a bug happen in all stores that this thread works on.
+#[cfg(all(test, feature = "planted"))]
+pub(crate) fn plant(bug: Option<Bug>) {
+    PLANTED.with(|planted| planted.set(bug));
+}

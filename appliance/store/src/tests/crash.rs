@@ -1,0 +1,149 @@
+//! Power failures at every event of random and of all short histories.
+//!
+//! A state is one legal content of the disks after a power failure, opened and compared with the
+//! model. Failures print the seed; `HOLDFAST_CRASH_SEED` runs that history alone, and
+//! `HOLDFAST_CRASH_STATES` sets how many states are looked at.
+
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::time::Instant;
+
+use disk::sim::{SimMachine, SimRng};
+
+use super::disks::block_on;
+use super::fixture::machine;
+use super::history::{Op, Runner};
+
+/// States that the test looks at unless told otherwise.
+const STATES: usize = 300_000;
+
+/// How often power fails again while recovery writes.
+const AGAIN: f64 = 0.3;
+/// How often the store is worked with after recovery before power fails again.
+const WORK_ON: f64 = 0.25;
+
+#[test]
+fn no_power_failure_loses_what_was_acknowledged() {
+    if let Some(seed) = number_from("HOLDFAST_CRASH_SEED") {
+        let states = AtomicUsize::new(0);
+        random_history(seed as u64, &states).unwrap();
+        return;
+    }
+    let wanted = number_from("HOLDFAST_CRASH_STATES").unwrap_or(STATES);
+    let start = Instant::now();
+    let states = AtomicUsize::new(0);
+    let next_seed = AtomicU64::new(0);
+    let failures = Mutex::new(Vec::new());
+    std::thread::scope(|scope| {
+        for _ in 0..std::thread::available_parallelism().map_or(1, usize::from) {
+            scope.spawn(|| {
+                while states.load(Ordering::Relaxed) < wanted && failures.lock().unwrap().is_empty()
+                {
+                    let seed = next_seed.fetch_add(1, Ordering::Relaxed);
+                    if let Err(error) = random_history(seed, &states) {
+                        failures.lock().unwrap().push(format!("seed {seed}: {error}"));
+                    }
+                }
+            });
+        }
+    });
+    let (states, seconds) = (states.into_inner(), start.elapsed().as_secs_f64());
+    let histories = next_seed.into_inner();
+    println!("{states} states of {histories} histories, {:.0} a second", states as f64 / seconds);
+    assert_eq!(failures.into_inner().unwrap(), Vec::<String>::new());
+}
+
+#[test]
+fn no_power_failure_in_a_short_history_loses_anything() {
+    let alphabet = [
+        Op::Append { writer: 0, number: 1 },
+        Op::Append { writer: 1, number: 2 },
+        Op::Commit { bytes: Some(40) },
+        Op::Commit { bytes: None },
+        Op::Settle,
+        Op::SetKeys,
+        Op::Close,
+        Op::Kill,
+    ];
+    let mut histories: Vec<Vec<Op>> = vec![Vec::new()];
+    let mut start = 0;
+    for _ in 0..3 {
+        let end = histories.len();
+        for at in start..end {
+            for op in alphabet {
+                let mut longer = histories[at].clone();
+                longer.push(op);
+                histories.push(longer);
+            }
+        }
+        start = end;
+    }
+    let states = AtomicUsize::new(0);
+    for (number, ops) in histories.iter().enumerate() {
+        let disks = 1 + number % 2;
+        let outcome = history(&machine(disks, 12), ops, number as u64, &states);
+        assert_eq!(outcome, Ok(()), "{ops:?} on {disks} disks");
+    }
+    assert_eq!(histories.len(), 1 + 8 + 64 + 512);
+    println!("{} states", states.into_inner());
+}
+
+fn number_from(variable: &str) -> Option<usize> {
+    std::env::var(variable).ok().map(|text| text.parse().unwrap())
+}
+
+/// Runs a random history, then lets power fail at each of its events.
+pub(super) fn random_history(seed: u64, states: &AtomicUsize) -> Result<(), String> {
+    let mut rng = SimRng::new(seed);
+    let disks = 1 + rng.below(2) as usize;
+    let ops: Vec<Op> = (0..3 + rng.below(24)).map(|_| Op::random(&mut rng)).collect();
+    history(&machine(disks, 20), &ops, seed, states)
+}
+
+fn history(
+    machine: &SimMachine,
+    ops: &[Op],
+    seed: u64,
+    states: &AtomicUsize,
+) -> Result<(), String> {
+    block_on(async {
+        let mut rng = SimRng::new(seed ^ 0xc4a5);
+        let mut runner = Runner::create(machine, seed << 16).await?;
+        let created = machine.event_count();
+        runner.run(ops).await?;
+        for at in created..=machine.event_count() {
+            let told = |error| format!("after {at} of {machine:?}: {error}");
+            failure(&runner, at, &mut rng, states).await.map_err(told)?;
+        }
+        Ok(())
+    })
+}
+
+/// Lets power fail after `at` events; sometimes again, while the store recovers or works on.
+async fn failure(
+    runner: &Runner,
+    at: usize,
+    rng: &mut SimRng,
+    states: &AtomicUsize,
+) -> Result<(), String> {
+    let machine = runner.machine.crashed(at, rng);
+    states.fetch_add(1, Ordering::Relaxed);
+    let found = runner.model.check(&machine, at, rng.next_u64()).await?;
+    let works_on = rng.chance(WORK_ON);
+    if !works_on && !rng.chance(AGAIN) {
+        return Ok(());
+    }
+    let model = runner.model.after(at, &found);
+    let mut second = Runner::resume(&machine, model, found, rng.next_u64());
+    let more = if works_on { 1 + rng.below(4) } else { 0 };
+    let ops: Vec<Op> = (0..more).map(|_| Op::random(rng)).collect();
+    let started = second.store.inner.begin().await;
+    started.map_err(|error| format!("recovering: {error}"))?;
+    second.run(&ops).await.map_err(|error| format!("working on: {error}"))?;
+    let again = rng.below(machine.event_count() as u64 + 1) as usize;
+    let machine = machine.crashed(again, rng);
+    states.fetch_add(1, Ordering::Relaxed);
+    let told = |error| format!("then {ops:?}, after {again} events of that: {error}");
+    second.model.check(&machine, again, rng.next_u64()).await.map_err(told)?;
+    Ok(())
+}

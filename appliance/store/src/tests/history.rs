@@ -1,0 +1,228 @@
+//! Sequences of operations on a store, run against its model.
+
+use std::sync::Arc;
+
+use disk::Disk;
+use disk::sim::{SimMachine, SimRng};
+use futures_util::future::join_all;
+
+use super::disks::{Pace, PacedDisk};
+use super::fixture::{Events, SAMPLES, create, event, keys, open, writer_keys};
+use super::model::{Found, Model};
+use crate::{NewRecord, OpenOptions, SegmentWriter, Store, StoreError};
+use format::segment::RecordKind;
+
+/// One thing done to a store.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Op {
+    /// Append this record with this writer.
+    Append { writer: usize, number: usize },
+    /// Commit an event of about this many bytes, or none.
+    Commit { bytes: Option<usize> },
+    Settle,
+    SetKeys,
+    /// Close and open.
+    Close,
+    /// Open again without closing: as after the end of the process.
+    Kill,
+    /// Several tasks append and commit at once.
+    Together { seed: u64 },
+}
+
+impl Op {
+    /// Any of them.
+    pub(super) fn random(rng: &mut SimRng) -> Self {
+        let number = rng.below(SAMPLES.len() as u64) as usize;
+        match rng.below(100) {
+            0..46 => Self::Append { writer: rng.below(2) as usize, number },
+            46..76 => {
+                let sizes = [4, 40, 400, 2500, 3900];
+                let bytes = sizes[rng.below(sizes.len() as u64) as usize];
+                Self::Commit { bytes: rng.chance(0.8).then_some(bytes) }
+            }
+            76..82 => Self::Settle,
+            82..84 => Self::SetKeys,
+            84..88 => Self::Close,
+            88..93 => Self::Kill,
+            _ => Self::Together { seed: rng.next_u64() },
+        }
+    }
+}
+
+/// A store with its model.
+pub(super) struct Runner {
+    pub(super) machine: SimMachine,
+    pub(super) model: Model,
+    pub(super) store: Store,
+    pub(super) events: Arc<Events>,
+    writers: Vec<SegmentWriter>,
+    pace: Pace,
+    seed: u64,
+}
+
+impl Runner {
+    /// A new pool.
+    pub(super) async fn create(machine: &SimMachine, seed: u64) -> Result<Self, String> {
+        let pace = Pace::default();
+        let created = create(paced(machine, &pace, seed), seed).await;
+        let (store, events) = created.map_err(|error| format!("creating: {error}"))?;
+        let mut runner = Self {
+            machine: machine.clone(),
+            model: Model::new(),
+            store: store.clone(),
+            events,
+            writers: Vec::new(),
+            pace,
+            seed,
+        };
+        runner.take(store);
+        Ok(runner)
+    }
+
+    /// A pool that was found on disks after a power failure.
+    pub(super) fn resume(machine: &SimMachine, model: Model, found: Found, seed: u64) -> Self {
+        let mut runner = Self {
+            machine: machine.clone(),
+            model,
+            events: found.journal,
+            store: found.store.clone(),
+            writers: Vec::new(),
+            pace: Pace::default(),
+            seed,
+        };
+        runner.take(found.store);
+        runner
+    }
+
+    fn take(&mut self, store: Store) {
+        self.writers.clear();
+        self.writers.extend((0..2).map(|tenant| store.writer(writer_keys(tenant))));
+        self.store = store;
+    }
+
+    fn now(&self) -> usize {
+        self.machine.event_count()
+    }
+
+    /// Does all of these.
+    pub(super) async fn run(&mut self, ops: &[Op]) -> Result<(), String> {
+        for op in ops {
+            self.step(*op).await.map_err(|error| format!("{op:?}: {error}"))?;
+        }
+        self.model.set_order(self.events.list());
+        Ok(())
+    }
+
+    async fn step(&mut self, op: Op) -> Result<(), String> {
+        let task = Task { machine: &self.machine, model: &self.model, store: &self.store };
+        match op {
+            Op::Append { writer, number } => task.append(&mut self.writers[writer], number).await,
+            Op::Commit { bytes } => task.commit(bytes).await,
+            Op::Settle => allow_full(self.store.settle().await),
+            Op::SetKeys => {
+                let generation = self.model.begin_keys(self.now());
+                let set = self.store.set_keys(&keys(generation)).await;
+                if set.is_ok() {
+                    self.model.end_keys(self.now());
+                }
+                allow_full(set)
+            }
+            Op::Close => {
+                let (commit, _) = self.model.begin_commit(false, self.now());
+                let closed = self.store.clone().close().await;
+                if closed.is_ok() {
+                    self.model.end_commit(commit, self.now());
+                }
+                allow_full(closed)?;
+                self.reopen().await
+            }
+            Op::Kill => self.reopen().await,
+            Op::Together { seed } => self.together(seed).await,
+        }
+    }
+
+    async fn reopen(&mut self) -> Result<(), String> {
+        self.model.set_order(self.events.list());
+        self.seed += 1;
+        let disks = paced(&self.machine, &self.pace, self.seed);
+        let opened = open(disks, OpenOptions::default(), self.seed).await;
+        let (opened, events) = opened.map_err(|error| format!("opening again: {error}"))?;
+        self.model.compare(opened.store.clone(), &events, self.now()).await?;
+        self.model.dropped();
+        self.events = events;
+        self.take(opened.store);
+        Ok(())
+    }
+
+    async fn together(&mut self, seed: u64) -> Result<(), String> {
+        self.pace.set(true);
+        let task = Task { machine: &self.machine, model: &self.model, store: &self.store };
+        let tasks = self.writers.iter_mut().zip(seed..).map(|(writer, seed)| async move {
+            let mut rng = SimRng::new(seed);
+            for _ in 0..1 + rng.below(3) {
+                task.append(writer, rng.below(SAMPLES.len() as u64) as usize).await?;
+                if rng.chance(0.6) {
+                    task.commit(rng.chance(0.8).then_some(300)).await?;
+                }
+            }
+            Ok(())
+        });
+        let outcomes = join_all(tasks).await;
+        self.pace.set(false);
+        outcomes.into_iter().collect()
+    }
+}
+
+/// What one task works with.
+#[derive(Clone, Copy)]
+struct Task<'a> {
+    machine: &'a SimMachine,
+    model: &'a Model,
+    store: &'a Store,
+}
+
+impl Task<'_> {
+    async fn append(&self, writer: &mut SegmentWriter, number: usize) -> Result<(), String> {
+        let sample = &SAMPLES[number];
+        let append = self.model.begin_append(number, self.machine.event_count());
+        let place = match writer.place(sample.stored.len()).await {
+            Ok(place) => place,
+            Err(error) => return allow_full(Err(error)),
+        };
+        self.model.placed(append, place)?;
+        let (digest, refs, stored) = (sample.digest, sample.refs, &sample.stored[..]);
+        match writer.append(NewRecord { kind: RecordKind::Chunk, digest, refs, stored }).await {
+            Ok(()) => {
+                self.model.end_append(append);
+                Ok(())
+            }
+            Err(error) => allow_full(Err(error)),
+        }
+    }
+
+    async fn commit(&self, bytes: Option<usize>) -> Result<(), String> {
+        let now = self.machine.event_count();
+        let (commit, number) = self.model.begin_commit(bytes.is_some(), now);
+        let events = bytes.map(|bytes| event(number, bytes));
+        match self.store.commit(events.into_iter().collect()).await {
+            Ok(_) => {
+                self.model.end_commit(commit, self.machine.event_count());
+                Ok(())
+            }
+            Err(error) => allow_full(Err(error)),
+        }
+    }
+}
+
+/// A full pool says so; that is no failure.
+fn allow_full(result: crate::Result<()>) -> Result<(), String> {
+    match result {
+        Ok(()) | Err(StoreError::Full) => Ok(()),
+        Err(error) => Err(error.to_string()),
+    }
+}
+
+fn paced(machine: &SimMachine, pace: &Pace, seed: u64) -> Vec<Arc<dyn Disk>> {
+    let disks = machine.disks().into_iter().zip(seed..);
+    disks.map(|(disk, seed)| PacedDisk::new(disk, pace, seed)).collect()
+}

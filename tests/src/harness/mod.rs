@@ -1,0 +1,24 @@
+//! What the scenarios are made of.
+
+mod export;
+mod image;
+mod loop_device;
+mod outcome;
+mod pool;
+mod program;
+mod tools;
+mod work;
+
+pub(crate) use export::Export;
+pub(crate) use image::{Random, allocated, changed_blocks, image, scatter, write_sparse};
+pub(crate) use loop_device::Loop;
+pub(crate) use outcome::{Outcome, number, run, run_with, text};
+pub(crate) use pool::{Pool, points};
+pub(crate) use program::holdfast;
+pub(crate) use tools::client;
+pub(crate) use work::Work;
+
+/// Bytes of a block.
+pub(crate) const BLOCK: usize = 4096;
+/// Bytes of a mebibyte.
+pub(crate) const MIB: usize = 1 << 20;

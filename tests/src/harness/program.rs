@@ -1,0 +1,30 @@
+//! The command under test: `target/<profile>/holdfast`, next to the folder of the test's own
+//! executable.
+
+use std::env;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::OnceLock;
+
+/// The path of the command. The first call in a run has cargo bring it up to date, in the profile
+/// of the tests themselves, so that no scenario judges an old one; `HOLDFAST_BINARY` names another
+/// one to test as it is.
+pub(crate) fn holdfast() -> &'static Path {
+    static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
+    PROGRAM.get_or_init(|| env::var_os("HOLDFAST_BINARY").map_or_else(build, PathBuf::from))
+}
+
+fn build() -> PathBuf {
+    let test = env::current_exe().expect("the path of the test executable");
+    let folder = test.ancestors().nth(2).expect("target/<profile>/deps above the executable");
+    let profile = if folder.ends_with("release") { "release" } else { "dev" };
+    let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let status = Command::new(cargo)
+        .args(["build", "--quiet", "--locked", "--package", "holdfast", "--profile", profile])
+        .arg("--target-dir")
+        .arg(folder.parent().expect("target above the profile"))
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .status();
+    assert!(status.expect("cargo can be started").success(), "holdfast does not build");
+    folder.join("holdfast")
+}

@@ -13,9 +13,18 @@ use std::sync::{Arc, Mutex, PoisonError};
 use model::BLOCK;
 use tokio::sync::Semaphore;
 
+/// The alignment that the allocator gives every allocation, in bytes.
+const NATURAL: usize = 16;
+
 /// Block-aligned memory from the allocator, zeroed when made, freed when dropped.
+///
+/// The allocator is asked for one block more at its natural alignment, and the start is aligned
+/// here: asked for aligned zeroes it would write them, where fresh pages are zero already. That
+/// took 20 ms for a pool of 24 MiB, before the first byte of an export.
 pub(crate) struct Region {
     start: NonNull<u8>,
+    bytes: usize,
+    allocation: NonNull<u8>,
     layout: Layout,
 }
 
@@ -31,17 +40,21 @@ impl Region {
     /// When `bytes` is zero or not a multiple of the block size.
     pub(crate) fn zeroed(bytes: usize) -> Self {
         assert!(bytes > 0 && bytes.is_multiple_of(BLOCK), "{bytes} bytes are not whole blocks");
-        let Ok(layout) = Layout::from_size_align(bytes, BLOCK) else {
+        let Ok(layout) = Layout::from_size_align(bytes.saturating_add(BLOCK), NATURAL) else {
             handle_alloc_error(Layout::new::<u8>());
         };
         // SAFETY: the layout has a size above zero.
-        let start = unsafe { alloc_zeroed(layout) };
-        let Some(start) = NonNull::new(start) else { handle_alloc_error(layout) };
-        Self { start, layout }
+        let allocation = unsafe { alloc_zeroed(layout) };
+        let Some(allocation) = NonNull::new(allocation) else { handle_alloc_error(layout) };
+        let skip = allocation.as_ptr().align_offset(BLOCK);
+        assert!(skip < BLOCK, "the address has no block boundary behind it");
+        // SAFETY: less than a block is skipped, and the allocation has one block more than asked.
+        let start = unsafe { allocation.add(skip) };
+        Self { start, bytes, allocation, layout }
     }
 
     pub(crate) fn len(&self) -> usize {
-        self.layout.size()
+        self.bytes
     }
 
     /// The address of the byte at `offset`, which must lie within the region.
@@ -55,7 +68,7 @@ impl Region {
 impl Drop for Region {
     fn drop(&mut self) {
         // SAFETY: allocated by `zeroed` with this layout, and freed only here.
-        unsafe { dealloc(self.start.as_ptr(), self.layout) }
+        unsafe { dealloc(self.allocation.as_ptr(), self.layout) }
     }
 }
 

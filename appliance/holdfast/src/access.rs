@@ -1,7 +1,10 @@
 //! From what was typed to an open pool and its keys.
 
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use catalog::{Catalog, Point};
 use disk::{Access, Backend, Disk, DiskError};
@@ -10,7 +13,7 @@ use model::{TenantId, WallTime};
 use record::TenantAccess;
 use restore::RestorePoint;
 use seal::{Keyring, KitSecret, Unlocked};
-use store::{Entropy, OpenOptions, Opened, Store};
+use store::{Entropy, OpenOptions, Opened, Store, StoreError};
 
 use crate::arguments::{Cipher, Io, PoolDisks, Unlock, Which, point_matches};
 use crate::failure::Failure;
@@ -50,22 +53,51 @@ pub(crate) fn now() -> WallTime {
     WallTime(since.map_or(0, |since| since.as_secs()))
 }
 
-/// Opens disks as they were asked for.
+/// How long a disk that is in use is waited for, at most. A process that was killed holds its disks
+/// until the kernel has ended its transfers: a moment after it is gone.
+const BUSY_WAIT: Duration = Duration::from_secs(2);
+
+/// How often such a disk is tried again.
+const BUSY_TRY: Duration = Duration::from_millis(20);
+
+/// Opens disks as they were asked for, each once.
 pub(crate) fn open_disks(
     paths: &[PathBuf],
     access: Access,
     io: Io,
 ) -> Result<Vec<Arc<dyn Disk>>, Failure> {
+    for (number, path) in paths.iter().enumerate() {
+        // Opening the second would find the first in use, which is not the point.
+        if paths.iter().take(number).any(|other| is_same(path, other)) {
+            let disk = path.display().to_string();
+            return Err(StoreError::SameDisk { disk }.into());
+        }
+    }
     paths.iter().map(|path| open_disk(path, access, io)).collect()
 }
 
+fn is_same(path: &Path, other: &Path) -> bool {
+    let identity = |path| std::fs::metadata(path).map(|meta| (meta.dev(), meta.ino()));
+    matches!((identity(path), identity(other)), (Ok(one), Ok(two)) if one == two)
+}
+
 pub(crate) fn open_disk(path: &Path, access: Access, io: Io) -> Result<Arc<dyn Disk>, Failure> {
+    let began = Instant::now();
+    loop {
+        match try_open(path, access, io) {
+            Err(DiskError::Busy { .. }) if began.elapsed() < BUSY_WAIT => thread::sleep(BUSY_TRY),
+            opened => return Ok(opened?),
+        }
+    }
+}
+
+fn try_open(path: &Path, access: Access, io: Io) -> Result<Arc<dyn Disk>, DiskError> {
     let backend = if io == Io::Threads { Backend::Threads } else { Backend::Uring };
     match disk::open(path, access, backend) {
         Err(DiskError::NoUring { .. }) if io == Io::Auto => {
-            Ok(disk::open(path, access, Backend::Threads)?)
+            disk::open(path, access, Backend::Threads)
         }
-        opened => Ok(opened?),
+        opened => opened,
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::io::{BufRead, IsTerminal, Write};
 use std::os::unix::fs::FileTypeExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use catalog::Catalog;
@@ -39,18 +39,20 @@ fn create(create: &PoolCreate, output: &Output) -> Result<(), Failure> {
     let mut pool_id = PoolId::default();
     fill_random(&mut pool_id.0);
     let (keyring, kit) = new_keyring(pool_id, &passphrase)?;
-    let disks = take_disks(create)?;
+    let mut made = Made::default();
+    let disks: Result<Vec<_>, Failure> =
+        create.disks.iter().map(|path| take_disk(path, create, &mut made)).collect();
+    let disks = disks?;
     let smallest = disks.iter().map(|disk| disk.size()).min().unwrap_or(0);
     let layout = PoolLayout::for_disk(smallest);
     let catalog: Arc<Catalog> = Arc::default();
     write_kit(&create.kit_out, &kit)?;
+    made.0.push(create.kit_out.clone());
     let keys = keyring.encode();
     let names: Vec<String> = disks.iter().map(|disk| disk.name().to_owned()).collect();
     let making = Store::create(disks, layout, &keys, pool_id, Arc::new(SystemRandom), catalog);
-    let store = block_on(making).inspect_err(|_| {
-        // It opens nothing.
-        let _ = std::fs::remove_file(&create.kit_out);
-    })?;
+    let store = block_on(making)?;
+    made.keep();
     let status = store.status();
     let value = json!({
         "pool": pool_id.to_string(),
@@ -85,23 +87,28 @@ fn new_keyring(pool_id: PoolId, passphrase: &str) -> Result<(Keyring, seal::KitS
     Ok((keyring, kit))
 }
 
-/// Makes files and opens devices, after asking for what would be lost.
-fn take_disks(create: &PoolCreate) -> Result<Vec<Arc<dyn Disk>>, Failure> {
-    let mut made = Vec::new();
-    let outcome: Result<Vec<_>, Failure> =
-        create.disks.iter().map(|path| take_disk(path, create, &mut made)).collect();
-    if outcome.is_err() {
-        // Files that this command made hold nothing.
-        made.iter().for_each(|path| drop(std::fs::remove_file(path)));
+/// Files that a command made. They are removed again unless it succeeds: until then they hold and
+/// open nothing.
+#[derive(Debug, Default)]
+struct Made(Vec<PathBuf>);
+
+impl Made {
+    fn keep(mut self) {
+        self.0.clear();
     }
-    outcome
 }
 
-fn take_disk<'a>(
-    path: &'a Path,
-    create: &PoolCreate,
-    made: &mut Vec<&'a Path>,
-) -> Result<Arc<dyn Disk>, Failure> {
+impl Drop for Made {
+    fn drop(&mut self) {
+        for path in &self.0 {
+            // The failure that led here is the one to report.
+            let _ = std::fs::remove_file(path);
+        }
+    }
+}
+
+/// Opens a device, after asking for what would be lost, or makes a file.
+fn take_disk(path: &Path, create: &PoolCreate, made: &mut Made) -> Result<Arc<dyn Disk>, Failure> {
     let is_device = std::fs::metadata(path).is_ok_and(|meta| meta.file_type().is_block_device());
     if is_device {
         confirm(path, create.yes)?;
@@ -111,7 +118,7 @@ fn take_disk<'a>(
             Failure::new(what, "add --size to make a file of that size")
         })?;
         disk::create_file(path, size / model::BLOCK_U64 * model::BLOCK_U64)?;
-        made.push(path);
+        made.0.push(path.to_owned());
     }
     open_disk(path, Access::ReadWrite, Io::Auto)
 }

@@ -8,6 +8,7 @@ mod bench;
 mod debian;
 mod demo;
 mod error;
+mod fuzz;
 mod process;
 mod test;
 mod tidy;
@@ -37,6 +38,8 @@ enum Task {
     Test,
     /// Compare with rivals and limits on the same images, in one table.
     Bench(bench::Args),
+    /// Feed damaged bytes to everything that reads bytes.
+    Fuzz(fuzz::Args),
     /// Check layers, lints, banned crates and words only.
     Tidy,
 }
@@ -57,6 +60,7 @@ fn run(task: Task) -> Result<()> {
         Task::System { folder } => demo::make_system(&folder),
         Task::Test => test::run(),
         Task::Bench(args) => bench::run(&args),
+        Task::Fuzz(args) => fuzz::run(&args),
         Task::Tidy => tidy::run(),
     }
 }

@@ -119,7 +119,7 @@ impl Inner {
             located.push(Located { at, place, entry });
         }
         located.sort_by_key(|record| (record.place.segment, record.entry.offset));
-        let most = self.buffers.slab_bytes() as u64;
+        let most = self.buffers().slab_bytes() as u64;
         let mut transfers: Vec<Transfer> = Vec::new();
         for record in located {
             let start = u64::from(record.entry.offset) / BLOCK_U64 * BLOCK_U64;
@@ -149,8 +149,8 @@ impl Inner {
         let inside = transfer.end <= u64::from(self.geometry.segment_bytes());
         let holder = self.holder(&transfer.segment, number).filter(|_| inside);
         let Some((member, slot)) = holder else { return (transfer, None) };
-        let buffer = if length <= self.buffers.slab_bytes() {
-            let mut buffer = self.buffers.acquire().await;
+        let buffer = if length <= self.buffers().slab_bytes() {
+            let mut buffer = self.buffers().acquire().await;
             buffer.truncate(length);
             buffer
         } else {

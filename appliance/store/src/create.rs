@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize};
 
-use disk::{BufferPool, Disk};
+use disk::Disk;
 use format::geometry::{EDGE_BYTES, Geometry, MIN_SEGMENT_SLOTS};
 use format::log::NO_SLOT;
 use format::superblock::{MAX_MEMBERS, MEMBER_ACTIVE, Member as MemberRow};
@@ -14,7 +14,6 @@ use crate::keys::write_keys;
 use crate::log::{Anchor, CheckpointRef, Log};
 use crate::members::{Member, Members};
 use crate::store::{Entropy, Inner, Journal, Store};
-use crate::writer::slab_bytes;
 use crate::{Result, StoreError};
 
 /// Most disks that a pool may have for now.
@@ -137,7 +136,7 @@ impl Inner {
             segments: Default::default(),
             footers: Default::default(),
             damaged: Default::default(),
-            buffers: BufferPool::new(slab_bytes(geometry.segment_bytes()), SLABS),
+            buffers: Default::default(),
             log: tokio::sync::Mutex::new(log),
             queue: Default::default(),
             writers: Default::default(),

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::fmt;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 
 use disk::BufferPool;
 use format::FormatError;
@@ -12,12 +12,13 @@ use format::geometry::Geometry;
 use format::layout::Fixed;
 use model::{BLOCK, Digest, Epoch, PoolId, SegmentId, Sequence};
 
+use crate::create::SLABS;
 use crate::index::{Index, Place};
 use crate::log::Log;
 use crate::members::{Members, lock};
 use crate::queue::Queue;
 use crate::segments::{FooterCache, Segments};
-use crate::writer::WriterSlot;
+use crate::writer::{WriterSlot, slab_bytes};
 use crate::{Result, StoreError};
 
 /// Randomness, passed in so that a simulation can repeat itself.
@@ -49,7 +50,7 @@ pub(crate) struct Inner {
     pub(crate) footers: Mutex<FooterCache>,
     /// Records that no disk could give: stored anew when they come again.
     pub(crate) damaged: Mutex<HashSet<Place>>,
-    pub(crate) buffers: BufferPool,
+    pub(crate) buffers: OnceLock<BufferPool>,
     pub(crate) log: tokio::sync::Mutex<Log>,
     pub(crate) queue: Mutex<Queue>,
     pub(crate) writers: Mutex<Vec<WriterSlot>>,
@@ -93,6 +94,12 @@ impl Inner {
             self.stopped.store(true, Ordering::Release);
         }
         result
+    }
+
+    /// Memory for transfers, made when the first is needed.
+    pub(crate) fn buffers(&self) -> &BufferPool {
+        let slab_bytes = slab_bytes(self.geometry.segment_bytes());
+        self.buffers.get_or_init(|| BufferPool::new(slab_bytes, SLABS))
     }
 
     /// Slots that only checkpoints may take: always enough for the two that are referred to and
@@ -188,7 +195,7 @@ impl Store {
 
     /// Memory for transfers, shared with whoever feeds the store.
     pub fn buffers(&self) -> &BufferPool {
-        &self.inner.buffers
+        self.inner.buffers()
     }
 
     /// Whether the record is in the store and, as far as is known, intact.

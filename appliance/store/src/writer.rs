@@ -471,8 +471,9 @@ impl Inner {
     /// Room for a group. Writers that nobody works with hold slabs too: they may have half of the
     /// common ones, so that readers never wait for ever, and the rest is taken from elsewhere.
     fn slab(&self) -> Buffer {
-        let common = (self.buffers.free() > SLABS / 2).then(|| self.buffers.try_acquire());
-        common.flatten().unwrap_or_else(|| Buffer::zeroed(self.buffers.slab_bytes()))
+        let buffers = self.buffers();
+        let common = (buffers.free() > SLABS / 2).then(|| buffers.try_acquire());
+        common.flatten().unwrap_or_else(|| Buffer::zeroed(buffers.slab_bytes()))
     }
 }
 

@@ -37,16 +37,15 @@ impl Outcome {
     /// Checks that the command refused in the agreed form: not with code 0, and with one line that
     /// says what is wrong (contains `what`) and what to do about it (contains `next`).
     pub(crate) fn refused(&self, what: &str, next: &str) {
-        assert_eq!(self.code, Some(1), "{self:?}");
+        let printed = String::from_utf8_lossy(&self.stdout);
+        assert_eq!(self.code, Some(1), "{printed}{}", self.stderr);
         let lines: Vec<&str> = self.stderr.lines().collect();
         let [line] = lines[..] else { panic!("not one line: {}", self.stderr) };
-        let said = line.strip_prefix("holdfast: ").expect("the name of the command");
-        let (is_wrong, to_do) = said.rsplit_once("; ").expect("what is wrong and what to do");
+        let object = self.object();
+        let (is_wrong, to_do) = (text(&object, "error"), text(&object, "next"));
+        assert_eq!(line, format!("holdfast: {is_wrong}; {to_do}"));
         assert!(is_wrong.contains(what), "{what:?} is not in {is_wrong:?}");
         assert!(to_do.contains(next), "{next:?} is not in {to_do:?}");
-        let object = self.object();
-        assert_eq!(text(&object, "error"), is_wrong);
-        assert_eq!(text(&object, "next"), to_do);
     }
 
     fn object(&self) -> Value {

@@ -1,6 +1,6 @@
 //! A pool on files in a folder of its own.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -82,9 +82,11 @@ impl Pool {
 
     /// A command on some disks, with the kit.
     pub(crate) fn on<P: AsRef<Path>>(&self, disks: &[P], words: &[&str]) -> Command {
-        let mut command = locked_on(disks, words);
-        command.arg("--kit-file").arg(self.path("kit"));
-        command
+        let kit = format!("--kit-file={}", self.path("kit").display());
+        let verbs = words.iter().position(|word| word.starts_with('-')).unwrap_or(words.len());
+        let mut words = words.to_vec();
+        words.insert(verbs, &kit);
+        locked_on(disks, &words)
     }
 
     /// A command on all disks without a key.
@@ -161,7 +163,10 @@ pub(crate) fn points(outcome: &Outcome) -> Vec<String> {
 
 fn locked_on<P: AsRef<Path>>(disks: &[P], words: &[&str]) -> Command {
     let disks: Vec<OsString> = disks.iter().map(|disk| disk.as_ref().into()).collect();
+    let options = words.iter().position(|word| word.starts_with('-')).unwrap_or(words.len());
+    let (verbs, options) = words.split_at(options);
     let mut command = Command::new(holdfast());
-    command.arg("--json").args(words).arg("--pool").arg(disks.join(std::ffi::OsStr::new(",")));
+    command.arg("--json").args(verbs).arg("--pool").arg(disks.join(OsStr::new(",")));
+    command.args(options);
     command
 }

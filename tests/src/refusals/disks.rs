@@ -116,11 +116,11 @@ fn a_newer_format_is_not_touched() {
     let before: Vec<_> = well.pool.disks.iter().map(|disk| fs::read(disk).expect("a disk")).collect();
     well.pool.disks.iter().for_each(|disk| make_newer(disk));
     let ingest = || run(&mut well.pool.ingest(&well.pool.path("bystander")));
-    well.refuses(|| run(&mut well.pool.command(&["points"])), "format 2", "newest Holdfast");
-    well.refuses(ingest, "format 2", "newest Holdfast");
+    well.refuses(|| run(&mut well.pool.command(&["points"])), "version 2", "newest Holdfast");
+    well.refuses(ingest, "version 2", "newest Holdfast");
     well.refuses(
         || run(&mut well.pool.on(&well.pool.disks[..1], &["points", "--degraded"])),
-        "format 2",
+        "version 2",
         "newest Holdfast",
     );
     for (disk, bytes) in well.pool.disks.iter().zip(before) {

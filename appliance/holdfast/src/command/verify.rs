@@ -1,9 +1,190 @@
 //! `holdfast verify`: read everything, check it, heal what one disk has wrong.
+//!
+//! Every record of every copy is read and its checksum compared; of one copy each is opened and
+//! named again. Then every recovery point's manifest is walked, so that what is missing is told
+//! by the points that miss it.
 
+use std::collections::HashSet;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
+
+use disk::Access;
+use futures_executor::block_on;
+use model::{Bytes, Digest, PointId, SegmentId};
+use record::{Leaf, Progress, RecordError, RecordReader, TenantAccess};
+use restore::RestorePoint;
+use serde_json::json;
+use store::Scrubbed;
+
+use crate::access::OpenPool;
 use crate::arguments::Verify;
 use crate::failure::Failure;
+use crate::interrupt;
 use crate::output::Output;
+use crate::progress::shown;
 
-pub(crate) fn run(_arguments: &Verify, _output: &Output) -> Result<(), Failure> {
-    Err(Failure::new("verify", "wait"))
+/// A recovery point that cannot be given back whole.
+struct Broken {
+    point: PointId,
+    system: Option<String>,
+}
+
+pub(crate) fn run(arguments: &Verify, output: &Output) -> Result<(), Failure> {
+    let pool = OpenPool::open(&arguments.pool, Access::ReadWrite, output)?;
+    let access = pool.unlock(&arguments.unlock)?;
+    let (_runtime, progress) = interrupt::stoppable()?;
+    let began = Instant::now();
+    let mut found = block_on(pool.store.scrub_structures())?;
+    progress.begin(pool.store.status().stored_bytes);
+    let scrubbed = shown(output, "verify", &progress, || scrub(&access, &progress));
+    let scrubbed = scrubbed?;
+    add(&mut found, scrubbed);
+    let broken = broken_points(&pool, &access, &found.lost)?;
+    let healed = pool.store.status().healed;
+    block_on(pool.store.clone().close())?;
+    print(&pool, &found, &broken, healed, began.elapsed().as_secs_f64(), output);
+    if found.lost.is_empty() && broken.is_empty() && found.damaged == 0 {
+        return Ok(());
+    }
+    Err(Failure::new(
+        format!("{} records are lost, {} recovery points broken", found.lost.len(), broken.len()),
+        "ingest these systems again: what they still have heals the store",
+    ))
+}
+
+/// Shares the segments among as many workers as there are cores.
+fn scrub(access: &Arc<TenantAccess>, progress: &Progress) -> Result<Scrubbed, RecordError> {
+    let segments = access.store().segment_list();
+    let next = AtomicUsize::new(0);
+    let total = Mutex::new(Scrubbed::default());
+    let work = || -> Result<(), RecordError> {
+        let mut reader = RecordReader::new(access)?;
+        loop {
+            let Some(segment) = segments.get(next.fetch_add(1, Ordering::Relaxed)) else {
+                return Ok(());
+            };
+            if progress.stopped() {
+                return Err(RecordError::Interrupted);
+            }
+            let one = scrub_one(access, &mut reader, *segment)?;
+            progress.advance(one.bytes_read, 0);
+            add(&mut total.lock().unwrap_or_else(PoisonError::into_inner), one);
+        }
+    };
+    let workers = std::thread::available_parallelism().map_or(2, usize::from);
+    let outcomes: Vec<_> = std::thread::scope(|scope| {
+        let workers: Vec<_> = (0..workers).map(|_| scope.spawn(work)).collect();
+        let join = |worker: std::thread::ScopedJoinHandle<'_, Result<(), RecordError>>| {
+            worker.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+        };
+        workers.into_iter().map(join).collect()
+    });
+    outcomes.into_iter().collect::<Result<Vec<()>, _>>()?;
+    Ok(total.into_inner().unwrap_or_else(PoisonError::into_inner))
+}
+
+fn scrub_one(
+    access: &Arc<TenantAccess>,
+    reader: &mut RecordReader,
+    segment: SegmentId,
+) -> Result<Scrubbed, RecordError> {
+    let scrubbing = access.store().scrub_segment(segment, |view| reader.check(view));
+    Ok(block_on(scrubbing)?)
+}
+
+fn add(total: &mut Scrubbed, one: Scrubbed) {
+    total.bytes_read += one.bytes_read;
+    total.records += one.records;
+    total.lost.extend(one.lost);
+    total.damaged += one.damaged;
+}
+
+/// The points whose manifests name something that is lost or not there.
+fn broken_points(
+    pool: &OpenPool,
+    access: &Arc<TenantAccess>,
+    lost: &[Digest],
+) -> Result<Vec<Broken>, Failure> {
+    let lost: HashSet<Digest> = lost.iter().copied().collect();
+    let mut whole_leaves = HashSet::new();
+    let mut broken = Vec::new();
+    for point in pool.catalog.points() {
+        let opened = block_on(RestorePoint::open(access, point));
+        let system = opened.as_ref().ok().map(|opened| opened.description.system.clone());
+        let whole = match opened {
+            Ok(opened) => block_on(is_whole(&opened, access, &lost, &mut whole_leaves))?,
+            Err(_) => false,
+        };
+        if !whole {
+            broken.push(Broken { point: point.id, system });
+        }
+    }
+    Ok(broken)
+}
+
+async fn is_whole(
+    point: &RestorePoint,
+    access: &Arc<TenantAccess>,
+    lost: &HashSet<Digest>,
+    whole_leaves: &mut HashSet<Digest>,
+) -> Result<bool, RecordError> {
+    let mut reader = RecordReader::new(access)?;
+    for number in 0..point.description.volumes.len() {
+        let Some(mut volume) = point.volume(number) else { return Ok(false) };
+        for leaf in 0..volume.leaves() {
+            let Ok(digest) = volume.leaf(&mut reader, leaf).await else { return Ok(false) };
+            let Some(digest) = digest.filter(|digest| !whole_leaves.contains(digest)) else {
+                continue;
+            };
+            let Ok(found) = Leaf::read(&mut reader, &digest).await else { return Ok(false) };
+            for chunk in &found.refs {
+                if lost.contains(chunk) || !access.store().contains(chunk).await? {
+                    return Ok(false);
+                }
+            }
+            whole_leaves.insert(digest);
+        }
+    }
+    Ok(true)
+}
+
+fn print(
+    pool: &OpenPool,
+    found: &Scrubbed,
+    broken: &[Broken],
+    healed: u64,
+    seconds: f64,
+    output: &Output,
+) {
+    let points = pool.catalog.points().len();
+    let broken_json: Vec<_> = broken
+        .iter()
+        .map(|broken| json!({ "point": broken.point.to_string(), "system": broken.system }))
+        .collect();
+    let value = json!({
+        "points": points,
+        "broken": broken_json,
+        "records": found.records,
+        "bytes_read": found.bytes_read,
+        "healed": healed,
+        "lost": found.lost.len(),
+        "damaged": found.damaged,
+        "seconds": seconds,
+    });
+    output.result(&value, || {
+        let rate = Bytes((found.bytes_read as f64 / seconds.max(0.001)) as u64);
+        let mut text = format!(
+            "{points} recovery points, {} records: {} read in {seconds:.1} s, {rate}/s\n\
+             {healed} copies healed, {} records lost",
+            found.records,
+            Bytes(found.bytes_read),
+            found.lost.len(),
+        );
+        for broken in broken {
+            let system = broken.system.as_deref().unwrap_or("unknown system");
+            text.push_str(&format!("\nbroken: {} of {system}", broken.point));
+        }
+        text
+    });
 }

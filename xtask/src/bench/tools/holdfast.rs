@@ -58,8 +58,8 @@ impl Pool {
     }
 
     pub(in crate::bench) fn export(&self, point: &str, socket: &Path) -> Command {
-        let mut export = self.command(&["export", "--point", point, "--socket"]);
-        export.arg(socket);
+        let mut export = self.command(&["export", "--point", point]);
+        export.arg("--socket").arg(socket);
         export
     }
 
@@ -137,11 +137,11 @@ impl Tool for Holdfast {
 
     fn restore(&self, name: &str, target: Target<'_>) -> Result<Cost> {
         let point = self.points.get(name).ok_or_else(|| unexpected("a point was not taken"))?;
-        let mut restore = self.pool()?.command(&["restore", "--point", point, "--to"]);
-        match target {
-            Target::Null => restore.arg("-"),
-            Target::File(file) => restore.arg(file),
-        };
+        let mut restore = self.pool()?.command(&["restore", "--point", point]);
+        restore.arg("--to").arg(match target {
+            Target::Null => Path::new("-"),
+            Target::File(file) => file,
+        });
         Ok(timed(&restore, Stdout::Null)?.0)
     }
 

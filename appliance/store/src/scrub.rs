@@ -1,0 +1,353 @@
+//! Reading everything on every disk, and healing what one disk has wrong from another.
+//!
+//! A scrub goes segment by segment, so that several workers can share it. Each copy of a segment
+//! is read in order: header, records, the zeroes between them, footer. What the store keeps
+//! besides segments (superblocks, checkpoints, wrapped keys) is looked at once.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use disk::{Buffer, SharedBuffer};
+use format::segment::{Entry, SegmentHeader, record_checksum};
+use format::superblock::{Superblock, slots_of};
+use futures_util::{StreamExt, stream};
+use model::{BLOCK, Digest, SegmentId};
+
+use crate::batch::RecordView;
+use crate::index::Place;
+use crate::log::{CheckpointRef, Log};
+use crate::members::{Member, covering, lock};
+use crate::segments::{Segment, State, number as number_of};
+use crate::store::{Inner, Store};
+use crate::{Result, StoreError};
+
+/// Transfers in flight for one segment.
+const READS_IN_FLIGHT: usize = 3;
+
+/// What a scrub of a part found.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Scrubbed {
+    /// Bytes read from all disks.
+    pub bytes_read: u64,
+    pub records: u64,
+    /// Records that no disk has intact.
+    pub lost: Vec<Digest>,
+    /// Structures and zeroes that are damaged and could not be healed.
+    pub damaged: u64,
+}
+
+/// Some records of one copy, read in one transfer. Offsets are from the segment's start.
+struct Piece {
+    start: u32,
+    end: u32,
+    first_record: usize,
+    entries: Vec<Entry>,
+}
+
+impl Store {
+    /// The segments that hold records, in the order in which they were written.
+    pub fn segment_list(&self) -> Vec<SegmentId> {
+        let segments = lock(&self.inner.segments).sorted();
+        segments.iter().map(|segment| segment.place.info.segment).collect()
+    }
+
+    /// Reads every copy of a segment and heals what can be healed. `check` gets each intact record
+    /// once, to open its seal; what it refuses is lost. A segment that is gone by now has nothing
+    /// wrong.
+    pub async fn scrub_segment(
+        &self,
+        id: SegmentId,
+        mut check: impl FnMut(RecordView<'_>) -> bool,
+    ) -> Result<Scrubbed> {
+        let inner = &self.inner;
+        let mut found = Scrubbed::default();
+        let Some(segment) = lock(&inner.segments).get(number_of(id)).cloned() else {
+            return Ok(found);
+        };
+        let Ok(entries) = inner.durable_entries(&segment).await else {
+            found.damaged += 1;
+            return Ok(found);
+        };
+        found.records = entries.len() as u64;
+        let copies: Vec<usize> = inner.members.readers().map(|(number, _)| number).collect();
+        for (turn, number) in copies.into_iter().enumerate() {
+            let Some((member, slot)) = inner.holder(&segment, number) else { continue };
+            inner.scrub_edges(&segment, member, slot, number, &mut found).await;
+            let pieces = pieces(&entries, inner.buffers().slab_bytes());
+            let mut reads = stream::iter(pieces)
+                .map(|piece| inner.read_piece(member, slot, piece))
+                .buffered(READS_IN_FLIGHT);
+            while let Some((piece, buffer)) = reads.next().await {
+                found.bytes_read += u64::from(piece.end - piece.start);
+                let mut unchecked = |_: RecordView<'_>| true;
+                let check: &mut dyn FnMut(RecordView<'_>) -> bool =
+                    if turn == 0 { &mut check } else { &mut unchecked };
+                let bad = judge(&segment, &piece, buffer, check);
+                inner.heal_piece(&segment, &piece, number, bad, &mut found).await;
+            }
+        }
+        Ok(found)
+    }
+
+    /// Looks at superblocks, checkpoints and wrapped keys on every disk, and writes anew what is
+    /// damaged there.
+    pub async fn scrub_structures(&self) -> Result<Scrubbed> {
+        let inner = &self.inner;
+        let mut found = Scrubbed::default();
+        if inner.heal_keys().await? {
+            note_healed(inner, &mut found, 1);
+        }
+        let mut log = inner.log.lock().await;
+        let bad = inner.bad_superblocks(&log).await + inner.bad_checkpoints(&log).await;
+        if bad > 0 && !inner.read_only {
+            // Two generations: then neither pair of superblocks refers to what is damaged.
+            inner.begin_locked(&mut log).await?;
+            inner.checkpoint(&mut log, false).await?;
+            inner.checkpoint(&mut log, false).await?;
+        }
+        note_healed(inner, &mut found, bad);
+        Ok(found)
+    }
+}
+
+fn note_healed(inner: &Inner, found: &mut Scrubbed, count: u64) {
+    if inner.read_only {
+        found.damaged += count;
+    } else {
+        inner.healed.fetch_add(count, Ordering::Relaxed);
+    }
+}
+
+impl Inner {
+    /// The entries of a segment that are on the disks for good.
+    async fn durable_entries(&self, segment: &Segment) -> Result<Arc<Vec<Entry>>> {
+        match &segment.state {
+            State::Open(open) => Ok(Arc::new(open.committed())),
+            _ => self.entries(segment).await,
+        }
+    }
+
+    /// Header and footer of one copy.
+    async fn scrub_edges(
+        &self,
+        segment: &Segment,
+        member: &Member,
+        slot: u32,
+        number: usize,
+        found: &mut Scrubbed,
+    ) {
+        let header = SegmentHeader::encode(self.pool_id, &segment.place.info);
+        let block = member.read(member.segment_offset(slot, 0), BLOCK).await;
+        found.bytes_read += BLOCK as u64;
+        if !block.is_ok_and(|block| block[..] == header[..])
+            && (self.read_only || self.heal_range(segment, 0, BLOCK, number).await.is_err())
+        {
+            found.damaged += 1;
+        }
+        let State::Sealed { trailer, .. } = &segment.state else { return };
+        let whole = self.read_footer(member, slot, segment, trailer).await;
+        match whole {
+            Ok(entries) => found.bytes_read += (entries.len() * 64 + BLOCK) as u64,
+            Err(_) if self.read_only => found.damaged += 1,
+            Err(_) => {
+                if self.heal_footer(segment, trailer, number).await.is_err() {
+                    found.damaged += 1;
+                }
+            }
+        }
+    }
+
+    /// Copies a footer, which its trailer's hashes cover as a whole, from a disk that has it intact.
+    async fn heal_footer(&self, segment: &Segment, trailer: &[u8; 32], bad: usize) -> Result<()> {
+        let damaged = StoreError::DamagedStructure { structure: "segment footer" };
+        for (other, _) in self.members.readers().filter(|(other, _)| *other != bad) {
+            let Some((member, slot)) = self.holder(segment, other) else { continue };
+            if self.read_footer(member, slot, segment, trailer).await.is_err() {
+                continue;
+            }
+            let (found, bytes) = self.read_footer_bytes(member, slot, segment, trailer).await?;
+            let bytes: SharedBuffer = bytes.freeze();
+            let (target, slot) = self.holder(segment, bad).ok_or(damaged.clone())?;
+            target.rewrite(target.segment_offset(slot, found.entries_offset), bytes).await?;
+            self.healed.fetch_add(1, Ordering::Relaxed);
+            return Ok(());
+        }
+        Err(damaged)
+    }
+
+    async fn read_piece(
+        &self,
+        member: &Member,
+        slot: u32,
+        piece: Piece,
+    ) -> (Piece, Option<Buffer>) {
+        let length = (piece.end - piece.start) as usize;
+        let buffer = if length <= self.buffers().slab_bytes() {
+            let mut buffer = self.buffers().acquire().await;
+            buffer.truncate(length);
+            buffer
+        } else {
+            Buffer::zeroed(length)
+        };
+        let read = member.disk.read(member.segment_offset(slot, piece.start), buffer).await;
+        (piece, read.ok())
+    }
+
+    async fn heal_piece(
+        &self,
+        segment: &Segment,
+        piece: &Piece,
+        number: usize,
+        bad: Bad,
+        found: &mut Scrubbed,
+    ) {
+        for at in bad.records {
+            let Some(entry) = piece.entries.get(at) else { continue };
+            let record = (piece.first_record + at) as u16;
+            let place = Place { segment: number_of(segment.place.info.segment), record };
+            if self.read_any(segment, place, entry).await.is_err() {
+                found.lost.push(entry.digest);
+            }
+        }
+        for at in bad.refused {
+            found.lost.extend(piece.entries.get(at).map(|entry| entry.digest));
+        }
+        for (start, length) in bad.gaps {
+            let (start, length) = covering(u64::from(start), length);
+            if self.read_only
+                || self.heal_range(segment, start as u32, length, number).await.is_err()
+            {
+                found.damaged += 1;
+            }
+        }
+    }
+
+    /// Superblocks that are not what the newest two generations wrote.
+    async fn bad_superblocks(&self, log: &Log) -> u64 {
+        let mut bad = 0;
+        for (_, member) in self.members.active() {
+            for generation in [log.generation, log.generation.saturating_sub(1)] {
+                for slot in slots_of(generation) {
+                    let offset = member.geometry.superblock_offset(slot);
+                    let whole = match member.read(offset, BLOCK).await {
+                        Ok(block) => Superblock::decode(&block, slot).is_ok_and(|superblock| {
+                            superblock.generation == generation
+                                && superblock.disk_id == member.disk_id
+                        }),
+                        Err(_) => false,
+                    };
+                    bad += u64::from(!whole);
+                }
+            }
+        }
+        bad
+    }
+
+    /// Damaged copies of the parts of the checkpoint that the newest superblock names.
+    async fn bad_checkpoints(&self, log: &Log) -> u64 {
+        let mut bad = 0;
+        for (number, _) in self.members.active() {
+            let checkpoint = &log.anchor.checkpoint;
+            let Some(first) = self.read_part_copy(checkpoint, number).await else {
+                bad += 1;
+                continue;
+            };
+            let Ok((_, parts, _)) = format::checkpoint::decode_first_part(&first, self.pool_id)
+            else {
+                bad += 1;
+                continue;
+            };
+            for part in parts {
+                let part = CheckpointRef { slots: part.slots, bytes: part.bytes, hash: part.hash };
+                bad += u64::from(self.read_part_copy(&part, number).await.is_none());
+            }
+        }
+        bad
+    }
+}
+
+/// Cuts the records of a segment into transfers of at most `most` bytes.
+fn pieces(entries: &[Entry], most: usize) -> Vec<Piece> {
+    let mut pieces: Vec<Piece> = Vec::new();
+    for (record, entry) in entries.iter().enumerate() {
+        let (start, length) = covering(u64::from(entry.offset), entry.length as usize);
+        let (start, end) = (start as u32, start as u32 + length as u32);
+        match pieces.last_mut() {
+            Some(piece) if (end - piece.start) as usize <= most => {
+                piece.end = end;
+                piece.entries.push(*entry);
+            }
+            _ => pieces.push(Piece { start, end, first_record: record, entries: vec![*entry] }),
+        }
+    }
+    pieces
+}
+
+/// What is wrong in a transfer: records by their number in it, and gaps (start, bytes) that are
+/// not zeroes.
+#[derive(Debug, Default)]
+struct Bad {
+    records: Vec<usize>,
+    /// Their checksum holds, and yet `check` refused them.
+    refused: Vec<usize>,
+    gaps: Vec<(u32, usize)>,
+}
+
+fn judge(
+    segment: &Segment,
+    piece: &Piece,
+    buffer: Option<Buffer>,
+    check: &mut dyn FnMut(RecordView<'_>) -> bool,
+) -> Bad {
+    let mut bad = Bad::default();
+    let Some(mut buffer) = buffer else {
+        bad.records = (0..piece.entries.len()).collect();
+        return bad;
+    };
+    let mut end = piece.entries.first().map_or(piece.start, |entry| entry.offset);
+    for (at, entry) in piece.entries.iter().enumerate() {
+        note_gap(&buffer, piece, end, entry.offset, &mut bad);
+        end = entry.offset + entry.length;
+        let from = (entry.offset - piece.start) as usize;
+        let Some(stored) = buffer.get_mut(from..from + entry.length as usize) else {
+            bad.records.push(at);
+            continue;
+        };
+        if record_checksum(stored) != entry.checksum {
+            bad.records.push(at);
+            continue;
+        }
+        let (refs, payload) = stored.split_at_mut(usize::from(entry.refs) * 32);
+        let view = RecordView {
+            digest: entry.digest,
+            info: &segment.place.info,
+            record: (piece.first_record + at) as u32,
+            kind: entry.kind,
+            refs,
+            payload,
+        };
+        if !check(view) {
+            bad.refused.push(at);
+        }
+    }
+    note_gap(&buffer, piece, end, gap_end(segment, piece, end), &mut bad);
+    bad
+}
+
+/// Where the zeroes behind a piece's last record end: at its block's end, unless another record
+/// begins before.
+fn gap_end(segment: &Segment, piece: &Piece, end: u32) -> u32 {
+    let body_end = match &segment.state {
+        State::Sealed { body_end, .. } | State::Unsealed { body_end, .. } => *body_end,
+        State::Open(_) => return end,
+    };
+    if end >= body_end { piece.end } else { end }
+}
+
+fn note_gap(buffer: &[u8], piece: &Piece, from: u32, to: u32, bad: &mut Bad) {
+    let range = (from - piece.start) as usize..(to.max(from) - piece.start) as usize;
+    let zero = buffer.get(range).is_some_and(|gap| gap.iter().all(|byte| *byte == 0));
+    if !zero && to > from {
+        bad.gaps.push((from, (to - from) as usize));
+    }
+}

@@ -1,0 +1,91 @@
+//! Authentic records whose envelopes lie: what a defect of a writer, or somebody with the data
+//! key, could leave behind. Lengths must be checked before memory is taken, and the decompressors
+//! must stay inside theirs.
+
+use disk::sim::SimRng;
+use seal::{Backend, Codec, Compressor, HEADER_BYTES, Opener, PLAIN_MAX, SealError};
+use seal::{SegmentCipher, SegmentKey, ZSTD_LEVEL, seal};
+
+use crate::make::content;
+use crate::mutate::{in_place, mutate, number};
+use crate::target::Reader;
+
+const AAD: &[u8] = b"associated";
+const RECORD: u64 = 7;
+
+/// Longest plaintext: enough for several blocks of zstd and far offsets of LZ4.
+const MOST_BYTES: u64 = 5000;
+
+/// Input: an envelope, before it is sealed.
+pub(crate) struct Envelopes {
+    cipher: SegmentCipher,
+    compressor: Compressor,
+    opener: Opener,
+    out: Vec<u8>,
+}
+
+impl Envelopes {
+    pub(crate) fn new() -> Self {
+        let key = SegmentKey::new([1; 32]);
+        Self {
+            cipher: SegmentCipher::new(&key, Backend::default()).expect("the key fits"),
+            compressor: Compressor::new(ZSTD_LEVEL).expect("there is memory"),
+            opener: Opener::new().expect("there is memory"),
+            out: Vec::new(),
+        }
+    }
+
+    fn sealed(&self, envelope: &[u8]) -> Option<Vec<u8>> {
+        let mut sealed = envelope.to_vec();
+        seal(&self.cipher, RECORD, AAD, &mut sealed).ok()?;
+        Some(sealed)
+    }
+
+    fn open(&mut self, mut sealed: Vec<u8>) -> Result<Vec<u8>, SealError> {
+        let Self { cipher, opener, out, .. } = self;
+        let opened = opener.open(&*cipher, RECORD, AAD, &mut sealed, out);
+        assert!(opened.is_ok() || out.is_empty(), "nothing is given out after an error");
+        let bytes = opened?;
+        assert!(bytes == out.len() && bytes <= PLAIN_MAX);
+        Ok(out.clone())
+    }
+}
+
+impl Reader for Envelopes {
+    fn input(&mut self, rng: &mut SimRng) -> Vec<u8> {
+        let length = rng.below(MOST_BYTES) as usize;
+        let plain = content(rng, length);
+        let codec = [Codec::Raw, Codec::Lz4, Codec::Zstd][rng.below(3) as usize];
+        let mut envelope = Vec::new();
+        self.compressor.compress(codec, &plain, &mut envelope).expect("it is short");
+        let opened = self.sealed(&envelope).and_then(|sealed| self.open(sealed).ok());
+        assert!(opened.is_some_and(|opened| opened == plain), "what was sealed opens");
+        match rng.below(4) {
+            0 => mutate(rng, &mut envelope),
+            1 => in_place(rng, &mut envelope[HEADER_BYTES..]),
+            2 => in_place(rng, &mut envelope[..HEADER_BYTES]),
+            _ => {
+                let lie = number(rng, length as u64, length as u64).to_le_bytes();
+                envelope[1..HEADER_BYTES].copy_from_slice(&lie[..HEADER_BYTES - 1]);
+            }
+        }
+        envelope
+    }
+
+    fn read(&mut self, input: &[u8]) {
+        let Some(sealed) = self.sealed(input) else { return };
+        let opened = self.open(sealed.clone());
+        let room = opened.as_ref().map_or(MOST_BYTES as usize, Vec::len);
+        let mut into = vec![0xee; room];
+        let again = self.opener.open_into(
+            &self.cipher,
+            RECORD,
+            AAD,
+            &mut sealed.clone(),
+            &mut into,
+        );
+        if let Ok(plain) = opened {
+            assert_eq!((again, &into), (Ok(plain.len()), &plain), "both ways give the same");
+        }
+    }
+}

@@ -1,0 +1,141 @@
+//! Seeded fuzzing of everything that reads bytes which somebody else may have written.
+//!
+//! Inputs start as what the crates' own encoders write, so that they reach deep, and are then
+//! damaged; where a checksum would stop all of them at the door, the damage is signed again. The
+//! number of a run and the seed make its input, so a run repeats on any machine, alone: nothing is
+//! kept but seeds. What is looked for: a panic, a run that takes over a second, memory without
+//! bound, and what each target says besides (mostly that decoding what was encoded again gives the
+//! same).
+//!
+//! There is no feedback from coverage; that needs another compiler. The structure of the inputs
+//! stands in for it.
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a panic is how a target complains")]
+
+mod caught;
+mod checkpoint;
+mod chunk;
+mod envelope;
+mod event;
+mod forged;
+mod image;
+mod keyring;
+mod log;
+mod make;
+mod manifest;
+mod mutate;
+mod nbd;
+mod pool;
+mod run;
+mod segment;
+mod sign;
+mod small_pool;
+mod source;
+mod superblock;
+mod target;
+
+use std::process::ExitCode;
+use std::time::Duration;
+
+use clap::Parser;
+
+use crate::run::{Campaign, Limit};
+use crate::target::{TARGETS, Target};
+
+#[derive(Debug, Parser)]
+#[command(name = "fuzz", about = "Feeds damaged bytes to whatever reads bytes")]
+struct Args {
+    /// One target; all of them without this
+    target: Option<String>,
+
+    /// Which inputs: another seed gives others
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+
+    /// For how long each target runs
+    #[arg(long, default_value_t = 10)]
+    seconds: u64,
+
+    /// Do this one run alone, as a finding names it
+    #[arg(long, value_name = "NUMBER", requires = "target")]
+    only: Option<u64>,
+
+    /// Print the targets
+    #[arg(long)]
+    list: bool,
+}
+
+fn main() -> ExitCode {
+    let args = Args::parse();
+    if args.list {
+        TARGETS.iter().for_each(|target| println!("{:<12}{}", target.name, target.about));
+        return ExitCode::SUCCESS;
+    }
+    let chosen: Vec<&Target> = TARGETS.iter().filter(|target| args.wants(target)).collect();
+    if chosen.is_empty() {
+        eprintln!("fuzz: no such target; --list shows them");
+        return ExitCode::FAILURE;
+    }
+    let findings = chosen.into_iter().filter(|target| !args.is_clean(target)).count();
+    if findings == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+impl Args {
+    fn wants(&self, target: &Target) -> bool {
+        self.target.as_ref().is_none_or(|name| name == target.name)
+    }
+
+    /// Runs a target and prints what came of it; whether nothing was found.
+    fn is_clean(&self, target: &Target) -> bool {
+        let (first, limit) = match self.only {
+            Some(run) => (run, Limit::Runs(1)),
+            None => (0, Limit::Time(Duration::from_secs(self.seconds))),
+        };
+        let outcome = Campaign { target, seed: self.seed, first, limit }.run();
+        println!("{outcome}");
+        outcome.finding.is_none()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// One test for each target, so that they run side by side and a failure names its target.
+    macro_rules! find_nothing {
+        ($($target:ident),* $(,)?) => {
+            mod finds_nothing {
+                $(#[test]
+                fn $target() {
+                    super::find_nothing(stringify!($target));
+                })*
+            }
+
+            #[test]
+            fn every_target_is_tested() {
+                assert!(TARGETS.iter().map(|target| target.name).eq([$(stringify!($target)),*]));
+            }
+        };
+    }
+
+    find_nothing!(
+        superblock, segment, log, checkpoint, manifest, event, keyring, envelope, nbd, source,
+        address, image, chunk, pool, forged,
+    );
+
+    fn find_nothing(name: &str) {
+        let target = TARGETS.iter().find(|target| target.name == name).unwrap();
+        let limit = Limit::Runs(target.runs);
+        let outcome = Campaign { target, seed: 1, first: 0, limit }.run();
+        println!("{outcome}");
+        assert!(outcome.finding.is_none(), "{outcome}");
+    }
+
+    #[test]
+    fn a_run_can_be_repeated_alone() {
+        for target in TARGETS {
+            let input = |run| (target.make)().input(&mut run::random(target.name, 7, run));
+            assert_eq!(input(3), input(3), "{}", target.name);
+            assert!((4..40).any(|run| input(run) != input(3)), "{}", target.name);
+        }
+    }
+}

@@ -1,0 +1,162 @@
+//! Pools with bytes damaged anywhere: errors are allowed, panics and wrong contents are not.
+//!
+//! A mirror of which one disk is damaged must have everything if it opens at all. A pool opened
+//! for writing takes new records, is closed, and is looked at again.
+
+use disk::sim::{SimMachine, SimRng};
+use model::{BLOCK_U64, Digest};
+use store::{OpenOptions, Store, StoreError};
+
+use crate::make;
+use crate::small_pool::{
+    DISK_BYTES, Given, Record, SmallPool, block_on, event, open, peek, poke, writer_keys,
+};
+use crate::target::Reader;
+
+/// Bytes of one damage in an input: disk, kind, value, power of the length, source, target.
+const DAMAGE: usize = 12;
+
+/// Most damages to one pool.
+const MOST_DAMAGES: u64 = 48;
+
+/// Longest damage, as a power of two: half a megabyte, the better part of a disk.
+const LONGEST: u64 = 19;
+
+/// Input: which pool, how to open it (two bits), then damages.
+pub(crate) struct Pools {
+    pools: Vec<SmallPool>,
+}
+
+impl Pools {
+    pub(crate) fn new() -> Self {
+        Self { pools: SmallPool::of_each_kind() }
+    }
+}
+
+impl Reader for Pools {
+    fn input(&mut self, rng: &mut SimRng) -> Vec<u8> {
+        let mut input = vec![rng.next_u64() as u8, rng.below(4) as u8];
+        let one_disk = rng.below(2) == 0;
+        let longest = rng.below(LONGEST + 1);
+        for _ in 0..1 + rng.below(MOST_DAMAGES).min(rng.below(MOST_DAMAGES)) {
+            let disk = if one_disk { 0 } else { rng.below(2) as u8 };
+            let power = rng.below(longest + 1) as u8;
+            input.extend([disk, rng.below(5) as u8, rng.next_u64() as u8, power]);
+            let [source, target] = [0; 2].map(|_: u8| place(rng).to_le_bytes());
+            input.extend([source, target].concat());
+        }
+        input
+    }
+
+    fn read(&mut self, input: &[u8]) {
+        let Some(([which, how], damages)) = input.split_first_chunk::<2>() else { return };
+        let pool = &self.pools[usize::from(*which) % self.pools.len()];
+        let machine = pool.machine.restarted();
+        let mut disks_hit = [false; 2];
+        for damage in damages.as_chunks::<DAMAGE>().0 {
+            disks_hit[do_damage(&machine, damage)] = true;
+        }
+        let mirrored = machine.disks().len() == 2 && disks_hit != [true; 2];
+        let options = OpenOptions { read_only: how & 1 != 0, allow_missing: how & 2 != 0 };
+        block_on(async {
+            let fresh = look(&machine, pool, options, mirrored, &[]).await;
+            if !fresh.is_empty() {
+                look(&machine, pool, options, mirrored, &fresh).await;
+            }
+        });
+    }
+}
+
+/// A place on a disk: often near its ends, where what matters most is.
+fn place(rng: &mut SimRng) -> u32 {
+    let (near, disk) = (rng.below(1 << 18), DISK_BYTES);
+    let place = match rng.below(4) {
+        0 => near,
+        1 => disk - 1 - near,
+        _ => rng.below(disk),
+    };
+    // Structures begin at blocks.
+    let place = if rng.below(2) == 0 { place / BLOCK_U64 * BLOCK_U64 + rng.below(64) } else { place };
+    place as u32
+}
+
+/// Does one damage and tells to which disk.
+fn do_damage(machine: &SimMachine, damage: &[u8; DAMAGE]) -> usize {
+    let [disk, kind, value, power, places @ ..] = *damage;
+    let disk = usize::from(disk) % machine.disks().len();
+    let (source, target) = places.split_at(4);
+    let [source, target] = [source, target].map(|place| {
+        let place = place.first_chunk().map_or(0, |place| u32::from_le_bytes(*place));
+        u64::from(place) % DISK_BYTES
+    });
+    let room = DISK_BYTES - source.max(target);
+    let length = (1_u64 << (u64::from(power) % (LONGEST + 1))).min(room) as usize;
+    let mut bytes = peek(machine, disk, target, length);
+    match kind {
+        0 => bytes[0] ^= 1 << (value % 8),
+        1 => bytes.fill(value),
+        2 => bytes.fill(0),
+        3 => bytes = make::bytes(&mut SimRng::new(value.into()), length),
+        _ => bytes = peek(machine, disk, source, length),
+    }
+    poke(machine, disk, target, &bytes);
+    disk
+}
+
+/// Opens the pool, checks everything in it, and writes to it. Returns what was acknowledged anew.
+async fn look(
+    machine: &SimMachine,
+    pool: &SmallPool,
+    options: OpenOptions,
+    mirrored: bool,
+    fresh: &[Record],
+) -> Vec<Record> {
+    let Ok((opened, journal)) = open(machine, options).await else { return Vec::new() };
+    let store = opened.store;
+    let events: Vec<u32> =
+        journal.numbers().into_iter().filter(|number| !FRESH.contains(number)).collect();
+    assert!(pool.events.starts_with(&events), "{events:?} is no start of {:?}", pool.events);
+    if mirrored {
+        assert_eq!(events, pool.events, "a mirror has every event");
+    }
+    for record in pool.records.iter().chain(fresh) {
+        let given = record.read(&store).await;
+        assert!(!matches!(given, Ok(Given::Wrong)), "wrong contents");
+        assert!(!mirrored || given.is_ok(), "a mirror has every record: {given:?}");
+        let _ = store.contains(&record.digest).await;
+    }
+    read_together(&store, pool).await;
+    let _ = (store.status(), store.keys().await);
+    let fresh = write(&store).await.unwrap_or_default();
+    for record in &fresh {
+        assert!(!matches!(record.read(&store).await, Ok(Given::Wrong)), "wrong new contents");
+    }
+    let _ = store.close().await;
+    fresh
+}
+
+/// Numbers of events that are committed to a damaged pool.
+const FRESH: std::ops::Range<u32> = 200..300;
+
+async fn write(store: &Store) -> Result<Vec<Record>, StoreError> {
+    let mut rng = SimRng::new(0xadd);
+    let mut records = Vec::new();
+    let mut writer = store.writer(writer_keys(1));
+    for number in FRESH.take(6) {
+        let record = Record::random(&mut rng);
+        record.append(&mut writer).await?;
+        records.push(record);
+        store.commit(vec![event(number)]).await?;
+    }
+    store.settle().await?;
+    Ok(records)
+}
+
+async fn read_together(store: &Store, pool: &SmallPool) {
+    let digests: Vec<Digest> = pool.records.iter().map(|record| record.digest).collect();
+    let whole = |at: usize, view: store::RecordView<'_>| pool.records[at].is(view.refs, view.payload);
+    for some in digests.chunks(7).zip((0..).step_by(7)) {
+        let (digests, first) = some;
+        let _ = store.read_batch(digests, |at, view| whole(first + at, view)).await;
+    }
+}

@@ -13,6 +13,8 @@ mod killed;
 mod memory;
 mod mirror;
 mod outputs;
+mod reader;
 mod refusals;
 mod round_trips;
+mod sources;
 mod sparse;

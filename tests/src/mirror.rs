@@ -94,6 +94,8 @@ fn damage_without_a_second_copy_is_told_and_never_given_out() {
     let verified = run(&mut pool.command(&["verify"]));
     assert_eq!(verified.code, Some(1), "{}", verified.stderr);
     assert!(verified.stderr.contains("lost"), "{}", verified.stderr);
+    let stdout = String::from_utf8_lossy(&verified.stdout);
+    assert!(stdout.contains(&id), "the broken point is not named: {stdout}");
     // Damage is no reason to lose what is still right.
     let whole = pool.take_bytes("other", &image(98, MIB));
     assert!(pool.restore(&whole) == image(98, MIB));

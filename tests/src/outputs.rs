@@ -34,8 +34,14 @@ fn every_command_prints_an_object_with_the_fields_that_programs_use() {
     let path = pool.image("image", &image(41, 3 * MIB));
     for _ in 0..2 {
         let fields = [
-            ("point", '"'), ("parent", '0'), ("bytes_logical", '#'), ("bytes_read", '#'),
-            ("bytes_new", '#'), ("chunks_new", '#'), ("bytes_added", '#'), ("seconds", '#'),
+            ("point", '"'),
+            ("parent", '0'),
+            ("bytes_logical", '#'),
+            ("bytes_read", '#'),
+            ("bytes_new", '#'),
+            ("chunks_new", '#'),
+            ("bytes_added", '#'),
+            ("seconds", '#'),
             ("peak_memory_bytes", '#'),
         ];
         has(&run(&mut pool.ingest(&path)).done(), &fields);
@@ -43,8 +49,13 @@ fn every_command_prints_an_object_with_the_fields_that_programs_use() {
     let listed = run(&mut pool.command(&["points"])).done();
     has(&listed, &[("points", '[')]);
     let fields = [
-        ("point", '"'), ("system", '"'), ("created", '#'), ("volumes", '#'),
-        ("bytes_logical", '#'), ("bytes_added", '#'), ("error", '0'),
+        ("point", '"'),
+        ("system", '"'),
+        ("created", '#'),
+        ("volumes", '#'),
+        ("bytes_logical", '#'),
+        ("bytes_added", '#'),
+        ("error", '0'),
     ];
     has(&listed["points"][1], &fields);
 
@@ -59,9 +70,17 @@ fn every_command_prints_an_object_with_the_fields_that_programs_use() {
 
     let status = run(&mut pool.locked(&["pool", "status"])).done();
     let fields = [
-        ("pool", '"'), ("disks", '['), ("points", '#'), ("stored_bytes", '#'),
-        ("free_bytes", '#'), ("capacity_bytes", '#'), ("segments", '#'), ("segment_bytes", '#'),
-        ("records", '#'), ("index_bytes", '#'), ("kit_proved", '?'),
+        ("pool", '"'),
+        ("disks", '['),
+        ("points", '#'),
+        ("stored_bytes", '#'),
+        ("free_bytes", '#'),
+        ("capacity_bytes", '#'),
+        ("segments", '#'),
+        ("segment_bytes", '#'),
+        ("records", '#'),
+        ("index_bytes", '#'),
+        ("kit_proved", '?'),
     ];
     has(&status, &fields);
     has(&status["disks"][1], &[("name", '"'), ("active", '?')]);

@@ -107,8 +107,8 @@ impl Superblock {
         block
     }
 
-    /// Reads the superblock that lies at `slot`. Its magic and version are looked at before its
-    /// checksum, so that a newer format is named as such.
+    /// Reads the superblock that lies at `slot`. Places of magic, version and checksum are the same
+    /// in every version, so that a newer one is named as such.
     pub fn decode(block: &[u8], slot: u8) -> Result<Self, FormatError> {
         let Some((vital, _)) = block.split_at_checked(Self::SIZE) else {
             return Err(FormatError::Absent { structure: NAME });

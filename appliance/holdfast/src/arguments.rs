@@ -276,6 +276,9 @@ pub(crate) struct Verify {
     pub(crate) pool: PoolDisks,
     #[command(flatten)]
     pub(crate) unlock: Unlock,
+    /// Decompress every record too, and compare its digest.
+    #[arg(long)]
+    pub(crate) deep: bool,
 }
 
 #[derive(Debug, Args)]

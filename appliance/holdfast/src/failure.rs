@@ -105,7 +105,15 @@ impl From<SealError> for Failure {
 
 impl From<SourceError> for Failure {
     fn from(error: SourceError) -> Self {
-        Self::new(error, "then run the command again")
+        let next = match &error {
+            SourceError::File { .. } => "check the path and its permissions",
+            SourceError::Address { .. } => "give one as nbd://HOST/NAME or a path",
+            SourceError::Connect { .. } | SourceError::Lost { .. } => {
+                "check the server, then run the command again"
+            }
+            _ => "then run the command again",
+        };
+        Self::new(error, next)
     }
 }
 

@@ -5,12 +5,15 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use chunk::{BoundaryKey, Namer};
 use format::segment::SegmentInfo;
-use format::superblock::FORMAT_VERSION;
 use model::{Digest, PoolId, SegmentId, TenantId};
 use seal::{Backend, RecordContext, SegmentCipher, SegmentKey, TenantKeys};
 use store::{Store, WriterKeys};
 
 use crate::Result;
+
+/// Version that a seal is bound to. It does not follow the format's version: what was sealed
+/// under 1 is opened under 1 for ever.
+const SEAL_FORMAT: u16 = 1;
 
 /// Expanded segment keys that are kept. A new one costs a microsecond; this bounds the memory.
 const CIPHERS_KEPT: usize = 512;
@@ -97,7 +100,7 @@ impl TenantAccess {
             tenant: info.tenant,
             kind,
             suite: info.suite,
-            format: FORMAT_VERSION,
+            format: SEAL_FORMAT,
             digest,
             refs,
         }

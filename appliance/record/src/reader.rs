@@ -84,8 +84,18 @@ impl RecordReader {
         }
     }
 
-    /// Opens a record that the store handed out, and tells whether its seal and its digest hold.
-    pub fn check(&mut self, view: RecordView<'_>) -> bool {
+    /// Tells whether the seal of a record that the store handed out holds: then it is what was
+    /// sealed under this digest.
+    pub fn check_seal(&mut self, view: RecordView<'_>) -> bool {
+        let refs = view.ref_list();
+        let Ok(cipher) = self.access.cipher(view.info) else { return false };
+        let context = self.access.context(view.info, view.kind, view.digest, &refs);
+        let associated = context.write(&mut self.associated);
+        self.opener.check(&*cipher, u64::from(view.record), associated, view.payload).is_ok()
+    }
+
+    /// Opens a record that the store handed out, and tells whether its plaintext has its digest.
+    pub fn check_digest(&mut self, view: RecordView<'_>) -> bool {
         let (digest, kind) = (view.digest, view.kind);
         self.open(view)
             .is_ok_and(|refs| self.access.namer().name(kind, &refs, &self.plain) == digest)

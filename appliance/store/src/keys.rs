@@ -1,6 +1,7 @@
 //! The wrapped keys: a block that the store keeps in four places on every disk and does not
 //! understand beyond its checksum.
 
+use disk::Buffer;
 use format::geometry::KEY_SLOTS;
 use format::keyring::{KEY_BLOCK_BYTES, KeyBlock};
 
@@ -13,9 +14,10 @@ impl Store {
     /// The newest intact copy of the wrapped keys.
     pub async fn keys(&self) -> Result<Vec<u8>> {
         let copies = self.inner.key_copies().await;
-        let newest = copies.into_iter().max_by_key(|copy| copy.generation);
-        let newest = newest.ok_or(StoreError::DamagedStructure { structure: "key block" })?;
-        Ok(newest.bytes)
+        let intact = copies.into_iter().filter_map(|copy| copy.block);
+        let newest = intact.max_by_key(|(generation, _)| *generation);
+        let (_, keys) = newest.ok_or(StoreError::DamagedStructure { structure: "key block" })?;
+        Ok(keys.to_vec())
     }
 
     /// Replaces the wrapped keys. When this returns they are durable; power loss before leaves
@@ -35,41 +37,52 @@ impl Store {
     }
 }
 
-/// One intact copy of the wrapped keys.
-pub(crate) struct KeyCopy {
-    generation: u64,
-    bytes: Vec<u8>,
+/// One copy of the wrapped keys.
+struct KeyCopy {
+    member: usize,
+    slot: u8,
+    /// Its generation and bytes, if it is intact.
+    block: Option<(u64, Buffer)>,
 }
 
 impl Inner {
     async fn key_copies(&self) -> Vec<KeyCopy> {
         let mut copies = Vec::new();
-        for (_, member) in self.members.present() {
+        for (number, member) in self.members.readers() {
             for slot in 0..KEY_SLOTS {
-                let offset = member.geometry.key_offset(slot);
-                let Ok(block) = member.read(offset, KEY_BLOCK_BYTES).await else { continue };
-                if let Ok(keys) = KeyBlock::decode(&block)
-                    && keys.pool_id == self.pool_id
-                {
-                    copies.push(KeyCopy { generation: keys.generation, bytes: block.to_vec() });
-                }
+                let read = member.read(member.geometry.key_offset(slot), KEY_BLOCK_BYTES).await;
+                let block = read.ok().and_then(|bytes| {
+                    let keys = KeyBlock::decode(&bytes).ok()?;
+                    (keys.pool_id == self.pool_id).then_some((keys.generation, bytes))
+                });
+                copies.push(KeyCopy { member: number, slot, block });
             }
         }
         copies
     }
 
-    /// Rewrites the wrapped keys when a copy is damaged or old; true if that was needed.
-    pub(crate) async fn heal_keys(&self) -> Result<bool> {
+    /// Rewrites copies of the wrapped keys that are damaged or old. Gives how many there were. To
+    /// be called under the log's lock.
+    pub(crate) async fn heal_keys(&self) -> Result<u64> {
         let copies = self.key_copies().await;
-        let expected = self.members.present().count() * usize::from(KEY_SLOTS);
-        let newest = copies.iter().max_by_key(|copy| copy.generation);
-        let newest = newest.ok_or(StoreError::DamagedStructure { structure: "key block" })?;
-        let same = copies.iter().filter(|copy| copy.bytes == newest.bytes).count();
-        if same == expected || self.read_only {
-            return Ok(same != expected);
+        let newest = copies.iter().filter_map(|copy| copy.block.as_ref());
+        let newest = newest.max_by_key(|(generation, _)| *generation);
+        let damaged = StoreError::DamagedStructure { structure: "key block" };
+        let (_, newest) = newest.ok_or(damaged)?;
+        let right = |copy: &&KeyCopy| copy.block.as_ref().is_some_and(|(_, b)| b[..] == newest[..]);
+        let bad = copies.iter().filter(|copy| !right(copy));
+        let mut count = 0;
+        for copy in bad {
+            let member = self.members.get(copy.member).filter(|member| member.is_active());
+            let Some(member) = member else { continue };
+            count += 1;
+            if !self.read_only {
+                // One after the other, each made durable: a whole one is always there.
+                let offset = member.geometry.key_offset(copy.slot);
+                member.rewrite(offset, padded(newest)).await?;
+            }
         }
-        write_keys(&self.members, &newest.bytes).await?;
-        Ok(true)
+        Ok(count)
     }
 }
 

@@ -20,6 +20,7 @@ mod scrub;
 mod segments;
 mod space;
 mod store;
+mod structures;
 #[cfg(test)]
 mod tests;
 mod writer;

@@ -319,7 +319,8 @@ impl Inner {
 
     /// Applies one record. `None` when it is not proved durable and something that it names is
     /// not there: power failed before its flush, and nobody was told that it was done. Else the
-    /// bad copies of what it names, if it had to be looked at.
+    /// bad copies of what it names, if it had to be looked at. A disk without the record may be
+    /// without the footers that it names, too: those are written anew.
     async fn apply(&mut self, record: &Replayed, proved: bool) -> Result<Option<Vec<Heal>>> {
         let Some(commit) = &record.commit else { return Ok(Some(Vec::new())) };
         let mut heals = Vec::new();
@@ -343,7 +344,7 @@ impl Inner {
         for group in &commit.groups {
             self.adopt_group(group)?;
         }
-        for sealed in &commit.sealed {
+        for sealed in commit.sealed.iter().filter(|_| record.lacking.is_empty()) {
             self.adopt_footer(sealed.segment, sealed.trailer).await;
         }
         for event in &commit.events {
@@ -470,7 +471,7 @@ impl Inner {
         Ok((checkpoint, parts.iter().map(|part| part.slots).collect()))
     }
 
-    async fn read_first_part(
+    pub(crate) async fn read_first_part(
         &self,
         place: &CheckpointRef,
     ) -> Result<(

@@ -26,9 +26,6 @@ impl Probed {
         self.copies.first()
     }
 
-    fn generation(&self) -> u64 {
-        self.newest().map_or(0, |superblock| superblock.generation)
-    }
 }
 
 /// Reads the superblocks of a disk.
@@ -38,20 +35,24 @@ impl Probed {
 pub(crate) async fn probe(disk: Arc<dyn Disk>) -> Result<Probed> {
     let mut copies: Vec<Superblock> = Vec::new();
     let mut trouble = None;
+    let mut unread = None;
     for slot in 0..SUPERBLOCK_SLOTS {
         let bytes = copies.first().map_or(disk.size(), |superblock| superblock.disk_bytes);
         match read_copy(&disk, bytes, slot).await {
             Ok(Ok(superblock)) => copies.push(superblock),
             Ok(Err(error)) => trouble = worse(trouble, error),
-            Err(_) => {}
+            Err(error) => unread = Some(error),
         }
     }
     copies.sort_by_key(|superblock| std::cmp::Reverse(superblock.generation));
     let name = || disk.name().to_owned();
     let Some(newest) = copies.first() else {
-        return Err(match trouble {
-            None | Some(FormatError::Absent { .. }) => StoreError::NotAPool { disk: name() },
-            Some(source) => StoreError::Unreadable { disk: name(), source },
+        return Err(match (unread, trouble) {
+            (Some(error), _) => error.into(),
+            (None, None | Some(FormatError::Absent { .. })) => {
+                StoreError::NotAPool { disk: name() }
+            }
+            (None, Some(source)) => StoreError::Unreadable { disk: name(), source },
         });
     };
     if newest.disk_bytes > disk.size() {
@@ -106,37 +107,25 @@ pub(crate) struct Assembled {
 /// # Errors
 /// Foreign, doubled or missing disks; disks that went on without each other; a stale disk alone.
 pub(crate) fn assemble(probed: Vec<Probed>, allow_missing: bool) -> Result<Assembled> {
-    let newest = probed.iter().max_by_key(|disk| disk.generation());
-    let Some(newest) = newest.and_then(Probed::newest).copied() else {
-        return Err(StoreError::NotAPool { disk: "(no disk)".to_owned() });
-    };
+    check_same_pool(&probed)?;
+    let newest = authority(&probed)?;
     let mut members: Vec<Option<Probed>> = newest.member_list().iter().map(|_| None).collect();
     let mut stale = Vec::new();
     for disk in probed {
         let Some(own) = disk.newest().copied() else { continue };
         let name = disk.disk.name().to_owned();
-        if own.pool_id != newest.pool_id {
-            let (found, expected) = (own.pool_id, newest.pool_id);
-            return Err(StoreError::ForeignDisk { disk: name, found, expected });
-        }
         let number = usize::from(own.member);
         let row = newest.member_list().get(number).filter(|row| row.disk_id == own.disk_id);
         let (Some(row), Some(place)) = (row, members.get_mut(number)) else {
             return Err(StoreError::StaleDisk { disk: name });
         };
+        let left = declares_missing(&newest, &own) && !planted(Bug::StaleAccepted);
         // It had a newer superblock once: what else it lost nobody knows.
-        let lags = own.generation < row.generation;
-        let left = row.state == MEMBER_MISSING && own.disk_id != newest.disk_id;
-        if left && !planted(Bug::StaleAccepted) {
-            let me = usize::from(newest.member);
-            if own.member_list().get(me).is_some_and(|row| row.state == MEMBER_MISSING) {
-                return Err(StoreError::SplitRun);
-            }
+        let lags = row.state == MEMBER_ACTIVE && own.generation < row.generation;
+        if left || lags && !planted(Bug::LaggingAccepted) {
             stale.push(name);
-        } else if lags && !planted(Bug::StaleAccepted) && !planted(Bug::LaggingAccepted) {
-            stale.push(name);
-        } else if place.replace(disk).is_some() {
-            return Err(StoreError::SameDisk { disk: name });
+        } else {
+            *place = Some(disk);
         }
     }
     let missing = newest.member_list().iter().zip(&members);
@@ -148,4 +137,42 @@ pub(crate) fn assemble(probed: Vec<Probed>, allow_missing: bool) -> Result<Assem
         });
     }
     Ok(Assembled { members, newest, stale })
+}
+
+fn check_same_pool(probed: &[Probed]) -> Result<()> {
+    let mut seen: Vec<Superblock> = Vec::new();
+    for disk in probed {
+        let Some(own) = disk.newest() else { continue };
+        let name = || disk.disk.name().to_owned();
+        if let Some(first) = seen.first().filter(|first| first.pool_id != own.pool_id) {
+            let (found, expected) = (own.pool_id, first.pool_id);
+            return Err(StoreError::ForeignDisk { disk: name(), found, expected });
+        }
+        if seen.iter().any(|other| other.disk_id == own.disk_id) {
+            return Err(StoreError::SameDisk { disk: name() });
+        }
+        seen.push(*own);
+    }
+    Ok(())
+}
+
+/// The superblock that decides: the newest of those that no other disk has left behind. Numbers of
+/// generations alone do not tell: power failure may have given the disk that was left behind one
+/// more before, with which nothing was ever acknowledged.
+fn authority(probed: &[Probed]) -> Result<Superblock> {
+    let all: Vec<&Superblock> = probed.iter().filter_map(Probed::newest).collect();
+    let left = |own: &Superblock| {
+        all.iter().any(|other| declares_missing(other, own)) && !planted(Bug::StaleAccepted)
+    };
+    let newest = all.iter().filter(|own| !left(own)).max_by_key(|own| own.generation);
+    match newest {
+        Some(newest) => Ok(**newest),
+        None if all.is_empty() => Err(StoreError::NotAPool { disk: "(no disk)".to_owned() }),
+        None => Err(StoreError::SplitRun),
+    }
+}
+
+fn declares_missing(superblock: &Superblock, other: &Superblock) -> bool {
+    let row = superblock.member_list().get(usize::from(other.member));
+    superblock.disk_id != other.disk_id && row.is_some_and(|row| row.state == MEMBER_MISSING)
 }

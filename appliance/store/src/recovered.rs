@@ -21,6 +21,8 @@ impl Inner {
                 let _ = self.heal_range(&segment, heal.start, heal.length, heal.member).await;
             }
         }
+        // What no disk has intact is for reads to report.
+        let _ = self.heal_keys().await;
         self.seal_recovered().await
     }
 
@@ -36,25 +38,29 @@ impl Inner {
             }
             // With a record that is damaged everywhere the segment stays as it is: its entries
             // are in every checkpoint.
-            let length = (*body_end as usize).next_multiple_of(BLOCK);
-            let Ok(body) = self.canonical(&segment, 0, length).await else { continue };
-            let groups: Vec<[u8; 32]> =
-                body.chunks(GROUP_BYTES).map(|group| *blake3::hash(group).as_bytes()).collect();
-            self.write_footer(&segment, entries, *body_end, &groups).await?;
+            if let Ok(footer) = self.make_footer(&segment, entries, *body_end).await {
+                self.write_footer(&segment, &footer).await?;
+            }
         }
         Ok(())
     }
 
-    async fn write_footer(
+    /// The footer of a segment whose records are intact.
+    pub(crate) async fn make_footer(
         &self,
         segment: &Segment,
         entries: &[Entry],
         body_end: u32,
-        groups: &[[u8; 32]],
-    ) -> Result<()> {
-        let segment_bytes = self.geometry.segment_bytes();
-        let info = &segment.place.info;
-        let footer = Footer::build(self.pool_id, info, segment_bytes, body_end, entries, groups);
+    ) -> Result<Footer> {
+        let length = (body_end as usize).next_multiple_of(BLOCK);
+        let body = self.canonical(segment, 0, length).await?;
+        let groups: Vec<[u8; 32]> =
+            body.chunks(GROUP_BYTES).map(|group| *blake3::hash(group).as_bytes()).collect();
+        let (info, room) = (&segment.place.info, self.geometry.segment_bytes());
+        Ok(Footer::build(self.pool_id, info, room, body_end, entries, &groups))
+    }
+
+    async fn write_footer(&self, segment: &Segment, footer: &Footer) -> Result<()> {
         let data = padded(&footer.bytes);
         let at = footer.trailer.entries_offset;
         self.members
@@ -64,8 +70,8 @@ impl Inner {
             })
             .await?;
         let state = State::Sealed {
-            records: entries.len() as u32,
-            body_end,
+            records: footer.trailer.records,
+            body_end: footer.trailer.body_end,
             trailer: footer.trailer.checksum,
         };
         lock(&self.segments).insert(Segment { place: segment.place, state });

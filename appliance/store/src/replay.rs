@@ -41,7 +41,7 @@ pub(crate) struct Run {
     pub(crate) highest: Sequence,
     pub(crate) epoch: Epoch,
     /// Where the log goes on.
-    position: u64,
+    pub(crate) position: u64,
     previous: [u8; 32],
 }
 
@@ -57,6 +57,15 @@ impl Run {
             position: start.position,
             previous: start.previous,
         }
+    }
+
+    /// Goes on behind a record.
+    pub(crate) fn pass(&mut self, header: &LogHeader) {
+        self.position = header.position + header.record_bytes() as u64;
+        self.previous = header.hash;
+        self.highest = header.sequence;
+        self.epoch = header.epoch;
+        self.proved = self.proved.max(header.durable_up_to);
     }
 
     /// Takes it as proved that the log was durable up to the record with this hash.
@@ -94,11 +103,7 @@ impl Inner {
     pub(crate) async fn read_run(&self, start: Start, reaches: &[u8; 32]) -> Result<Run> {
         let mut run = Run::empty(start);
         while let Some(record) = self.next_record(&run).await {
-            run.position = record.header.position + record.header.record_bytes() as u64;
-            run.previous = record.header.hash;
-            run.highest = record.header.sequence;
-            run.epoch = record.header.epoch;
-            run.proved = run.proved.max(record.header.durable_up_to);
+            run.pass(&record.header);
             run.records.push(record);
         }
         let last = run.highest;
@@ -114,7 +119,7 @@ impl Inner {
 
     /// The record that continues the run: at its end, or at the start of the next lap when it did
     /// not fit there.
-    async fn next_record(&self, run: &Run) -> Option<Replayed> {
+    pub(crate) async fn next_record(&self, run: &Run) -> Option<Replayed> {
         let ring = self.geometry.log_bytes();
         let next_lap = run.position.next_multiple_of(ring);
         for position in [run.position, next_lap] {

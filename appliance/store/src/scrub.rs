@@ -2,21 +2,19 @@
 //!
 //! A scrub goes segment by segment, so that several workers can share it. Each copy of a segment
 //! is read in order: header, records, the zeroes between them, footer. What the store keeps
-//! besides segments (superblocks, checkpoints, wrapped keys) is looked at once.
+//! besides segments is in [`crate::structures`].
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use disk::{Buffer, SharedBuffer};
 use format::segment::{Entry, SegmentHeader, record_checksum};
-use format::superblock::{Superblock, slots_of};
 use futures_util::{StreamExt, stream};
 use model::{BLOCK, Digest, SegmentId};
 
 use crate::batch::RecordView;
 use crate::index::Place;
-use crate::log::{CheckpointRef, Log};
-use crate::members::{Member, covering, lock};
+use crate::members::{Member, covering, lock, padded};
 use crate::segments::{Segment, State, number as number_of};
 use crate::store::{Inner, Store};
 use crate::{Result, StoreError};
@@ -32,7 +30,7 @@ pub struct Scrubbed {
     pub records: u64,
     /// Records that no disk has intact.
     pub lost: Vec<Digest>,
-    /// Structures and zeroes that are damaged and could not be healed.
+    /// Copies of structures, zeroes and records that are damaged and were not healed.
     pub damaged: u64,
 }
 
@@ -83,38 +81,13 @@ impl Store {
                 let check: &mut dyn FnMut(RecordView<'_>) -> bool =
                     if turn == 0 { &mut check } else { &mut unchecked };
                 let bad = judge(&segment, &piece, buffer, check);
-                inner.heal_piece(&segment, &piece, number, bad, &mut found).await;
+                inner.heal_piece(&segment, &piece, number, bad, check, &mut found).await;
             }
         }
+        // Once for each disk that lost it.
+        found.lost.sort_unstable();
+        found.lost.dedup();
         Ok(found)
-    }
-
-    /// Looks at superblocks, checkpoints and wrapped keys on every disk, and writes anew what is
-    /// damaged there.
-    pub async fn scrub_structures(&self) -> Result<Scrubbed> {
-        let inner = &self.inner;
-        let mut found = Scrubbed::default();
-        if inner.heal_keys().await? {
-            note_healed(inner, &mut found, 1);
-        }
-        let mut log = inner.log.lock().await;
-        let bad = inner.bad_superblocks(&log).await + inner.bad_checkpoints(&log).await;
-        if bad > 0 && !inner.read_only {
-            // Two generations: then neither pair of superblocks refers to what is damaged.
-            inner.begin_locked(&mut log).await?;
-            inner.checkpoint(&mut log, false).await?;
-            inner.checkpoint(&mut log, false).await?;
-        }
-        note_healed(inner, &mut found, bad);
-        Ok(found)
-    }
-}
-
-fn note_healed(inner: &Inner, found: &mut Scrubbed, count: u64) {
-    if inner.read_only {
-        found.damaged += count;
-    } else {
-        inner.healed.fetch_add(count, Ordering::Relaxed);
     }
 }
 
@@ -157,22 +130,47 @@ impl Inner {
         }
     }
 
-    /// Copies a footer, which its trailer's hashes cover as a whole, from a disk that has it intact.
+    /// Puts a footer in its place on a disk that has it damaged: from another disk, or made anew.
     async fn heal_footer(&self, segment: &Segment, trailer: &[u8; 32], bad: usize) -> Result<()> {
+        let bytes = match self.whole_footer(segment, trailer, bad).await {
+            Some(bytes) => bytes,
+            None => self.remake_footer(segment, trailer).await?,
+        };
         let damaged = StoreError::DamagedStructure { structure: "segment footer" };
+        let (target, slot) = self.holder(segment, bad).ok_or(damaged)?;
+        let at = self.geometry.segment_bytes() - bytes.len() as u32;
+        target.rewrite(target.segment_offset(slot, at), bytes).await?;
+        self.healed.fetch_add(1, Ordering::Relaxed);
+        Ok(())
+    }
+
+    /// The footer, which its trailer's hashes cover as a whole, from another disk.
+    async fn whole_footer(
+        &self,
+        segment: &Segment,
+        trailer: &[u8; 32],
+        bad: usize,
+    ) -> Option<SharedBuffer> {
         for (other, _) in self.members.readers().filter(|(other, _)| *other != bad) {
             let Some((member, slot)) = self.holder(segment, other) else { continue };
-            if self.read_footer(member, slot, segment, trailer).await.is_err() {
-                continue;
+            let read = self.read_footer_bytes(member, slot, segment, trailer).await;
+            if let Ok((trailer, bytes)) = read
+                && trailer.entries(&bytes).is_ok()
+            {
+                return Some(bytes.freeze());
             }
-            let (found, bytes) = self.read_footer_bytes(member, slot, segment, trailer).await?;
-            let bytes: SharedBuffer = bytes.freeze();
-            let (target, slot) = self.holder(segment, bad).ok_or(damaged.clone())?;
-            target.rewrite(target.segment_offset(slot, found.entries_offset), bytes).await?;
-            self.healed.fetch_add(1, Ordering::Relaxed);
-            return Ok(());
         }
-        Err(damaged)
+        None
+    }
+
+    /// The footer as it was made, from entries that are still in memory and the records.
+    async fn remake_footer(&self, segment: &Segment, trailer: &[u8; 32]) -> Result<SharedBuffer> {
+        let damaged = StoreError::DamagedStructure { structure: "segment footer" };
+        let State::Sealed { body_end, .. } = &segment.state else { return Err(damaged) };
+        let entries = self.entries(segment).await?;
+        let footer = self.make_footer(segment, &entries, *body_end).await?;
+        let same = footer.trailer.checksum == *trailer;
+        if same { Ok(padded(&footer.bytes)) } else { Err(damaged) }
     }
 
     async fn read_piece(
@@ -199,14 +197,18 @@ impl Inner {
         piece: &Piece,
         number: usize,
         bad: Bad,
+        check: &mut dyn FnMut(RecordView<'_>) -> bool,
         found: &mut Scrubbed,
     ) {
         for at in bad.records {
             let Some(entry) = piece.entries.get(at) else { continue };
             let record = (piece.first_record + at) as u16;
             let place = Place { segment: number_of(segment.place.info.segment), record };
-            if self.read_any(segment, place, entry).await.is_err() {
+            let read = self.read_any(segment, place, entry).await;
+            if !read.is_ok_and(|mut record| check(record.view())) {
                 found.lost.push(entry.digest);
+            } else if self.read_only {
+                found.damaged += 1;
             }
         }
         for at in bad.refused {
@@ -220,49 +222,6 @@ impl Inner {
                 found.damaged += 1;
             }
         }
-    }
-
-    /// Superblocks that are not what the newest two generations wrote.
-    async fn bad_superblocks(&self, log: &Log) -> u64 {
-        let mut bad = 0;
-        for (_, member) in self.members.active() {
-            for generation in [log.generation, log.generation.saturating_sub(1)] {
-                for slot in slots_of(generation) {
-                    let offset = member.geometry.superblock_offset(slot);
-                    let whole = match member.read(offset, BLOCK).await {
-                        Ok(block) => Superblock::decode(&block, slot).is_ok_and(|superblock| {
-                            superblock.generation == generation
-                                && superblock.disk_id == member.disk_id
-                        }),
-                        Err(_) => false,
-                    };
-                    bad += u64::from(!whole);
-                }
-            }
-        }
-        bad
-    }
-
-    /// Damaged copies of the parts of the checkpoint that the newest superblock names.
-    async fn bad_checkpoints(&self, log: &Log) -> u64 {
-        let mut bad = 0;
-        for (number, _) in self.members.active() {
-            let checkpoint = &log.anchor.checkpoint;
-            let Some(first) = self.read_part_copy(checkpoint, number).await else {
-                bad += 1;
-                continue;
-            };
-            let Ok((_, parts, _)) = format::checkpoint::decode_first_part(&first, self.pool_id)
-            else {
-                bad += 1;
-                continue;
-            };
-            for part in parts {
-                let part = CheckpointRef { slots: part.slots, bytes: part.bytes, hash: part.hash };
-                bad += u64::from(self.read_part_copy(&part, number).await.is_none());
-            }
-        }
-        bad
     }
 }
 

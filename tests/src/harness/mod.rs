@@ -15,7 +15,7 @@ pub(crate) use loop_device::Loop;
 pub(crate) use outcome::{Outcome, number, run, run_with, text};
 pub(crate) use pool::{Pool, points};
 pub(crate) use program::holdfast;
-pub(crate) use tools::client;
+pub(crate) use tools::{client, skipped};
 pub(crate) use work::Work;
 
 /// Bytes of a block.

@@ -90,7 +90,11 @@ fn a_disk_that_became_shorter_is_named() {
     let disk = File::options().write(true).open(&well.pool.disks[0]).expect("the disk");
     let last = fs::read(&well.pool.disks[0]).expect("the disk").split_off(60 * MIB);
     disk.set_len(60 * MIB as u64).expect("a shorter disk");
-    well.refuses(|| run(&mut well.pool.command(&["points"])), "it was created with", "grow it back");
+    well.refuses(
+        || run(&mut well.pool.command(&["points"])),
+        "it was created with",
+        "grow it back",
+    );
     disk.write_all_at(&last, 60 * MIB as u64).expect("room for the disk");
     well.is_well();
 }
@@ -113,7 +117,8 @@ fn a_full_pool_gives_back_what_it_has() {
 #[test]
 fn a_newer_format_is_not_touched() {
     let well = Bystander::new(2);
-    let before: Vec<_> = well.pool.disks.iter().map(|disk| fs::read(disk).expect("a disk")).collect();
+    let before: Vec<_> =
+        well.pool.disks.iter().map(|disk| fs::read(disk).expect("a disk")).collect();
     well.pool.disks.iter().for_each(|disk| make_newer(disk));
     let ingest = || run(&mut well.pool.ingest(&well.pool.path("bystander")));
     well.refuses(|| run(&mut well.pool.command(&["points"])), "version 2", "newest Holdfast");

@@ -31,7 +31,8 @@ pub(crate) fn run(arguments: &Restore, output: &Output) -> Result<(), Failure> {
     let to = &arguments.to;
     let place = Place::of(to);
     let target = place.open(to, volume.bytes(), arguments.yes)?;
-    let workers = std::thread::available_parallelism().map_or(2, usize::from);
+    // One more than there are cores, to work while others wait for a disk.
+    let workers = std::thread::available_parallelism().map_or(2, usize::from) + 1;
     let restored = shown(output, "restore", &progress, || {
         restore::restore(&access, || volume.clone(), target.as_ref(), workers, &progress)
     });

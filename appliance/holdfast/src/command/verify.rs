@@ -1,7 +1,7 @@
 //! `holdfast verify`: read everything, check it, heal what one disk has wrong.
 //!
-//! Every record of every copy is read and its checksum compared; of one copy each is opened and
-//! named again. Then every recovery point's manifest is walked, so that what is missing is told
+//! Every record of every copy is read and its checksum compared; of one copy each seal is opened,
+//! and with `--deep` each record decompressed and named again. Then every recovery point's manifest is walked, so that what is missing is told
 //! by the points that miss it.
 
 use std::collections::HashSet;
@@ -37,7 +37,9 @@ pub(crate) fn run(arguments: &Verify, output: &Output) -> Result<(), Failure> {
     let began = Instant::now();
     let mut found = block_on(pool.store.scrub_structures())?;
     progress.begin(pool.store.status().stored_bytes);
-    let scrubbed = shown(output, "verify", &progress, || scrub(&access, &progress));
+    let scrubbed = shown(output, "verify", &progress, || {
+        scrub(&access, arguments.deep, &progress)
+    });
     let scrubbed = scrubbed?;
     add(&mut found, scrubbed);
     let broken = broken_points(&pool, &access, &found.lost)?;
@@ -54,7 +56,11 @@ pub(crate) fn run(arguments: &Verify, output: &Output) -> Result<(), Failure> {
 }
 
 /// Shares the segments among as many workers as there are cores.
-fn scrub(access: &Arc<TenantAccess>, progress: &Progress) -> Result<Scrubbed, RecordError> {
+fn scrub(
+    access: &Arc<TenantAccess>,
+    deep: bool,
+    progress: &Progress,
+) -> Result<Scrubbed, RecordError> {
     let segments = access.store().segment_list();
     let next = AtomicUsize::new(0);
     let total = Mutex::new(Scrubbed::default());
@@ -67,12 +73,13 @@ fn scrub(access: &Arc<TenantAccess>, progress: &Progress) -> Result<Scrubbed, Re
             if progress.stopped() {
                 return Err(RecordError::Interrupted);
             }
-            let one = scrub_one(access, &mut reader, *segment)?;
+            let one = scrub_one(access, &mut reader, *segment, deep)?;
             progress.advance(one.bytes_read, 0);
             add(&mut total.lock().unwrap_or_else(PoisonError::into_inner), one);
         }
     };
-    let workers = std::thread::available_parallelism().map_or(2, usize::from);
+    // One more than there are cores, to work while others wait for the disk.
+    let workers = std::thread::available_parallelism().map_or(2, usize::from) + 1;
     let outcomes: Vec<_> = std::thread::scope(|scope| {
         let workers: Vec<_> = (0..workers).map(|_| scope.spawn(work)).collect();
         let join = |worker: std::thread::ScopedJoinHandle<'_, Result<(), RecordError>>| {
@@ -88,8 +95,12 @@ fn scrub_one(
     access: &Arc<TenantAccess>,
     reader: &mut RecordReader,
     segment: SegmentId,
+    deep: bool,
 ) -> Result<Scrubbed, RecordError> {
-    let scrubbing = access.store().scrub_segment(segment, |view| reader.check(view));
+    let scrubbing = access.store().scrub_segment(segment, |view| match deep {
+        true => reader.check_digest(view),
+        false => reader.check_seal(view),
+    });
     Ok(block_on(scrubbing)?)
 }
 

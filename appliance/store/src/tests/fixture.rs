@@ -4,9 +4,9 @@
 use std::sync::{Arc, LazyLock, Mutex};
 
 use disk::sim::{SimMachine, SimRng};
-use disk::{Disk, SharedBuffer};
+use disk::Disk;
 use format::FormatError;
-use format::geometry::EDGE_BYTES;
+use format::geometry::{EDGE_BYTES, Geometry};
 use format::keyring::KeyBlock;
 use format::segment::RecordKind;
 use model::{DataKeyId, Digest, PoolId, Sequence, TenantId};
@@ -176,9 +176,8 @@ pub(super) async fn expect_all(store: &Store, numbers: impl IntoIterator<Item = 
     }
 }
 
-/// Whole blocks of one byte.
-pub(super) fn filled(byte: u8, bytes: usize) -> SharedBuffer {
-    let mut buffer = disk::Buffer::zeroed(bytes);
-    buffer.fill(byte);
-    buffer.freeze()
+/// How the first disk of a machine is laid out.
+pub(super) fn geometry(machine: &SimMachine) -> Geometry {
+    let bytes = machine.disk(0).size();
+    Geometry::new(bytes, LAYOUT.log_bytes, LAYOUT.segment_bytes).unwrap()
 }

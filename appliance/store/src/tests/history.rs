@@ -52,6 +52,8 @@ impl Op {
 /// A store with its model.
 pub(super) struct Runner {
     pub(super) machine: SimMachine,
+    /// What the pool is opened on again.
+    disks: Vec<Arc<dyn Disk>>,
     pub(super) model: Model,
     pub(super) store: Store,
     pub(super) events: Arc<Events>,
@@ -64,10 +66,12 @@ impl Runner {
     /// A new pool.
     pub(super) async fn create(machine: &SimMachine, seed: u64) -> Result<Self, String> {
         let pace = Pace::default();
-        let created = create(paced(machine, &pace, seed), seed).await;
+        let disks = machine.disks();
+        let created = create(paced(&disks, &pace, seed), seed).await;
         let (store, events) = created.map_err(|error| format!("creating: {error}"))?;
         let mut runner = Self {
             machine: machine.clone(),
+            disks,
             model: Model::new(),
             store: store.clone(),
             events,
@@ -81,8 +85,20 @@ impl Runner {
 
     /// A pool that was found on disks after a power failure.
     pub(super) fn resume(machine: &SimMachine, model: Model, found: Found, seed: u64) -> Self {
+        Self::resume_on(machine, machine.disks(), model, found, seed)
+    }
+
+    /// As [`resume`](Self::resume), with some of the disks.
+    pub(super) fn resume_on(
+        machine: &SimMachine,
+        disks: Vec<Arc<dyn Disk>>,
+        model: Model,
+        found: Found,
+        seed: u64,
+    ) -> Self {
         let mut runner = Self {
             machine: machine.clone(),
+            disks,
             model,
             events: found.journal,
             store: found.store.clone(),
@@ -144,7 +160,7 @@ impl Runner {
     async fn reopen(&mut self) -> Result<(), String> {
         self.model.set_order(self.events.list());
         self.seed += 1;
-        let disks = paced(&self.machine, &self.pace, self.seed);
+        let disks = paced(&self.disks, &self.pace, self.seed);
         let opened = open(disks, OpenOptions::default(), self.seed).await;
         let (opened, events) = opened.map_err(|error| format!("opening again: {error}"))?;
         self.model.compare(opened.store.clone(), &events, self.now()).await?;
@@ -222,7 +238,7 @@ fn allow_full(result: crate::Result<()>) -> Result<(), String> {
     }
 }
 
-fn paced(machine: &SimMachine, pace: &Pace, seed: u64) -> Vec<Arc<dyn Disk>> {
-    let disks = machine.disks().into_iter().zip(seed..);
-    disks.map(|(disk, seed)| PacedDisk::new(disk, pace, seed)).collect()
+fn paced(disks: &[Arc<dyn Disk>], pace: &Pace, seed: u64) -> Vec<Arc<dyn Disk>> {
+    let disks = disks.iter().zip(seed..);
+    disks.map(|(disk, seed)| PacedDisk::new(disk.clone(), pace, seed)).collect()
 }

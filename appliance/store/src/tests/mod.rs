@@ -1,8 +1,12 @@
 //! The store on simulated disks: what it promises, and what no fault may make it break.
 
+mod apart;
 mod crash;
 mod disks;
+mod errors;
 mod fixture;
+mod flips;
 mod history;
+mod lies;
 mod model;
 mod smoke;

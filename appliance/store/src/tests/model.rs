@@ -144,6 +144,34 @@ impl Model {
         self.with(|history| history.order = order);
     }
 
+    /// As [`set_order`](Self::set_order), with events behind them that were committed and of which
+    /// nobody heard any more.
+    pub(super) fn extend_order(&self, mut order: Vec<u32>) {
+        self.with(|history| {
+            let known = |event: &u32| !order.contains(event) && !history.order.contains(event);
+            let unheard = history.committed.iter().filter_map(|commit| commit.event).filter(known);
+            let unheard: Vec<u32> = unheard.collect();
+            if order.len() < history.order.len() {
+                order = history.order.clone();
+            }
+            order.extend(unheard);
+            history.order = order;
+        });
+    }
+
+    /// Numbers of the records that commits which were acknowledged cover.
+    pub(super) fn numbers(&self) -> Vec<usize> {
+        self.with(|history| {
+            let acknowledged = history.committed.iter().filter(|c| c.acknowledged.is_some());
+            let covered = acknowledged.flat_map(|commit| &commit.covers);
+            let mut numbers: Vec<usize> =
+                covered.map(|append| history.appended[*append].number).collect();
+            numbers.sort_unstable();
+            numbers.dedup();
+            numbers
+        })
+    }
+
     /// The pool as it stands after `at` events and a power failure, after which `found` was seen:
     /// what was seen once may not be lost any more.
     pub(super) fn after(&self, at: usize, found: &Found) -> Self {

@@ -77,13 +77,8 @@ impl Reader for Envelopes {
         let opened = self.open(sealed.clone());
         let room = opened.as_ref().map_or(MOST_BYTES as usize, Vec::len);
         let mut into = vec![0xee; room];
-        let again = self.opener.open_into(
-            &self.cipher,
-            RECORD,
-            AAD,
-            &mut sealed.clone(),
-            &mut into,
-        );
+        let again =
+            self.opener.open_into(&self.cipher, RECORD, AAD, &mut sealed.clone(), &mut into);
         if let Ok(plain) = opened {
             assert_eq!((again, &into), (Ok(plain.len()), &plain), "both ways give the same");
         }

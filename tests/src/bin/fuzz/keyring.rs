@@ -92,7 +92,9 @@ impl Reader for Keyrings {
             }
             let _ = keyring.refresh(&unlocked);
             if keyring.prove_with_kit(&self.kit, WallTime(9)).is_ok() {
-                assert!(Keyring::decode(&keyring.encode()).is_ok_and(|again| again.has_proved_kit()));
+                assert!(
+                    Keyring::decode(&keyring.encode()).is_ok_and(|again| again.has_proved_kit())
+                );
             }
         }
     }

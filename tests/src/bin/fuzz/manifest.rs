@@ -18,8 +18,7 @@ pub(crate) struct Manifests;
 
 impl Reader for Manifests {
     fn input(&mut self, rng: &mut SimRng) -> Vec<u8> {
-        let (kind, mut refs, mut payload) =
-            if rng.below(2) == 0 { leaf(rng) } else { node(rng) };
+        let (kind, mut refs, mut payload) = if rng.below(2) == 0 { leaf(rng) } else { node(rng) };
         match rng.below(3) {
             0 => mutate(rng, &mut payload),
             1 => in_place(rng, &mut payload),

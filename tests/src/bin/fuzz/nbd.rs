@@ -46,7 +46,8 @@ fn option(rng: &mut SimRng, to: &mut Vec<u8>) {
     let code = rng.below(13) as u32;
     let data = match code {
         6 | 7 => {
-            let requests: Vec<u8> = (0..rng.below(4)).flat_map(|_| [0, rng.below(5) as u8]).collect();
+            let requests: Vec<u8> =
+                (0..rng.below(4)).flat_map(|_| [0, rng.below(5) as u8]).collect();
             name.extend((requests.len() as u16 / 2).to_be_bytes());
             [name, requests].concat()
         }

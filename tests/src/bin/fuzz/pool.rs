@@ -76,7 +76,8 @@ fn place(rng: &mut SimRng) -> u32 {
         _ => rng.below(disk),
     };
     // Structures begin at blocks.
-    let place = if rng.below(2) == 0 { place / BLOCK_U64 * BLOCK_U64 + rng.below(64) } else { place };
+    let place =
+        if rng.below(2) == 0 { place / BLOCK_U64 * BLOCK_U64 + rng.below(64) } else { place };
     place as u32
 }
 
@@ -154,7 +155,8 @@ async fn write(store: &Store) -> Result<Vec<Record>, StoreError> {
 
 async fn read_together(store: &Store, pool: &SmallPool) {
     let digests: Vec<Digest> = pool.records.iter().map(|record| record.digest).collect();
-    let whole = |at: usize, view: store::RecordView<'_>| pool.records[at].is(view.refs, view.payload);
+    let whole =
+        |at: usize, view: store::RecordView<'_>| pool.records[at].is(view.refs, view.payload);
     for some in digests.chunks(7).zip((0..).step_by(7)) {
         let (digests, first) = some;
         let _ = store.read_batch(digests, |at, view| whole(first + at, view)).await;

@@ -11,7 +11,9 @@ use format::geometry::{EDGE_BYTES, Geometry};
 use format::keyring::KeyBlock;
 use format::segment::RecordKind;
 use model::{BLOCK_U64, DataKeyId, Digest, Sequence, TenantId};
-use store::{Entropy, Journal, NewRecord, OpenOptions, Opened, PoolLayout, Result, Store, StoreError};
+use store::{
+    Entropy, Journal, NewRecord, OpenOptions, Opened, PoolLayout, Result, Store, StoreError,
+};
 use store::{SegmentWriter, WriterKeys};
 
 use crate::make::{self, POOL};
@@ -58,9 +60,8 @@ impl SmallPool {
         let entropy = Arc::new(SeededEntropy(Mutex::new(rng.clone())));
         let mut records = Vec::new();
         block_on(async {
-            let made =
-                Store::create(machine.disks(), LAYOUT, &keys(), POOL, entropy, journal.clone());
-            let store = made.await?;
+            let (disks, keys) = (machine.disks(), keys());
+            let store = Store::create(disks, LAYOUT, &keys, POOL, entropy, journal.clone()).await?;
             let mut writers = [store.writer(writer_keys(1)), store.writer(writer_keys(2))];
             for number in 0..60 {
                 let record = Record::random(&mut rng);
@@ -97,8 +98,7 @@ impl Record {
         writer.append(NewRecord { kind: RecordKind::Chunk, digest, refs, stored }).await
     }
 
-    /// Whether the store gives the record back; with other contents it is as if it did not know
-    /// them for other contents, which is told apart.
+    /// What the store gives for the record.
     pub(crate) async fn read(&self, store: &Store) -> Result<Given, StoreError> {
         let mut stored = store.read(&self.digest).await?;
         let view = stored.view();

@@ -173,25 +173,3 @@ fn a_server_that_demands_tls() {
     let error = NbdSource::connect(&server.address("")).unwrap_err();
     assert!(matches!(error, SourceError::Refused { refusal: Refusal::Tls, .. }), "{error}");
 }
-
-#[test]
-fn tmp_one_slot() {
-    let folder = tempfile::tempdir().unwrap();
-    let image = raw_image(folder.path());
-    let server = Server::start("qemu-nbd", &["-r", "-t", "-e", "1", "-f", "raw", image.to_str().unwrap()]);
-    let source = server.connect();
-    let begin = std::time::Instant::now();
-    std::thread::scope(|scope| {
-        for worker in 0..16_u64 {
-            let source = &source;
-            scope.spawn(move || {
-                for _ in 0..20 {
-                let mut bytes = vec![0; 1 << 20];
-                source.read(worker << 20, &mut bytes).unwrap();
-                assert_same(&bytes, &disk_bytes()[(worker << 20) as usize..((worker+1) << 20) as usize]);
-                }
-                eprintln!("{worker} {:?}", begin.elapsed());
-            });
-        }
-    });
-}

@@ -85,7 +85,8 @@ pub(crate) fn chunk_error(payload: &[u8]) -> Result<(u32, &[u8]), Violation> {
 /// The ranges from `start` on that may hold data, in order, and where knowledge ends.
 ///
 /// `payload` is a status chunk of the metadata context `context`. Zeroes shorter than `gap` bytes
-/// (at least one) between data count as data. Nothing at or after `end` is told, however far the server went.
+/// (at least one) between data count as data. Nothing at or after `end` is told, however far the
+/// server went.
 pub(crate) fn status(
     payload: &[u8],
     context: u32,

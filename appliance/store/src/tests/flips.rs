@@ -1,0 +1,276 @@
+//! Single bits that change on the medium.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use disk::sim::{SimMachine, SimRng};
+use model::BLOCK_U64;
+
+use super::disks::block_on;
+use super::fixture::{LAYOUT, SAMPLES, append, event, machine, open, writer_keys};
+use super::history::{Op, Runner};
+use crate::{OpenOptions, Scrubbed, Store, StoreError};
+
+const SECTOR: u64 = 512;
+
+/// Reads everything there is and heals what it can.
+pub(super) async fn scrub(store: &Store) -> Result<Scrubbed, StoreError> {
+    let mut found = store.scrub_structures().await?;
+    for segment in store.segment_list() {
+        let one = store.scrub_segment(segment, |_| true).await?;
+        found.bytes_read += one.bytes_read;
+        found.records += one.records;
+        found.lost.extend(one.lost);
+        found.damaged += one.damaged;
+    }
+    Ok(found)
+}
+
+/// A full pool and its model; closed, or as a commit and a settling left it.
+async fn full_pool(disks: usize, closed: bool) -> Runner {
+    let machine = machine(disks, 12);
+    let mut runner = Runner::create(&machine, 1).await.unwrap();
+    let mut ops: Vec<Op> = (0..70)
+        .flat_map(|number| {
+            let commit = Op::Commit { bytes: Some(number % 40 * 20) };
+            let append = Op::Append { writer: number % 2, number };
+            [append].into_iter().chain((number % 6 == 0).then_some(commit))
+        })
+        .collect();
+    ops.extend([Op::Commit { bytes: Some(9) }, Op::Settle]);
+    if closed {
+        ops.push(Op::Close);
+    }
+    runner.run(&ops).await.unwrap();
+    assert_eq!(runner.store.status().free_bytes, 0);
+    runner
+}
+
+fn every_sector(machine: &SimMachine, disk: usize) -> impl Iterator<Item = u64> {
+    (0..machine.disk(disk).size()).step_by(SECTOR as usize)
+}
+
+#[test]
+fn with_two_disks_every_flip_is_harmless_and_healed() {
+    for closed in [false, true] {
+        block_on(async {
+            let runner = full_pool(2, closed).await;
+            let mut rng = SimRng::new(3);
+            for disk in 0..2 {
+                for sector in every_sector(&runner.machine, disk) {
+                    let machine = runner.machine.restarted();
+                    let offset = sector + rng.below(SECTOR);
+                    machine.flip_bit(disk, offset, rng.below(8) as u32);
+                    let outcome = flip_on_mirror(&runner, &machine, disk, offset).await;
+                    assert_eq!(outcome, Ok(()), "byte {offset} of disk {disk}, closed {closed}");
+                }
+            }
+        });
+    }
+}
+
+async fn flip_on_mirror(
+    runner: &Runner,
+    flipped: &SimMachine,
+    disk: usize,
+    offset: u64,
+) -> Result<(), String> {
+    let now = runner.machine.event_count();
+    let found = runner.model.check(flipped, now, 5).await?;
+    let healed = scrub_is_clean(&found.store, true).await?;
+    let again = scrub_is_clean(&found.store, true).await?;
+    if again > healed {
+        return Err(format!("a second scrub healed {} more", again - healed));
+    }
+    // Where something was healed all is as before, unless it took new generations.
+    let (was, is) = (runner.machine.images(), flipped.images());
+    let generations = found.store.inner.log.lock().await.epoch != runner_epoch(runner).await;
+    if healed > 0 && !generations && was != is {
+        return Err("healing did not bring back what was there".to_owned());
+    }
+    if healed == 0 && was[disk][offset as usize] == is[disk][offset as usize] {
+        return Err("something was healed and not told".to_owned());
+    }
+    Ok(())
+}
+
+async fn runner_epoch(runner: &Runner) -> model::Epoch {
+    runner.store.inner.log.lock().await.epoch
+}
+
+/// A scrub finds nothing that stays bad, unless that is `allowed`. Gives the copies healed since
+/// the pool was opened.
+async fn scrub_is_clean(store: &Store, wanted: bool) -> Result<u64, String> {
+    let found = scrub(store).await.map_err(|error| format!("scrub: {error}"))?;
+    if wanted && !(found.lost.is_empty() && found.damaged == 0) {
+        return Err(format!("scrub leaves damage: {found:?}"));
+    }
+    Ok(store.status().healed)
+}
+
+#[test]
+fn with_one_disk_every_flip_is_harmless_or_reported() {
+    for closed in [false, true] {
+        block_on(async {
+            let runner = full_pool(1, closed).await;
+            let expected = runner.events.list();
+            let mut rng = SimRng::new(4);
+            let (mut flips, mut reported) = (0, 0);
+            for sector in every_sector(&runner.machine, 0) {
+                let machine = runner.machine.restarted();
+                let offset = sector + rng.below(SECTOR);
+                machine.flip_bit(0, offset, rng.below(8) as u32);
+                let options = OpenOptions::default();
+                let (opened, events) = open(machine.disks(), options, 5).await.unwrap();
+                assert_eq!(events.list(), expected, "byte {offset}");
+                let lost = lost_records(&runner, &opened.store).await;
+                let found = scrub(&opened.store).await.unwrap();
+                let told = found.lost.len() + found.damaged as usize;
+                assert!(lost == 0 || told > 0, "byte {offset}: {lost} lost, {found:?}");
+                let is_structure = !in_segments(&runner.machine, offset);
+                assert!(lost == 0 || !is_structure, "byte {offset}: {lost} records lost");
+                flips += 1;
+                reported += usize::from(lost > 0);
+            }
+            println!("{flips} flips, {reported} of them reported, closed {closed}");
+            assert!(reported > 100);
+        });
+    }
+}
+
+fn in_segments(machine: &SimMachine, offset: u64) -> bool {
+    let size = machine.disk(0).size();
+    let edge = format::geometry::EDGE_BYTES + LAYOUT.log_bytes;
+    (edge..size - edge).contains(&offset)
+}
+
+/// Records that are reported as damaged; others are right.
+async fn lost_records(runner: &Runner, store: &Store) -> usize {
+    let mut lost = 0;
+    for number in runner.model.numbers() {
+        match super::fixture::has(store, number).await {
+            Ok(true) => {}
+            Ok(false) => panic!("record {number} is gone and nobody says so"),
+            Err(StoreError::Damaged { digest, .. }) => {
+                assert_eq!(digest, SAMPLES[number].digest);
+                lost += 1;
+            }
+            Err(error) => panic!("record {number}: {error}"),
+        }
+    }
+    lost
+}
+
+/// A random history whose disks then rot: on one disk of a mirror anything, on a single disk both
+/// copies of one block of the log.
+pub(super) fn round(seed: u64, states: &AtomicUsize) -> Result<(), String> {
+    block_on(async {
+        let mut rng = SimRng::new(seed ^ 0xf11b);
+        let disks = 1 + rng.below(2) as usize;
+        let ops: Vec<Op> = (0..3 + rng.below(16)).map(|_| Op::random(&mut rng)).collect();
+        let machine = machine(disks, 20);
+        let mut runner = Runner::create(&machine, seed << 16).await?;
+        runner.run(&ops).await?;
+        runner.store.settle().await.map_err(|error| error.to_string())?;
+        for _ in 0..40 {
+            let machine = runner.machine.restarted();
+            states.fetch_add(1, Ordering::Relaxed);
+            match disks {
+                1 => rot_log(&runner, &machine, &mut rng).await?,
+                _ => rot_mirror(&runner, &machine, &mut rng).await?,
+            }
+        }
+        Ok(())
+    })
+}
+
+/// What was durable and is damaged in both copies may be reported; it may not be forgotten.
+async fn rot_log(runner: &Runner, rotten: &SimMachine, rng: &mut SimRng) -> Result<(), String> {
+    let geometry = super::fixture::geometry(rotten);
+    let at = rng.below(LAYOUT.log_bytes);
+    let single = rng.chance(0.5);
+    for copy in 0..if single { 1 } else { 2 } {
+        rotten.flip_bit(0, geometry.log_offset(copy) + at, 3);
+    }
+    match runner.model.check(rotten, runner.machine.event_count(), 5).await {
+        Err(error) if !single && error.contains("was durable and is damaged") => Ok(()),
+        outcome => outcome.map(|_| ()).map_err(|error| format!("log byte {at}: {error}")),
+    }
+}
+
+/// Many bits of one disk, and others of the other in blocks with several records: each record has
+/// a good copy somewhere. Then that disk is lost.
+async fn rot_mirror(runner: &Runner, rotten: &SimMachine, rng: &mut SimRng) -> Result<(), String> {
+    let bad = rng.below(2) as usize;
+    let size = rotten.disk(bad).size();
+    if rng.chance(0.5) {
+        for _ in 0..1 + rng.below(20) {
+            rotten.flip_bit(bad, rng.below(size), rng.below(8) as u32);
+        }
+    } else {
+        rot_neighbours(runner, rotten).await;
+    }
+    let now = runner.machine.event_count();
+    let found = runner.model.check(rotten, now, 5).await?;
+    scrub_is_clean(&found.store, true).await?;
+    let disks = vec![rotten.disk(1 - bad)];
+    let alone = OpenOptions { allow_missing: true, ..OpenOptions::default() };
+    runner.model.check_disks(disks, alone, now, 6).await?;
+    let disks = vec![rotten.disk(bad)];
+    let healed = runner.model.check_disks(disks, alone, now, 7).await;
+    healed.map(|_| ()).map_err(|error| format!("the healed disk alone: {error}"))
+}
+
+/// Damages records that lie side by side in turn on one and the other disk.
+async fn rot_neighbours(runner: &Runner, rotten: &SimMachine) {
+    let store = &runner.store;
+    let segments = crate::members::lock(&store.inner.segments).sorted();
+    for segment in segments {
+        let Ok(entries) = store.inner.entries(&segment).await else { continue };
+        for (record, entry) in entries.iter().enumerate() {
+            let disk = record % 2;
+            if let Some((member, slot)) = store.inner.holder(&segment, disk) {
+                let offset = member.segment_offset(slot, entry.offset + entry.length / 2);
+                if offset / BLOCK_U64 < rotten.disk(disk).size() / BLOCK_U64 {
+                    rotten.flip_bit(disk, offset, 1);
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn rot_is_never_taken_for_something_else() {
+    let states = AtomicUsize::new(0);
+    for seed in 0..250 {
+        assert_eq!(round(seed, &states), Ok(()), "seed {seed}");
+    }
+    println!("{} states", states.into_inner());
+}
+
+#[test]
+fn a_damaged_record_is_stored_anew_and_then_read() {
+    let machine = machine(1, 20);
+    block_on(async {
+        let (store, _) = super::fixture::create(machine.disks(), 1).await.unwrap();
+        let mut writer = store.writer(writer_keys(1));
+        let place = append(&mut writer, 3).await.unwrap();
+        store.commit(vec![event(1, 10)]).await.unwrap();
+        let segment = store.inner.segment(crate::index::Place {
+            segment: place.info.segment.0 as u32,
+            record: 0,
+        });
+        let (member, slot) = store.inner.holder(&segment.clone().unwrap(), 0).unwrap();
+        machine.flip_bit(0, member.segment_offset(slot, 4096), 0);
+        let digest = SAMPLES[3].digest;
+        assert!(store.contains(&digest).await.unwrap());
+        assert!(matches!(store.read(&digest).await, Err(StoreError::Damaged { .. })));
+        assert!(!store.contains(&digest).await.unwrap(), "to be stored again");
+        append(&mut writer, 3).await.unwrap();
+        assert!(store.contains(&digest).await.unwrap());
+        super::fixture::expect_all(&store, [3]).await;
+        store.commit(Vec::new()).await.unwrap();
+        drop((writer, store));
+        let (opened, _) = open(machine.disks(), OpenOptions::default(), 2).await.unwrap();
+        super::fixture::expect_all(&opened.store, [3]).await;
+    });
+}

@@ -1,0 +1,66 @@
+//! Disks that say that they wrote what they lost or put elsewhere, or that read what was there
+//! before: as long as the other disk of a mirror is honest, nobody is told anything wrong.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use disk::sim::{SimFault, SimRng};
+use model::BLOCK_U64;
+
+use super::disks::block_on;
+use super::fixture::machine;
+use super::history::{Op, Runner};
+use crate::OpenOptions;
+
+/// Faults that the test makes.
+const FAULTS: usize = 20_000;
+
+#[test]
+fn a_lying_disk_of_a_mirror_never_makes_anything_wrong() {
+    let faults = AtomicUsize::new(0);
+    for seed in 0.. {
+        assert_eq!(round(seed, &faults), Ok(()), "seed {seed}");
+        if faults.load(Ordering::Relaxed) >= FAULTS {
+            return;
+        }
+    }
+}
+
+/// A random history on a mirror of which one disk lies now and then.
+pub(super) fn round(seed: u64, faults: &AtomicUsize) -> Result<(), String> {
+    block_on(async {
+        let mut rng = SimRng::new(seed ^ 0x11e5);
+        let machine = machine(2, 20);
+        let mut runner = Runner::create(&machine, seed << 16).await?;
+        let liar = rng.below(2) as usize;
+        let size = machine.disk(liar).size();
+        for _ in 0..8 {
+            faults.fetch_add(1, Ordering::Relaxed);
+            let nth = rng.below(30);
+            let to = rng.below(size / BLOCK_U64) * BLOCK_U64;
+            machine.inject(
+                liar,
+                match rng.below(3) {
+                    0 => SimFault::LoseWrite { nth },
+                    1 => SimFault::MisdirectWrite { nth, to },
+                    _ => SimFault::StaleRead { nth },
+                },
+            );
+        }
+        let ops: Vec<Op> = (0..10).map(|_| Op::random(&mut rng)).collect();
+        let options = OpenOptions { allow_missing: true, ..OpenOptions::default() };
+        for op in &ops {
+            match runner.run(&[*op]).await {
+                // A disk that lost its superblocks is found out when it is opened.
+                Err(error) if error.contains("is stale") => {
+                    let now = machine.event_count();
+                    runner.model.check_disks(machine.disks(), options, now, seed).await?;
+                    return Ok(());
+                }
+                outcome => outcome?,
+            }
+        }
+        let now = machine.event_count();
+        runner.model.check_disks(machine.disks(), options, now, seed).await?;
+        Ok(())
+    })
+}

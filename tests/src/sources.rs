@@ -67,6 +67,6 @@ fn a_server_that_goes_away_leaves_no_recovery_point() {
     let mut work = Work::start(&mut to.ingest(export.uri().as_ref()), &to.disks[0]);
     assert!(work.grown(16 * MIB as u64), "too fast to be cut off");
     work.while_stopped(|| export.kill());
-    work.wait().refused("lost the NBD server", "run the command again");
+    work.wait().refused("the NBD server", "run the command again");
     assert!(to.points().is_empty());
 }

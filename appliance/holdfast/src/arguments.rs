@@ -265,9 +265,9 @@ pub(crate) struct Export {
     /// Name of the export, besides the empty one.
     #[arg(long, default_value = "")]
     pub(crate) name: String,
-    /// Memory for opened chunks.
-    #[arg(long, value_name = "BYTES", value_parser = bytes, default_value = "128MiB")]
-    pub(crate) cache: u64,
+    /// Memory for opened chunks. Without this, a quarter of what is free now, at most 4 GiB.
+    #[arg(long, value_name = "BYTES", value_parser = bytes)]
+    pub(crate) cache: Option<u64>,
 }
 
 #[derive(Debug, Args)]

@@ -47,12 +47,13 @@ impl RecordReader {
     }
 
     /// Reads records of one kind, each named once, in the order in which they lie. `take` gets
-    /// the number of each in `digests`, its references and its plaintext.
+    /// the number of each in `digests`, its references and its plaintext, which it may keep by
+    /// leaving another vector.
     pub async fn read_batch(
         &mut self,
         digests: &[Digest],
         kind: RecordKind,
-        mut take: impl FnMut(usize, &[Digest], &[u8]),
+        mut take: impl FnMut(usize, &[Digest], &mut Vec<u8>),
     ) -> Result<()> {
         let store = self.access.store().clone();
         let mut failed = None;
@@ -63,7 +64,7 @@ impl RecordReader {
             }
             match self.open(view) {
                 Ok(refs) => {
-                    take(at, &refs, &self.plain);
+                    take(at, &refs, &mut self.plain);
                     true
                 }
                 Err(error) => {

@@ -37,27 +37,31 @@ impl ChunkCache {
         Some(kept.plain.clone())
     }
 
-    pub(crate) fn put(&mut self, digest: Digest, plain: Plain) {
+    /// Keeps a chunk. Gives back memory of one that was dropped, if nobody reads it any more.
+    pub(crate) fn put(&mut self, digest: Digest, plain: Plain) -> Option<Vec<u8>> {
         self.bytes += plain.len();
         let kept = Kept { plain, used: AtomicBool::new(false) };
         match self.map.insert(digest, kept) {
             Some(old) => self.bytes -= old.plain.len(),
             None => self.queue.push_back(digest),
         }
+        let mut dropped = None;
         while self.bytes > self.limit && self.queue.len() > 1 {
-            self.drop_one();
+            dropped = self.drop_one().or(dropped);
         }
+        dropped.and_then(Arc::into_inner)
     }
 
-    fn drop_one(&mut self) {
-        let Some(oldest) = self.queue.pop_front() else { return };
-        let again =
-            self.map.get(&oldest).is_some_and(|kept| kept.used.swap(false, Ordering::Relaxed));
-        if again {
+    fn drop_one(&mut self) -> Option<Plain> {
+        let oldest = self.queue.pop_front()?;
+        let used = |kept: &Kept| kept.used.swap(false, Ordering::Relaxed);
+        if self.map.get(&oldest).is_some_and(used) {
             self.queue.push_back(oldest);
-        } else if let Some(old) = self.map.remove(&oldest) {
-            self.bytes -= old.plain.len();
+            return None;
         }
+        let old = self.map.remove(&oldest)?;
+        self.bytes -= old.plain.len();
+        Some(old.plain)
     }
 }
 

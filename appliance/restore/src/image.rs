@@ -205,9 +205,10 @@ impl VolumeImage {
         let outcome = reader
             .read_batch(missing, RecordKind::Chunk, |number, _, plain| {
                 let Some(digest) = missing.get(number) else { return };
-                let plain: Plain = Arc::new(plain.to_vec());
-                lock(&self.chunks).put(*digest, plain.clone());
-                found.insert(*digest, plain);
+                let opened: Plain = Arc::new(std::mem::take(plain));
+                // Memory that has been in use needs no fresh pages.
+                *plain = lock(&self.chunks).put(*digest, opened.clone()).unwrap_or_default();
+                found.insert(*digest, opened);
             })
             .await;
         lock(&self.readers).push((reader, volume));

@@ -32,14 +32,17 @@ impl Opener {
         sealed: &mut [u8],
         out: &mut Vec<u8>,
     ) -> Result<usize, SealError> {
-        out.clear();
-        let (codec, bytes, payload) = split(decrypt(cipher, record, aad, sealed)?)?;
-        out.resize(bytes, 0);
-        let done = self.unpack(codec, payload, out);
+        let opened = decrypt(cipher, record, aad, sealed).and_then(split);
+        let done = opened.and_then(|(codec, bytes, payload)| {
+            // What is there already is overwritten to its last byte, or thrown away below.
+            out.resize(bytes, 0);
+            self.unpack(codec, payload, out).map(|()| bytes)
+        });
         if done.is_err() {
             out.zeroize();
+            out.clear();
         }
-        done.map(|()| bytes)
+        done
     }
 
     /// Opens into the start of `out`, which needs the plain length: [`SealError::TooLong`] if it

@@ -127,6 +127,7 @@ impl Inner {
             durable: Sequence(0),
             closed: false,
             heals: Vec::new(),
+            lacked: Vec::new(),
         };
         Ok(Self {
             pool_id,

@@ -1,7 +1,7 @@
 //! The log: where it stands, and appending to it.
 
 use format::log::{
-    Commit, EntryGroup, LogPlace, MAX_LOG_PAYLOAD, SegmentPlace, encode_log_record, group_bytes,
+    Commit, EntryGroup, LogHeader, LogPlace, MAX_LOG_PAYLOAD, SegmentPlace, encode_log_record, group_bytes,
     log_record_bytes,
 };
 use format::geometry::LOG_COPIES;
@@ -71,6 +71,8 @@ pub(crate) struct Log {
     /// The newest superblock says that nothing came after it.
     pub(crate) closed: bool,
     pub(crate) heals: Vec<Heal>,
+    /// Records that some disk does not have.
+    pub(crate) lacked: Vec<LogHeader>,
 }
 
 impl Anchor {
@@ -164,7 +166,7 @@ impl Inner {
 
 /// Most payload bytes of one record in a ring of this size.
 pub(crate) fn max_payload(ring: u64) -> usize {
-    (ring as usize / 8 / BLOCK * BLOCK - format::log::LogHeader::SIZE).min(MAX_LOG_PAYLOAD)
+    (ring as usize / 8 / BLOCK * BLOCK - LogHeader::SIZE).min(MAX_LOG_PAYLOAD)
 }
 
 /// Where a record of `bytes` goes: a record never wraps around the end of the ring.

@@ -83,7 +83,7 @@ async fn recover(
             Ok(()) => {
                 let current = generation == newest.generation;
                 let closed = current && whole && newest.closed == 1;
-                stale.extend(inner.finish_opening(&newest, closed, options).await?);
+                stale.extend(inner.finish_opening(&newest, &copies, closed, options).await?);
                 return Ok((inner, stale));
             }
             Err(error) => last = error,
@@ -241,6 +241,7 @@ impl Inner {
     async fn finish_opening(
         &mut self,
         newest: &Superblock,
+        copies: &[Vec<Superblock>],
         closed: bool,
         options: OpenOptions,
     ) -> Result<Vec<String>> {
@@ -259,7 +260,7 @@ impl Inner {
         log.generation = newest.generation;
         log.epoch = run.epoch.max(newest.epoch);
         log.members = newest.members;
-        let stale = self.leave_lagging(newest, &run, options.allow_missing)?;
+        let stale = self.leave_lagging(newest, &run, copies, options.allow_missing).await?;
         let highest = run.highest;
         self.apply_run(start, run).await?;
         let log = self.log.get_mut();
@@ -272,18 +273,25 @@ impl Inner {
         Ok(stale)
     }
 
-    /// A disk without the newest superblock although the log has gone on after it was acknowledged
-    /// has lost writes: it may lack anything.
-    fn leave_lagging(
+    /// Leaves out disks that have lost writes and may lack anything: those without the newest
+    /// superblock although the log went on after it, or without the log before it. Recovery sees
+    /// to it that power failure alone never makes a disk look like that.
+    async fn leave_lagging(
         &self,
         newest: &Superblock,
         run: &Run,
+        copies: &[Vec<Superblock>],
         allow_missing: bool,
     ) -> Result<Vec<String>> {
         let mut stale = Vec::new();
-        for (_, member) in self.members.present() {
-            let lags = member.generation() < newest.generation;
-            if !lags || run.proved < newest.replay_sequence || planted(Bug::LaggingAccepted) {
+        for (number, member) in self.members.present() {
+            let own = copies.get(number).and_then(|own| own.first());
+            let Some(own) = own.filter(|own| own.generation < newest.generation) else { continue };
+            let start = Start::of(own);
+            let went_on = run.proved >= newest.replay_sequence;
+            if !went_on && self.has_log(number, start, &newest.replay_previous).await
+                || planted(Bug::LaggingAccepted)
+            {
                 continue;
             }
             let disk = member.disk.name().to_owned();
@@ -301,19 +309,21 @@ impl Inner {
         let log = self.log.get_mut();
         (log.position, log.previous) = (start.position, start.previous);
         log.durable = Sequence(start.sequence.0.saturating_sub(1));
-        let mut heals = Vec::new();
+        let (mut heals, mut lacked) = (Vec::new(), Vec::new());
         for record in run.records {
             let proved = record.header.sequence <= run.proved || planted(Bug::TailUnverified);
             match self.apply(&record, proved).await? {
                 Some(bad_copies) => heals.extend(bad_copies),
                 None => break,
             }
+            lacked.extend((!record.lacking.is_empty()).then_some(record.header));
             let log = self.log.get_mut();
             log.position = record.header.position + record.header.record_bytes() as u64;
             log.previous = record.header.hash;
             log.durable = record.header.sequence;
         }
-        self.log.get_mut().heals = heals;
+        let log = self.log.get_mut();
+        (log.heals, log.lacked) = (heals, lacked);
         Ok(())
     }
 

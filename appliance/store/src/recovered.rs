@@ -9,6 +9,7 @@ use crate::log::Log;
 use crate::members::{lock, padded};
 use crate::segments::{Segment, State, number};
 use crate::store::Inner;
+use crate::structures::Found;
 use crate::{Result, StoreError};
 
 impl Inner {
@@ -20,6 +21,9 @@ impl Inner {
                 // cannot be healed is out of service now.
                 let _ = self.heal_range(&segment, heal.start, heal.length, heal.member).await;
             }
+        }
+        for header in std::mem::take(&mut log.lacked) {
+            self.scrub_record(&header, &mut Found::default()).await;
         }
         // What no disk has intact is for reads to report.
         let _ = self.heal_keys().await;

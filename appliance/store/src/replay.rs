@@ -9,6 +9,7 @@
 use disk::DiskError;
 use format::geometry::LOG_COPIES;
 use format::log::{Commit, LogHeader, log_record_bytes};
+use format::superblock::Superblock;
 use model::{BLOCK, Epoch, Sequence};
 
 use crate::log::max_payload;
@@ -94,6 +95,18 @@ pub(crate) struct Start {
     pub(crate) epoch: Epoch,
 }
 
+impl Start {
+    /// Where the log goes on behind the checkpoint that a superblock refers to.
+    pub(crate) fn of(superblock: &Superblock) -> Self {
+        Self {
+            position: superblock.replay_position,
+            sequence: superblock.replay_sequence,
+            previous: superblock.replay_previous,
+            epoch: superblock.epoch,
+        }
+    }
+}
+
 impl Inner {
     /// Reads the run that begins after a checkpoint. It is known to reach the record with the
     /// hash `reaches`.
@@ -102,7 +115,7 @@ impl Inner {
     /// `DamagedLog` when a durable record is in none of the copies.
     pub(crate) async fn read_run(&self, start: Start, reaches: &[u8; 32]) -> Result<Run> {
         let mut run = Run::empty(start);
-        while let Some(record) = self.next_record(&run).await {
+        while let Some(record) = self.next_record(&run, None).await {
             run.pass(&record.header);
             run.records.push(record);
         }
@@ -117,13 +130,23 @@ impl Inner {
         Ok(run)
     }
 
-    /// The record that continues the run: at its end, or at the start of the next lap when it did
-    /// not fit there.
-    pub(crate) async fn next_record(&self, run: &Run) -> Option<Replayed> {
+    /// Whether a disk has every record from `start` to the one with this hash.
+    pub(crate) async fn has_log(&self, number: usize, start: Start, hash: &[u8; 32]) -> bool {
+        let mut run = Run::empty(start);
+        while run.previous != *hash {
+            let Some(record) = self.next_record(&run, Some(number)).await else { return false };
+            run.pass(&record.header);
+        }
+        true
+    }
+
+    /// The record that continues the run, on any disk or on one: at its end, or at the start of
+    /// the next lap when it did not fit there.
+    pub(crate) async fn next_record(&self, run: &Run, only: Option<usize>) -> Option<Replayed> {
         let ring = self.geometry.log_bytes();
         let next_lap = run.position.next_multiple_of(ring);
         for position in [run.position, next_lap] {
-            if let Some(record) = self.record_at(run, position).await {
+            if let Some(record) = self.record_at(run, position, only).await {
                 return Some(record);
             }
             if next_lap == run.position {
@@ -134,10 +157,16 @@ impl Inner {
     }
 
     /// The record at a position, if it continues the run: the first whole copy of it.
-    async fn record_at(&self, run: &Run, position: u64) -> Option<Replayed> {
+    async fn record_at(
+        &self,
+        run: &Run,
+        position: u64,
+        only: Option<usize>,
+    ) -> Option<Replayed> {
         let mut found: Option<Replayed> = None;
         let mut lacking = Vec::new();
-        for (number, member) in self.members.readers() {
+        let wanted = |(number, _): &(usize, &Member)| only.is_none_or(|only| only == *number);
+        for (number, member) in self.members.readers().filter(wanted) {
             let mut has = false;
             for copy in 0..LOG_COPIES {
                 let Some((header, commit)) = self.read_record(member, copy, position).await else {

@@ -20,7 +20,7 @@ use crate::Result;
 
 /// Copies that were found bad.
 #[derive(Debug, Default)]
-struct Found {
+pub(crate) struct Found {
     bytes_read: u64,
     bad: u64,
     /// Of those, the ones that no other copy could heal.
@@ -125,7 +125,7 @@ impl Inner {
         let start = Start { position, sequence, previous, epoch: model::Epoch(0) };
         let mut run = Run::empty(start);
         while run.position < log.position {
-            let Some(record) = self.next_record(&run).await else {
+            let Some(record) = self.next_record(&run, None).await else {
                 found.bad += 1;
                 found.hopeless += 1;
                 return;
@@ -135,7 +135,8 @@ impl Inner {
         }
     }
 
-    async fn scrub_record(&self, header: &LogHeader, found: &mut Found) {
+    /// Looks at all copies of a log record, of which one is whole.
+    pub(crate) async fn scrub_record(&self, header: &LogHeader, found: &mut Found) {
         let (position, length) = (header.position, header.record_bytes() as u64);
         let mut good: Option<Buffer> = None;
         let mut bad = Vec::new();

@@ -54,6 +54,17 @@ impl Image for PointImage {
 /// Extents in one answer: a client asks on from where they end.
 const EXTENTS_MAX: usize = 1024;
 
+/// Least and most memory that an export takes for opened chunks if nobody says how much.
+const CACHE_RANGE: (u64, u64) = (64 << 20, 4 << 30);
+
+/// A quarter of the memory that is free: the machine that boots from the export needs the rest.
+fn default_cache() -> u64 {
+    let memory = std::fs::read_to_string("/proc/meminfo").unwrap_or_default();
+    let line = memory.lines().find_map(|line| line.strip_prefix("MemAvailable:"));
+    let kib = line.and_then(|line| line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok());
+    (kib.unwrap_or(0) * 1024 / 4).clamp(CACHE_RANGE.0, CACHE_RANGE.1)
+}
+
 pub(crate) fn run(arguments: &arguments::Export, output: &Output) -> Result<(), Failure> {
     let pool = OpenPool::open(&arguments.pool, Access::ReadOnly, output)?;
     let access = pool.unlock(&arguments.unlock)?;
@@ -63,7 +74,8 @@ pub(crate) fn run(arguments: &arguments::Export, output: &Output) -> Result<(), 
         let what = format!("the recovery point has no volume {number}");
         Failure::new(what, "see `holdfast points`")
     })?;
-    let image = VolumeImage::new(access, volume, arguments.cache as usize);
+    let cache = arguments.cache.unwrap_or_else(default_cache);
+    let image = VolumeImage::new(access, volume, cache as usize);
     let image: Arc<dyn Image> = Arc::new(PointImage(image));
     let base = Base { point: point.point.id, volume: number as u32 };
     let threads = std::thread::available_parallelism().map_or(2, usize::from);

@@ -37,9 +37,7 @@ pub(crate) fn run(arguments: &Verify, output: &Output) -> Result<(), Failure> {
     let began = Instant::now();
     let mut found = block_on(pool.store.scrub_structures())?;
     progress.begin(pool.store.status().stored_bytes);
-    let scrubbed = shown(output, "verify", &progress, || {
-        scrub(&access, arguments.deep, &progress)
-    });
+    let scrubbed = shown(output, "verify", &progress, || scrub(&access, arguments.deep, &progress));
     let scrubbed = scrubbed?;
     add(&mut found, scrubbed);
     let broken = broken_points(&pool, &access, &found.lost)?;

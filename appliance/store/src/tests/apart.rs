@@ -36,13 +36,14 @@ pub(super) fn round(seed: u64, moments: &AtomicUsize) -> Result<(), String> {
         let created = machine.event_count();
         let ops: Vec<Op> = (0..4 + rng.below(12)).map(|_| Op::random(&mut rng)).collect();
         runner.run(&ops).await?;
-        for at in created..=machine.event_count() {
+        let end = machine.event_count();
+        for at in created..=end {
             moments.fetch_add(1, Ordering::Relaxed);
             let told = |error| format!("after {at} of {machine:?}: {error}");
             match rng.below(3) {
                 0 => lost(&runner, at, &mut rng).await.map_err(told)?,
                 1 => left_behind(&runner, at, &mut rng).await.map_err(told)?,
-                _ => rolled_back(&runner, at, &mut rng).await.map_err(told)?,
+                _ => rolled_back(&runner, at, end, &mut rng).await.map_err(told)?,
             }
         }
         Ok(())
@@ -85,15 +86,17 @@ async fn left_behind(runner: &Runner, at: usize, rng: &mut SimRng) -> Result<(),
 
 /// One disk comes back as it was at an earlier moment, which the other does not know. Either it is
 /// refused, or, once something was written, it alone has everything.
-async fn rolled_back(runner: &Runner, at: usize, rng: &mut SimRng) -> Result<(), String> {
-    let now = runner.machine.event_count();
-    let old = runner.machine.crashed(at, rng);
-    let current = runner.machine.restarted();
+async fn rolled_back(
+    runner: &Runner,
+    at: usize,
+    now: usize,
+    rng: &mut SimRng,
+) -> Result<(), String> {
     let back = rng.below(2) as usize;
-    let machines = if back == 0 { [&old, &current] } else { [&current, &old] };
-    let disks = || -> Vec<Arc<dyn Disk>> {
-        machines.iter().enumerate().map(|(disk, machine)| machine.disk(disk)).collect()
-    };
+    runner.machine.rewind(back, at);
+    let machine = runner.machine.restarted();
+    runner.machine.rewind(back, now);
+    let disks = || machine.disks();
     let found = match runner.model.check_disks(disks(), OpenOptions::default(), now, 5).await {
         Err(error) if error.contains("is stale") => {
             let found = runner.model.check_disks(disks(), ALONE, now, 5).await?;
@@ -105,7 +108,7 @@ async fn rolled_back(runner: &Runner, at: usize, rng: &mut SimRng) -> Result<(),
         found => found?,
     };
     found.store.inner.begin().await.map_err(|error| format!("recovering: {error}"))?;
-    let alone = vec![old.disk(back)];
+    let alone = vec![machine.disk(back)];
     let alone = runner.model.check_disks(alone, ALONE, now, 6).await;
     alone.map(|_| ()).map_err(|error| format!("the disk that was rolled back, alone: {error}"))
 }

@@ -60,11 +60,12 @@ impl Reader for Envelopes {
         self.compressor.compress(codec, &plain, &mut envelope).expect("it is short");
         let opened = self.sealed(&envelope).and_then(|sealed| self.open(sealed).ok());
         assert!(opened.is_some_and(|opened| opened == plain), "what was sealed opens");
-        match rng.below(4) {
-            0 => mutate(rng, &mut envelope),
-            1 => in_place(rng, &mut envelope[HEADER_BYTES..]),
-            2 => in_place(rng, &mut envelope[..HEADER_BYTES]),
-            _ => {
+        // Lengths that lie take long: their memory is wiped. So most inputs are honest there.
+        match rng.below(64) {
+            0..16 => mutate(rng, &mut envelope),
+            16 => in_place(rng, &mut envelope[..HEADER_BYTES]),
+            18.. => in_place(rng, &mut envelope[HEADER_BYTES..]),
+            17 => {
                 let lie = number(rng, length as u64, length as u64).to_le_bytes();
                 envelope[1..HEADER_BYTES].copy_from_slice(&lie[..HEADER_BYTES - 1]);
             }

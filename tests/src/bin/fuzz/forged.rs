@@ -36,8 +36,16 @@ impl Reader for Pools {
     }
 
     fn read(&mut self, input: &[u8]) {
-        let Some(([which, how], seed)) = input.split_first_chunk::<2>() else { return };
-        let mut rng = SimRng::new(seed.first_chunk().map_or(0, |seed| u64::from_le_bytes(*seed)));
+        let Some((pool, machine, options)) = self.forge(input) else { return };
+        block_on(use_all(&machine, pool, options));
+        block_on(use_all(&machine, pool, options));
+    }
+}
+
+impl Pools {
+    fn forge(&self, input: &[u8]) -> Option<(&SmallPool, SimMachine, OpenOptions)> {
+        let ([which, how], seed) = input.split_first_chunk::<2>()?;
+        let mut rng = SimRng::new(u64::from_le_bytes(*seed.first_chunk()?));
         let pool = &self.pools[usize::from(*which) % self.pools.len()];
         let machine = pool.machine.restarted();
         for _ in 0..1 + rng.below(2) {
@@ -48,8 +56,7 @@ impl Reader for Pools {
             }
         }
         let options = OpenOptions { read_only: how & 1 != 0, allow_missing: how & 2 != 0 };
-        block_on(use_all(&machine, pool, options));
-        block_on(use_all(&machine, pool, options));
+        Some((pool, machine, options))
     }
 }
 
@@ -157,5 +164,22 @@ fn forge_log(rng: &mut SimRng, machine: &SimMachine) {
         for copy in 0..2 {
             poke(machine, disk, geometry().log_offset(copy) + at, &record);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn forged_pools_are_believed_often_enough() {
+        let mut pools = Pools::new();
+        let runs = (0..100).filter(|run| {
+            let input = pools.input(&mut SimRng::new(*run));
+            let (_, machine, options) = pools.forge(&input).unwrap();
+            block_on(open(&machine, options)).is_ok()
+        });
+        let opened = runs.count();
+        assert!((20..95).contains(&opened), "{opened} of 100 open");
     }
 }

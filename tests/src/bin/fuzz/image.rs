@@ -48,6 +48,8 @@ impl Reader for Images {
         if !names_another(input) {
             return;
         }
+        // Some file systems flush a file that is emptied and written again.
+        let _ = fs::remove_file(&self.path);
         fs::write(&self.path, input).expect("there is room");
         match ImageSource::open(&self.path, Backing::Refuse) {
             Err(SourceError::Linked { names, .. }) => assert!(names.chars().count() <= 200),
@@ -59,7 +61,7 @@ impl Reader for Images {
 
 /// Whether an image surely depends on another file, by as little of its format as possible.
 fn names_another(image: &[u8]) -> bool {
-    let text = |from: usize| image.get(from..).is_some_and(|text| starts_with_parent(text));
+    let text = |from: usize| image.get(from..).is_some_and(names_parent);
     let sector = image.get(28..36).and_then(|field| field.first_chunk::<8>());
     if image.starts_with(b"QFI\xfb") {
         image.get(8..20).is_some_and(|name| name.iter().any(|byte| *byte != 0))
@@ -75,7 +77,7 @@ fn names_another(image: &[u8]) -> bool {
 }
 
 /// Whether the parent's line stands somewhere in a descriptor.
-fn starts_with_parent(text: &[u8]) -> bool {
+fn names_parent(text: &[u8]) -> bool {
     text.windows(PARENT.len()).any(|window| window == PARENT)
 }
 

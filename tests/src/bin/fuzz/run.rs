@@ -199,7 +199,7 @@ mod tests {
 
     #[test]
     fn a_finding_says_how_to_find_it_again() {
-        let target = Target { name: "touchy", about: "", runs: 0, make: || Box::new(Touchy) };
+        let target = Target { name: "touchy", about: "", make: || Box::new(Touchy) };
         let from = |first, limit| Campaign { target: &target, seed: 5, first, limit }.run();
         let found = from(0, Limit::Runs(1000)).finding.unwrap();
         let again = from(found.run, Limit::Runs(1));

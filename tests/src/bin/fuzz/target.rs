@@ -22,8 +22,6 @@ pub(crate) trait Reader {
 pub(crate) struct Target {
     pub(crate) name: &'static str,
     pub(crate) about: &'static str,
-    /// Runs in `cargo test`: about two seconds.
-    pub(crate) runs: u64,
     pub(crate) make: fn() -> Box<dyn Reader>,
 }
 
@@ -31,91 +29,76 @@ pub(crate) static TARGETS: &[Target] = &[
     Target {
         name: "superblock",
         about: "format: superblocks and the geometry that they describe",
-        runs: 300_000,
         make: || Box::new(superblock::Superblocks),
     },
     Target {
         name: "segment",
         about: "format: headers, trailers and entries of segments",
-        runs: 100_000,
         make: || Box::new(segment::Segments),
     },
     Target {
         name: "log",
         about: "format: log records, their commits signed again",
-        runs: 100_000,
         make: || Box::new(log::Records),
     },
     Target {
         name: "checkpoint",
         about: "format: heads, part lists and bodies of checkpoints",
-        runs: 100_000,
         make: || Box::new(checkpoint::Checkpoints),
     },
     Target {
         name: "manifest",
         about: "format: leaves and nodes of manifests",
-        runs: 300_000,
         make: || Box::new(manifest::Manifests),
     },
     Target {
         name: "event",
         about: "format: events and rows of the catalog",
-        runs: 300_000,
         make: || Box::new(event::Events),
     },
     Target {
         name: "keyring",
         about: "format, seal: key blocks, unlocked with the right kit",
-        runs: 15_000,
         make: || Box::new(keyring::Keyrings::new()),
     },
     Target {
         name: "envelope",
         about: "seal: authentic records with hostile envelopes",
-        runs: 15_000,
         make: || Box::new(envelope::Envelopes::new()),
     },
     Target {
         name: "nbd",
         about: "export: what an NBD client sends",
-        runs: 300_000,
         make: || Box::new(nbd::Clients),
     },
     Target {
         name: "source",
         about: "ingest: what an NBD server sends",
-        runs: 10_000,
         make: || Box::new(source::Servers::new()),
     },
     Target {
         name: "address",
         about: "ingest: addresses of NBD servers",
-        runs: 300_000,
         make: || Box::new(source::Addresses),
     },
     Target {
         name: "image",
         about: "ingest: headers of disk images that name other files",
-        runs: 15_000,
         make: || Box::new(image::Images::new()),
     },
     Target {
         name: "chunk",
         about: "chunk: cuts of any content",
-        runs: 5_000,
         make: || Box::new(chunk::Ranges::new()),
     },
     Target {
         name: "pool",
         about: "store: pools with bytes damaged anywhere, opened, read and written",
-        runs: 500,
         make: || Box::new(pool::Pools::new()),
     },
     Target {
         name: "forged",
         about: "store: pools whose structures are wrong and rightly signed",
-        runs: 500,
         make: || Box::new(forged::Pools::new()),
     },
 ];

@@ -10,6 +10,7 @@ mod harness;
 
 mod clients;
 mod killed;
+mod lost;
 mod memory;
 mod mirror;
 mod outputs;

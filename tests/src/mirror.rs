@@ -1,10 +1,8 @@
 //! Two disks: either may be missing, stale or damaged.
 
-use std::fs::File;
-use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
-use crate::harness::{BLOCK, MIB, Pool, Random, image, points, run, run_with, text};
+use crate::harness::{MIB, Pool, flip_between, image, points, run, run_with, text};
 
 #[test]
 fn one_disk_alone_is_used_only_when_that_is_meant() {
@@ -82,39 +80,9 @@ fn damage_and_heal(damaged: usize) {
     assert!(std::fs::read(&to).expect("the restored file") == bytes);
 }
 
-#[test]
-fn damage_without_a_second_copy_is_told_and_never_given_out() {
-    let pool = Pool::new(1, 64);
-    let bytes = image(96, 12 * MIB);
-    let id = pool.take_bytes("image", &bytes);
-    flip(&pool.disks[0], 97);
-    let to = pool.path("to");
-    run(&mut pool.restore_to(&id, &to)).refused("damaged", "holdfast verify");
-    assert!(!to.exists(), "a part of an image is left behind");
-    let verified = run(&mut pool.command(&["verify"]));
-    assert_eq!(verified.code, Some(1), "{}", verified.stderr);
-    assert!(verified.stderr.contains("lost"), "{}", verified.stderr);
-    let stdout = String::from_utf8_lossy(&verified.stdout);
-    assert!(stdout.contains(&id), "the broken point is not named: {stdout}");
-    // Damage is no reason to lose what is still right.
-    let whole = pool.take_bytes("other", &image(98, MIB));
-    assert!(pool.restore(&whole) == image(98, MIB));
-}
-
-/// Flips one bit in about every 32 KiB that holds something, away from both ends of the disk,
-/// where superblocks are. Returns how many.
+/// Flips one bit in about every 32 KiB of a disk that holds something, away from its ends, where
+/// superblocks are. Returns how many.
 fn flip(disk: &Path, seed: u64) -> usize {
-    let bytes = std::fs::read(disk).expect("the disk");
-    let file = File::options().write(true).open(disk).expect("the disk");
-    let mut random = Random(seed);
-    let mut flips = 0;
-    for start in (4 * MIB..bytes.len() - MIB).step_by(8 * BLOCK) {
-        let at = start + random.below(8 * BLOCK);
-        if bytes[at] != 0 {
-            let flipped = bytes[at] ^ (1 << random.below(8));
-            file.write_all_at(&[flipped], at as u64).expect("the disk");
-            flips += 1;
-        }
-    }
-    flips
+    let bytes = std::fs::metadata(disk).expect("the disk").len() as usize;
+    flip_between(disk, 4 * MIB..bytes - MIB, seed)
 }

@@ -265,7 +265,7 @@ pub(crate) struct Export {
     /// Name of the export, besides the empty one.
     #[arg(long, default_value = "")]
     pub(crate) name: String,
-    /// Memory for opened chunks. Without this, a quarter of what is free now, at most 4 GiB.
+    /// Memory for opened chunks. Without this, a quarter of what is free now, at most 8 GiB.
     #[arg(long, value_name = "BYTES", value_parser = bytes)]
     pub(crate) cache: Option<u64>,
 }

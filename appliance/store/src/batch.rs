@@ -84,9 +84,9 @@ impl Store {
             let Transfer { segment, start, records, .. } = transfer;
             let mut buffer = buffer;
             for record in records {
-                let view = buffer.as_deref_mut().and_then(|buffer| {
-                    view(buffer, start, &segment, &record.entry, record.place)
-                });
+                let view = buffer
+                    .as_deref_mut()
+                    .and_then(|buffer| view(buffer, start, &segment, &record.entry, record.place));
                 if !view.is_some_and(|view| open(record.at, view)) {
                     self.reread(&record, &mut open).await?;
                 }
@@ -165,8 +165,7 @@ impl Inner {
 impl Transfer {
     fn takes(&self, record: &Located, start: u64, end: u64, most: u64) -> bool {
         let same = self.records.first().is_some_and(|first| {
-            first.place.segment == record.place.segment
-                && first.place.record <= record.place.record
+            first.place.segment == record.place.segment && first.place.record <= record.place.record
         });
         same && start <= self.end + GAP_BYTES && end.max(self.end) - self.start <= most
     }

@@ -74,8 +74,11 @@ impl Inner {
         let checkpoint = self.gather();
         let body = checkpoint.encode_body();
         let room = self.geometry.segment_bytes() as usize;
-        let later_parts = parts_after_first(body.len(), room)
-            .ok_or(StoreError::TooLarge { what: "a checkpoint", bytes: body.len(), limit: room })?;
+        let later_parts = parts_after_first(body.len(), room).ok_or(StoreError::TooLarge {
+            what: "a checkpoint",
+            bytes: body.len(),
+            limit: room,
+        })?;
         let (first, rest) = body.split_at(body.len().min(room - first_part_overhead(later_parts)));
         let mut parts = Vec::with_capacity(later_parts);
         for piece in rest.chunks(room) {

@@ -69,8 +69,7 @@ impl Store {
         if inner.current_epoch() == Epoch(0) {
             return Ok(());
         }
-        let writers: Vec<_> =
-            lock(&inner.writers).iter().map(|slot| slot.state.clone()).collect();
+        let writers: Vec<_> = lock(&inner.writers).iter().map(|slot| slot.state.clone()).collect();
         for writer in writers {
             writer.lock().await.seal(inner);
         }
@@ -114,11 +113,7 @@ impl Inner {
         Ok(log.durable)
     }
 
-    async fn commit_drained(
-        self: &Arc<Self>,
-        log: &mut Log,
-        events: Vec<Vec<u8>>,
-    ) -> Result<()> {
+    async fn commit_drained(self: &Arc<Self>, log: &mut Log, events: Vec<Vec<u8>>) -> Result<()> {
         self.pending_bytes.store(0, Ordering::Release);
         let writers: Vec<_> = lock(&self.writers).iter().map(|slot| slot.state.clone()).collect();
         let mut drained = Vec::new();

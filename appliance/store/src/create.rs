@@ -113,7 +113,11 @@ impl Inner {
             epoch: Epoch(0),
             members: rows,
             anchor: Anchor {
-                checkpoint: CheckpointRef { slots: [NO_SLOT; MAX_MEMBERS], bytes: 0, hash: [0; 32] },
+                checkpoint: CheckpointRef {
+                    slots: [NO_SLOT; MAX_MEMBERS],
+                    bytes: 0,
+                    hash: [0; 32],
+                },
                 parts: Vec::new(),
                 position: 0,
                 sequence: Sequence(1),
@@ -127,6 +131,7 @@ impl Inner {
             durable: Sequence(0),
             closed: false,
             heals: Vec::new(),
+            lagging: Vec::new(),
             lacked: Vec::new(),
         };
         Ok(Self {

@@ -72,9 +72,9 @@ impl Slot {
     }
 
     fn from_bytes(bytes: &[u8]) -> Self {
-        let mut words = bytes.chunks_exact(4).map(|four| {
-            four.iter().rev().fold(0u32, |word, byte| word << 8 | u32::from(*byte))
-        });
+        let mut words = bytes
+            .chunks_exact(4)
+            .map(|four| four.iter().rev().fold(0u32, |word, byte| word << 8 | u32::from(*byte)));
         let mut next = || words.next().unwrap_or_default();
         Self { low: next(), segment: next(), high_and_record: next() }
     }
@@ -128,8 +128,7 @@ impl Shard {
     }
 
     fn place_new(&mut self, slot: Slot) {
-        let fingerprint =
-            Fingerprint { low: slot.low, high: (slot.high_and_record >> 16) as u16 };
+        let fingerprint = Fingerprint { low: slot.low, high: (slot.high_and_record >> 16) as u16 };
         let start = self.start(fingerprint);
         let (before, after) = self.slots.split_at_mut(start);
         if let Some(empty) = after.iter_mut().chain(before).find(|slot| slot.is_empty()) {
@@ -272,7 +271,8 @@ mod tests {
                 let found: Vec<_> = index.candidates(&digest(number)).into_iter().collect();
                 assert_eq!(found, [place(number)]);
             }
-            let absent = (100_000..200_000).filter(|n| index.candidates(&digest(*n)).first.is_some());
+            let absent =
+                (100_000..200_000).filter(|n| index.candidates(&digest(*n)).first.is_some());
             assert_eq!(absent.count(), 0, "48 bits do not meet by chance here");
         }
     }

@@ -4,6 +4,7 @@
 use disk::Buffer;
 use format::geometry::KEY_SLOTS;
 use format::keyring::{KEY_BLOCK_BYTES, KeyBlock};
+use futures_util::future::join_all;
 
 use crate::members::{Members, padded};
 use crate::planted::{Bug, planted};
@@ -47,18 +48,19 @@ struct KeyCopy {
 
 impl Inner {
     async fn key_copies(&self) -> Vec<KeyCopy> {
-        let mut copies = Vec::new();
-        for (number, member) in self.members.readers() {
-            for slot in 0..KEY_SLOTS {
-                let read = member.read(member.geometry.key_offset(slot), KEY_BLOCK_BYTES).await;
-                let block = read.ok().and_then(|bytes| {
-                    let keys = KeyBlock::decode(&bytes).ok()?;
-                    (keys.pool_id == self.pool_id).then_some((keys.generation, bytes))
-                });
-                copies.push(KeyCopy { member: number, slot, block });
-            }
-        }
-        copies
+        let places = self
+            .members
+            .readers()
+            .flat_map(|(number, member)| (0..KEY_SLOTS).map(move |slot| (number, member, slot)));
+        let reads = places.map(|(number, member, slot)| async move {
+            let read = member.read(member.geometry.key_offset(slot), KEY_BLOCK_BYTES).await;
+            let block = read.ok().and_then(|bytes| {
+                let keys = KeyBlock::decode(&bytes).ok()?;
+                (keys.pool_id == self.pool_id).then_some((keys.generation, bytes))
+            });
+            KeyCopy { member: number, slot, block }
+        });
+        join_all(reads).await
     }
 
     /// Rewrites copies of the wrapped keys that are damaged or old. Gives how many there were. To

@@ -1,18 +1,19 @@
 //! The log: where it stands, and appending to it.
 
-use format::log::{
-    Commit, EntryGroup, LogHeader, LogPlace, MAX_LOG_PAYLOAD, SegmentPlace, encode_log_record, group_bytes,
-    log_record_bytes,
-};
 use format::geometry::LOG_COPIES;
 use format::layout::Fixed;
+use format::log::{
+    Commit, EntryGroup, LogHeader, LogPlace, MAX_LOG_PAYLOAD, SegmentPlace, encode_log_record,
+    group_bytes, log_record_bytes,
+};
 use format::segment::Entry;
-use format::superblock::{Member as MemberRow, MAX_MEMBERS};
+use format::superblock::{MAX_MEMBERS, Member as MemberRow};
 use model::{BLOCK, Epoch, SegmentId, Sequence};
 
 use crate::members::{Slots, padded};
 use crate::planted::{Bug, planted};
 use crate::queue::event_bytes;
+use crate::replay::Start;
 use crate::store::Inner;
 use crate::writer::Drained;
 use crate::{Result, StoreError};
@@ -71,6 +72,8 @@ pub(crate) struct Log {
     /// The newest superblock says that nothing came after it.
     pub(crate) closed: bool,
     pub(crate) heals: Vec<Heal>,
+    /// Disks without the newest superblock, and where their own says that the log goes on.
+    pub(crate) lagging: Vec<(usize, Start)>,
     /// Records that some disk does not have.
     pub(crate) lacked: Vec<LogHeader>,
 }

@@ -9,16 +9,16 @@ use disk::Disk;
 use format::checkpoint::{Checkpoint, SEGMENT_SEALED, decode_first_part};
 use format::log::{Commit, EntryGroup, NO_SLOT, SegmentPlace};
 use format::segment::Entry;
-use format::superblock::{MEMBER_MISSING, MAX_MEMBERS, Superblock};
+use format::superblock::{MAX_MEMBERS, MEMBER_MISSING, Superblock};
 use model::{BLOCK, SegmentId, Sequence};
 
 use crate::index::{Index, Place};
 use crate::log::{Anchor, CheckpointRef, Heal};
 use crate::members::{Member, Members, lock};
-use crate::probe::{Assembled, Probed, assemble, probe};
 use crate::planted::{Bug, planted};
+use crate::probe::{Assembled, Probed, assemble, probe};
 use crate::recovered::check_entries;
-use crate::replay::{FAR, Replayed, Run, Start};
+use crate::replay::{Replayed, Run, Start};
 use crate::segments::{Segment, State, number};
 use crate::store::{Entropy, Inner, Journal, Store};
 use crate::{Result, StoreError};
@@ -94,11 +94,8 @@ async fn recover(
 
 fn member(probed: Probed) -> Option<Member> {
     let newest = *probed.newest()?;
-    let geometry = format::geometry::Geometry::new(
-        newest.disk_bytes,
-        newest.log_bytes,
-        newest.segment_bytes,
-    )?;
+    let geometry =
+        format::geometry::Geometry::new(newest.disk_bytes, newest.log_bytes, newest.segment_bytes)?;
     Some(Member::new(probed.disk, newest.disk_id, newest.generation, geometry))
 }
 
@@ -114,10 +111,6 @@ fn anchor_of(copies: &[Vec<Superblock>], generation: u64) -> Option<(Anchor, Sup
         }
     }
     let superblock = found?;
-    let numbers = [superblock.replay_position, superblock.replay_sequence.0, superblock.epoch.0];
-    if numbers.iter().chain([&superblock.generation]).any(|number| *number >= FAR) {
-        return None;
-    }
     let anchor = Anchor {
         checkpoint: CheckpointRef {
             slots,
@@ -152,11 +145,15 @@ impl Inner {
         self.claim(&anchor);
         let before = anchor_of(copies, superblock.generation.saturating_sub(1));
         let before = match before {
-            Some((before, _)) => self.whole_anchor(before).await,
-            None => None,
+            // Who does not write needs not know what may not be overwritten.
+            Some((before, _)) if !self.read_only => self.whole_anchor(before).await,
+            _ => None,
         };
         before.iter().for_each(|before| self.claim(before));
-        let strays = self.claim_strays(superblock.generation, copies).await;
+        let strays = match self.read_only {
+            true => Vec::new(),
+            false => self.claim_strays(superblock.generation, copies).await,
+        };
         let live = anchor.slots().chain(before.iter().flat_map(Anchor::slots)).count();
         self.checkpoint_slots.store(live as u32, Ordering::Relaxed);
         self.catalog_bytes.store(checkpoint.catalog.len(), Ordering::Relaxed);
@@ -173,7 +170,9 @@ impl Inner {
     /// numbers of their disks.
     async fn claim_strays(&self, generation: u64, copies: &[Vec<Superblock>]) -> Vec<(usize, u32)> {
         let mut strays = Vec::new();
-        for ((number, member), own) in self.members.present().zip(copies.iter().filter(|own| !own.is_empty())) {
+        for ((number, member), own) in
+            self.members.present().zip(copies.iter().filter(|own| !own.is_empty()))
+        {
             let Some(newest) = own.first().filter(|newest| newest.generation < generation) else {
                 continue;
             };
@@ -183,7 +182,9 @@ impl Inner {
                 None => vec![anchor.checkpoint.slots],
             };
             let own = slots.iter().filter_map(|slots| slots.get(number).copied());
-            strays.extend(own.filter(|slot| lock(&member.free).claim(*slot)).map(|slot| (number, slot)));
+            strays.extend(
+                own.filter(|slot| lock(&member.free).claim(*slot)).map(|slot| (number, slot)),
+            );
         }
         strays
     }
@@ -220,14 +221,9 @@ impl Inner {
         let mut segments = lock(&self.segments);
         for row in &checkpoint.segments {
             let state = if row.state == SEGMENT_SEALED {
-                State::Sealed {
-                    records: row.records,
-                    body_end: row.body_end,
-                    trailer: row.trailer,
-                }
+                State::Sealed { records: row.records, body_end: row.body_end, trailer: row.trailer }
             } else {
-                let (entries, body_end) =
-                    unsealed.remove(&row.info.segment).unwrap_or_default();
+                let (entries, body_end) = unsealed.remove(&row.info.segment).unwrap_or_default();
                 State::Unsealed { entries: Arc::new(entries), body_end }
             };
             self.members.claim_slots(&row.slots);
@@ -246,12 +242,8 @@ impl Inner {
         options: OpenOptions,
     ) -> Result<Vec<String>> {
         let log = self.log.get_mut();
-        let start = Start {
-            position: log.anchor.position,
-            sequence: log.anchor.sequence,
-            previous: log.anchor.previous,
-            epoch: log.epoch,
-        };
+        let Anchor { position, sequence, previous, .. } = log.anchor;
+        let start = Start { position, sequence, previous, epoch: log.epoch };
         let run = match closed {
             true => Run::empty(start),
             false => self.read_run(start, &newest.replay_previous).await?,
@@ -277,21 +269,23 @@ impl Inner {
     /// superblock although the log went on after it, or without the log before it. Recovery sees
     /// to it that power failure alone never makes a disk look like that.
     async fn leave_lagging(
-        &self,
+        &mut self,
         newest: &Superblock,
         run: &Run,
         copies: &[Vec<Superblock>],
         allow_missing: bool,
     ) -> Result<Vec<String>> {
-        let mut stale = Vec::new();
+        let (mut stale, mut lagging) = (Vec::new(), Vec::new());
         for (number, member) in self.members.present() {
             let own = copies.get(number).and_then(|own| own.first());
             let Some(own) = own.filter(|own| own.generation < newest.generation) else { continue };
             let start = Start::of(own);
             let went_on = run.proved >= newest.replay_sequence;
-            if !went_on && self.has_log(number, start, &newest.replay_previous).await
-                || planted(Bug::LaggingAccepted)
-            {
+            if !went_on && self.has_log(number, start, &newest.replay_previous).await {
+                lagging.push((number, start));
+                continue;
+            }
+            if planted(Bug::LaggingAccepted) {
                 continue;
             }
             let disk = member.disk.name().to_owned();
@@ -301,6 +295,7 @@ impl Inner {
             member.fail();
             stale.push(disk);
         }
+        self.log.get_mut().lagging = lagging;
         Ok(stale)
     }
 
@@ -393,8 +388,7 @@ impl Inner {
     async fn adopt_footer(&self, segment: SegmentId, trailer: [u8; 32]) {
         let Some(found) = lock(&self.segments).get(number(segment)).cloned() else { return };
         let State::Unsealed { entries, body_end } = &found.state else { return };
-        let state =
-            State::Sealed { records: entries.len() as u32, body_end: *body_end, trailer };
+        let state = State::Sealed { records: entries.len() as u32, body_end: *body_end, trailer };
         let sealed = Segment { place: found.place, state };
         let read = self.entries(&sealed).await;
         if read.is_ok_and(|read| read == *entries) || planted(Bug::FooterUnverified) {
@@ -404,7 +398,7 @@ impl Inner {
 
     /// Checks everything that a commit names on every disk. `None` when a record is on none of
     /// them; else the copies that are bad.
-    async fn check_commit(&self, commit: &Commit) -> Option<Vec<Heal>> {
+    pub(crate) async fn check_commit(&self, commit: &Commit) -> Option<Vec<Heal>> {
         let mut heals = Vec::new();
         for group in &commit.groups {
             heals.extend(self.check_group(commit, group).await?);
@@ -417,18 +411,22 @@ impl Inner {
         let opened = commit.opened.iter().find(|place| place.info.segment == id).copied();
         let known = lock(&self.segments).get(number(id)).cloned();
         let mut entries = match &known {
-            // The checkpoint knows the segment with its footer: it is durable.
-            Some(Segment { state: State::Sealed { .. }, .. }) => return Some(Vec::new()),
-            Some(Segment { state: State::Unsealed { entries, .. }, .. }) => entries.to_vec(),
-            _ => Vec::new(),
+            Some(segment) => self.entries(segment).await.ok()?.to_vec(),
+            None => Vec::new(),
         };
-        let place = opened.or(known.map(|segment| segment.place))?;
-        entries.truncate(group.header.first_record as usize);
-        entries.extend(&group.entries);
-        let (body_end, room) = (group.header.body_end, self.geometry.segment_bytes());
+        let place = known.map(|segment| segment.place).or(opened)?;
+        let first = group.header.first_record as usize;
+        let (mut body_end, room) = (group.header.body_end, self.geometry.segment_bytes());
+        if entries.len() < first + group.entries.len() {
+            entries.truncate(first);
+            entries.extend(&group.entries);
+        } else {
+            body_end = entries.last().map_or(0, |entry| entry.offset + entry.length);
+        }
         check_entries(&entries, body_end, room).ok()?;
+        let body_end = group.header.body_end;
         // A segment's header goes with its first records.
-        let first = group.entries.first().filter(|_| group.header.first_record > 0);
+        let first = group.entries.first().filter(|_| first > 0);
         let start = first.map_or(0, |entry| entry.offset as usize / BLOCK * BLOCK);
         let length = (body_end as usize).next_multiple_of(BLOCK) - start;
         let state = State::Unsealed { entries: Arc::new(entries), body_end };
@@ -484,11 +482,8 @@ impl Inner {
     pub(crate) async fn read_first_part(
         &self,
         place: &CheckpointRef,
-    ) -> Result<(
-        format::checkpoint::CheckpointHead,
-        Vec<format::checkpoint::PartPlace>,
-        Vec<u8>,
-    )> {
+    ) -> Result<(format::checkpoint::CheckpointHead, Vec<format::checkpoint::PartPlace>, Vec<u8>)>
+    {
         let bytes = self.read_part(place).await?;
         let (head, parts, body) = decode_first_part(&bytes, self.pool_id)
             .map_err(|_| StoreError::DamagedStructure { structure: "checkpoint" })?;
@@ -512,8 +507,8 @@ impl Inner {
     ) -> Option<Vec<u8>> {
         let member = self.members.get(number)?;
         let slot = *place.slots.get(number)?;
-        let in_range = slot < member.geometry.segment_slots()
-            && place.bytes <= self.geometry.segment_bytes();
+        let in_range =
+            slot < member.geometry.segment_slots() && place.bytes <= self.geometry.segment_bytes();
         if !in_range {
             return None;
         }

@@ -10,6 +10,7 @@ use format::superblock::{MEMBER_ACTIVE, MEMBER_MISSING, Superblock};
 use model::BLOCK;
 
 use crate::planted::{Bug, planted};
+use crate::replay::FAR;
 use crate::{Result, StoreError};
 
 /// The superblocks of one disk.
@@ -25,7 +26,6 @@ impl Probed {
     pub(crate) fn newest(&self) -> Option<&Superblock> {
         self.copies.first()
     }
-
 }
 
 /// Reads the superblocks of a disk.
@@ -77,7 +77,15 @@ async fn read_copy(
         return absent;
     };
     let block = disk.read(offset, Buffer::zeroed(BLOCK)).await?;
-    Ok(Superblock::decode(&block, slot))
+    Ok(Superblock::decode(&block, slot).and_then(|superblock| {
+        let numbers = [superblock.replay_position, superblock.replay_sequence.0];
+        let far = |number: u64| number >= FAR;
+        let others = [superblock.epoch.0, superblock.generation];
+        if numbers.into_iter().chain(others).any(far) {
+            return Err(FormatError::Invalid { structure: "superblock", field: "number" });
+        }
+        Ok(superblock)
+    }))
 }
 
 fn edge_offset(bytes: u64, slot: u8) -> Option<u64> {

@@ -5,8 +5,9 @@
 use format::segment::{Entry, Footer, GROUP_BYTES};
 use model::BLOCK;
 
-use crate::log::Log;
+use crate::log::{Heal, Log};
 use crate::members::{lock, padded};
+use crate::replay::{Run, Start};
 use crate::segments::{Segment, State, number};
 use crate::store::Inner;
 use crate::structures::Found;
@@ -14,7 +15,20 @@ use crate::{Result, StoreError};
 
 impl Inner {
     pub(crate) async fn finish_recovered(&self, log: &mut Log) -> Result<()> {
-        for heal in std::mem::take(&mut log.heals) {
+        self.heal_all(std::mem::take(&mut log.heals)).await;
+        for header in std::mem::take(&mut log.lacked) {
+            self.scrub_record(&header, &mut Found::default()).await;
+        }
+        for (number, start) in std::mem::take(&mut log.lagging) {
+            self.catch_up(number, start, &log.anchor.previous).await;
+        }
+        // What no disk has intact is for reads to report.
+        let _ = self.heal_keys().await;
+        self.seal_recovered().await
+    }
+
+    async fn heal_all(&self, heals: Vec<Heal>) {
+        for heal in heals {
             let segment = lock(&self.segments).get(number(heal.segment)).cloned();
             if let Some(segment) = segment {
                 // What the good copy has lost meanwhile is found when it is read; a disk that
@@ -22,12 +36,28 @@ impl Inner {
                 let _ = self.heal_range(&segment, heal.start, heal.length, heal.member).await;
             }
         }
-        for header in std::mem::take(&mut log.lacked) {
-            self.scrub_record(&header, &mut Found::default()).await;
+    }
+
+    /// Looks at everything that a disk may lack which has missed the newest superblock: the
+    /// records of the log since its own, and what recovery wrote outside the log.
+    async fn catch_up(&self, member: usize, start: Start, end: &[u8; 32]) {
+        let mut run = Run::empty(start);
+        while run.previous != *end {
+            let Some(record) = self.next_record(&run, None).await else { return };
+            if let Some(commit) = &record.commit
+                && let Some(heals) = self.check_commit(commit).await
+            {
+                self.heal_all(heals).await;
+            }
+            run.pass(&record.header);
         }
-        // What no disk has intact is for reads to report.
-        let _ = self.heal_keys().await;
-        self.seal_recovered().await
+        for segment in lock(&self.segments).sorted() {
+            let State::Sealed { trailer, .. } = &segment.state else { continue };
+            let Some((disk, slot)) = self.holder(&segment, member) else { continue };
+            if self.read_footer(disk, slot, &segment, trailer).await.is_err() {
+                let _ = self.heal_footer(&segment, trailer, member).await;
+            }
+        }
     }
 
     /// Gives every segment whose writer is gone its footer; forgets those without records.

@@ -43,7 +43,7 @@ pub(crate) struct Run {
     pub(crate) epoch: Epoch,
     /// Where the log goes on.
     pub(crate) position: u64,
-    previous: [u8; 32],
+    pub(crate) previous: [u8; 32],
 }
 
 impl Run {
@@ -79,9 +79,9 @@ impl Run {
         }
         let known = self.records.iter().find(|record| record.header.hash == *hash);
         let sequence = known.map(|record| record.header.sequence);
-        self.proved = self.proved.max(
-            sequence.ok_or(StoreError::DamagedLog { sequence: self.highest.next() })?,
-        );
+        self.proved = self
+            .proved
+            .max(sequence.ok_or(StoreError::DamagedLog { sequence: self.highest.next() })?);
         Ok(())
     }
 }
@@ -157,12 +157,7 @@ impl Inner {
     }
 
     /// The record at a position, if it continues the run: the first whole copy of it.
-    async fn record_at(
-        &self,
-        run: &Run,
-        position: u64,
-        only: Option<usize>,
-    ) -> Option<Replayed> {
+    async fn record_at(&self, run: &Run, position: u64, only: Option<usize>) -> Option<Replayed> {
         let mut found: Option<Replayed> = None;
         let mut lacking = Vec::new();
         let wanted = |(number, _): &(usize, &Member)| only.is_none_or(|only| only == *number);
@@ -234,7 +229,8 @@ impl Inner {
                     let headers = places
                         .zip(blocks)
                         .filter_map(|(at, block)| LogHeader::decode(block, self.pool_id, at).ok());
-                    for header in headers.filter(|header| header.sequence > last && is_near(header)) {
+                    for header in headers.filter(|header| header.sequence > last && is_near(header))
+                    {
                         run.proved = run.proved.max(header.durable_up_to);
                         run.highest = run.highest.max(header.sequence);
                         run.epoch = run.epoch.max(header.epoch);

@@ -131,7 +131,12 @@ impl Inner {
     }
 
     /// Puts a footer in its place on a disk that has it damaged: from another disk, or made anew.
-    async fn heal_footer(&self, segment: &Segment, trailer: &[u8; 32], bad: usize) -> Result<()> {
+    pub(crate) async fn heal_footer(
+        &self,
+        segment: &Segment,
+        trailer: &[u8; 32],
+        bad: usize,
+    ) -> Result<()> {
         let bytes = match self.whole_footer(segment, trailer, bad).await {
             Some(bytes) => bytes,
             None => self.remake_footer(segment, trailer).await?,

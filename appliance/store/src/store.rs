@@ -110,7 +110,8 @@ impl Inner {
         // A shard of the index grows by half.
         let bytes = segments + catalog + self.index.bytes() / 2 * 3;
         let slots = bytes / (self.geometry.segment_bytes() as usize - BLOCK) + 1;
-        let wanted = (3 * slots as u32).saturating_sub(self.checkpoint_slots.load(Ordering::Relaxed));
+        let wanted =
+            (3 * slots as u32).saturating_sub(self.checkpoint_slots.load(Ordering::Relaxed));
         wanted.max(self.geometry.segment_slots() / 50).max(3)
     }
 

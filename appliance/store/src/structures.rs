@@ -11,12 +11,12 @@ use format::log::LogHeader;
 use format::superblock::{Superblock, slots_of};
 use model::BLOCK;
 
+use crate::Result;
 use crate::log::{Anchor, CheckpointRef, Log};
 use crate::members::{Member, padded};
 use crate::replay::{Run, Start};
 use crate::scrub::Scrubbed;
 use crate::store::{Inner, Store};
-use crate::Result;
 
 /// Copies that were found bad.
 #[derive(Debug, Default)]
@@ -46,7 +46,11 @@ impl Store {
             inner.checkpoint(&mut log, false).await?;
         }
         if inner.read_only {
-            return Ok(Scrubbed { bytes_read: found.bytes_read, damaged: found.bad, ..Scrubbed::default() });
+            return Ok(Scrubbed {
+                bytes_read: found.bytes_read,
+                damaged: found.bad,
+                ..Scrubbed::default()
+            });
         }
         inner.healed.fetch_add(found.bad, Ordering::Relaxed);
         Ok(Scrubbed { bytes_read: found.bytes_read, ..Scrubbed::default() })
@@ -56,9 +60,8 @@ impl Store {
 impl Inner {
     /// Each disk has the newest two generations, each in both of its slots.
     async fn scrub_superblocks(&self, log: &Log, found: &mut Found) {
-        found.bytes_read += self.members.active().count() as u64
-            * u64::from(SUPERBLOCK_SLOTS)
-            * BLOCK as u64;
+        found.bytes_read +=
+            self.members.active().count() as u64 * u64::from(SUPERBLOCK_SLOTS) * BLOCK as u64;
         let generations = [(log.generation, Some(&log.anchor))];
         let before = (log.generation.saturating_sub(1), log.before.as_ref());
         for (number, member) in self.members.active() {

@@ -27,8 +27,8 @@ use model::{BLOCK, DataKeyId, Digest, SegmentId, TenantId};
 use crate::create::SLABS;
 use crate::index::Place;
 use crate::members::{Slots, lock, padded};
-use crate::segments::{OpenSegment, Segment, State, number};
 use crate::planted::{Bug, planted};
+use crate::segments::{OpenSegment, Segment, State, number};
 use crate::store::{Inner, Store};
 use crate::{Result, StoreError};
 

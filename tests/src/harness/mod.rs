@@ -1,5 +1,6 @@
 //! What the scenarios are made of.
 
+mod damage;
 mod export;
 mod image;
 mod loop_device;
@@ -9,6 +10,7 @@ mod program;
 mod tools;
 mod work;
 
+pub(crate) use damage::flip_between;
 pub(crate) use export::Export;
 pub(crate) use image::{Random, allocated, changed_blocks, image, scatter, write_sparse};
 pub(crate) use loop_device::Loop;

@@ -55,7 +55,7 @@ impl Image for PointImage {
 const EXTENTS_MAX: usize = 1024;
 
 /// Least and most memory that an export takes for opened chunks if nobody says how much.
-const CACHE_RANGE: (u64, u64) = (64 << 20, 4 << 30);
+const CACHE_RANGE: (u64, u64) = (64 << 20, 8 << 30);
 
 /// A quarter of the memory that is free: the machine that boots from the export needs the rest.
 fn default_cache() -> u64 {

@@ -48,13 +48,18 @@ fn no_error_of_any_request_loses_what_was_acknowledged() {
         });
         let [reads, writes, flushes] = counts;
         let both = [false, true];
-        let reads = (0..reads).flat_map(|nth| both.map(|lasting| SimFault::FailRead { nth, lasting }));
+        let reads =
+            (0..reads).flat_map(|nth| both.map(|lasting| SimFault::FailRead { nth, lasting }));
         let writes =
             (0..writes).flat_map(|nth| both.map(|lasting| SimFault::FailWrite { nth, lasting }));
         let flushes = (0..flushes).map(|nth| SimFault::FailFlush { nth });
         for fault in reads.chain(writes).chain(flushes) {
             for disk in 0..disks {
-                assert_eq!(workload(disks, disk, fault, 1), Ok(()), "{fault:?} on {disk} of {disks}");
+                assert_eq!(
+                    workload(disks, disk, fault, 1),
+                    Ok(()),
+                    "{fault:?} on {disk} of {disks}"
+                );
                 cases += 1;
             }
         }
@@ -72,12 +77,7 @@ fn workload(disks: usize, disk: usize, fault: SimFault, seed: u64) -> Result<(),
 }
 
 /// Works until an operation fails; then power fails, too, and a new machine sees the disks.
-async fn outlive(
-    mut runner: Runner,
-    ops: &[Op],
-    disks: usize,
-    seed: u64,
-) -> Result<(), String> {
+async fn outlive(mut runner: Runner, ops: &[Op], disks: usize, seed: u64) -> Result<(), String> {
     let outcome = runner.run(ops).await;
     let order = runner.events.list();
     let opening = |error: &String| error.contains("opening again");
@@ -118,7 +118,9 @@ pub(super) fn round(seed: u64, states: &AtomicUsize) -> Result<(), String> {
             _ => SimFault::GoneFrom { event: machine.event_count() + rng.below(80) as usize },
         };
         machine.inject(rng.below(disks as u64) as usize, fault);
-        outlive(runner, &ops, disks, seed).await.map_err(|error| format!("{fault:?}, {ops:?}: {error}"))
+        outlive(runner, &ops, disks, seed)
+            .await
+            .map_err(|error| format!("{fault:?}, {ops:?}: {error}"))
     })
 }
 

@@ -3,8 +3,8 @@
 
 use std::sync::{Arc, LazyLock, Mutex};
 
-use disk::sim::{SimMachine, SimRng};
 use disk::Disk;
+use disk::sim::{SimMachine, SimRng};
 use format::FormatError;
 use format::geometry::{EDGE_BYTES, Geometry};
 use format::keyring::KeyBlock;

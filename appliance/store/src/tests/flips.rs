@@ -255,10 +255,9 @@ fn a_damaged_record_is_stored_anew_and_then_read() {
         let mut writer = store.writer(writer_keys(1));
         let place = append(&mut writer, 3).await.unwrap();
         store.commit(vec![event(1, 10)]).await.unwrap();
-        let segment = store.inner.segment(crate::index::Place {
-            segment: place.info.segment.0 as u32,
-            record: 0,
-        });
+        let segment = store
+            .inner
+            .segment(crate::index::Place { segment: place.info.segment.0 as u32, record: 0 });
         let (member, slot) = store.inner.holder(&segment.clone().unwrap(), 0).unwrap();
         machine.flip_bit(0, member.segment_offset(slot, 4096), 0);
         let digest = SAMPLES[3].digest;

@@ -16,9 +16,14 @@ use format::segment::RecordKind;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Op {
     /// Append this record with this writer.
-    Append { writer: usize, number: usize },
+    Append {
+        writer: usize,
+        number: usize,
+    },
     /// Commit an event of about this many bytes, or none.
-    Commit { bytes: Option<usize> },
+    Commit {
+        bytes: Option<usize>,
+    },
     Settle,
     SetKeys,
     /// Close and open.
@@ -26,7 +31,9 @@ pub(super) enum Op {
     /// Open again without closing: as after the end of the process.
     Kill,
     /// Several tasks append and commit at once.
-    Together { seed: u64 },
+    Together {
+        seed: u64,
+    },
 }
 
 impl Op {

@@ -183,15 +183,13 @@ impl Model {
         }
         let seen: Vec<usize> =
             (0..history.appended.len()).filter(|at| history.appended[*at].done).collect();
-        let commit = |event| {
-            Committed { event, begun: 0, acknowledged: Some(0), covers: seen.clone() }
-        };
+        let commit =
+            |event| Committed { event, begun: 0, acknowledged: Some(0), covers: seen.clone() };
         let order = found.journal.list();
         let events = order.iter().copied().map(Some);
         history.committed = events.chain([None]).map(commit).collect();
         history.order = order;
-        history.keys =
-            vec![KeysSet { generation: found.keys, begun: 0, acknowledged: Some(0) }];
+        history.keys = vec![KeysSet { generation: found.keys, begun: 0, acknowledged: Some(0) }];
         Self(Arc::new(Mutex::new(history)))
     }
 

@@ -221,8 +221,7 @@ fn a_full_pool_refuses_records_takes_events_and_can_be_read() {
             stored
         });
         block_on(async {
-            let (opened, events) =
-                open(machine.disks(), OpenOptions::default(), 2).await.unwrap();
+            let (opened, events) = open(machine.disks(), OpenOptions::default(), 2).await.unwrap();
             expect_all(&opened.store, 0..stored.min(256)).await;
             assert_eq!(events.list().len(), 60);
             let mut writer = opened.store.writer(writer_keys(1));

@@ -3,18 +3,25 @@
 //! A mirror of which one disk is damaged must have everything if it opens at all. A pool opened
 //! for writing takes new records, is closed, and is looked at again.
 
+use std::ops::Range;
+
 use disk::sim::{SimMachine, SimRng};
+use format::geometry::EDGE_BYTES;
 use model::{BLOCK_U64, Digest};
 use store::{OpenOptions, Store, StoreError};
 
 use crate::make;
 use crate::small_pool::{
-    DISK_BYTES, Given, Record, SmallPool, block_on, event, open, peek, poke, writer_keys,
+    DISK_BYTES, Given, Record, SmallPool, block_on, event, geometry, open, peek, poke, writer_keys,
 };
 use crate::target::Reader;
 
-/// Bytes of one damage in an input: disk, kind, value, power of the length, source, target.
+/// Bytes of one damage in an input: disk or all copies, kind, value, power of the length, source,
+/// target.
 const DAMAGE: usize = 12;
+
+/// In place of a disk: both copies of the place, on every disk.
+const ALL_COPIES: u8 = 9;
 
 /// Most damages to one pool.
 const MOST_DAMAGES: u64 = 48;
@@ -37,9 +44,13 @@ impl Reader for Pools {
     fn input(&mut self, rng: &mut SimRng) -> Vec<u8> {
         let mut input = vec![rng.next_u64() as u8, rng.below(4) as u8];
         let one_disk = rng.below(2) == 0;
-        let longest = rng.below(LONGEST + 1);
+        let longest = 9 + rng.below(LONGEST - 8);
         for _ in 0..1 + rng.below(MOST_DAMAGES).min(rng.below(MOST_DAMAGES)) {
-            let disk = if one_disk { 0 } else { rng.below(2) as u8 };
+            let disk = match rng.below(4) {
+                _ if one_disk => 0,
+                0 => ALL_COPIES,
+                _ => rng.below(2) as u8,
+            };
             let power = rng.below(longest + 1) as u8;
             input.extend([disk, rng.below(5) as u8, rng.next_u64() as u8, power]);
             let [source, target] = [0; 2].map(|_: u8| place(rng).to_le_bytes());
@@ -75,7 +86,9 @@ impl Pools {
         let machine = pool.machine.restarted();
         let mut disks_hit = [false; 2];
         for damage in damages.as_chunks::<DAMAGE>().0 {
-            disks_hit[do_damage(&machine, damage)] = true;
+            for disk in do_damage(&machine, damage) {
+                disks_hit[disk] = true;
+            }
         }
         let mirrored = machine.disks().len() == 2 && disks_hit != [true; 2];
         let options = OpenOptions { read_only: how & 1 != 0, allow_missing: how & 2 != 0 };
@@ -97,27 +110,48 @@ fn place(rng: &mut SimRng) -> u32 {
     place as u32
 }
 
-/// Does one damage and tells to which disk.
-fn do_damage(machine: &SimMachine, damage: &[u8; DAMAGE]) -> usize {
+/// Does one damage and tells to which disks.
+fn do_damage(machine: &SimMachine, damage: &[u8; DAMAGE]) -> Range<usize> {
     let [disk, kind, value, power, places @ ..] = *damage;
-    let disk = usize::from(disk) % machine.disks().len();
     let (source, target) = places.split_at(4);
     let [source, target] = [source, target].map(|place| {
         let place = place.first_chunk().map_or(0, |place| u32::from_le_bytes(*place));
         u64::from(place) % DISK_BYTES
     });
-    let room = DISK_BYTES - source.max(target);
-    let length = (1_u64 << (u64::from(power) % (LONGEST + 1))).min(room) as usize;
-    let mut bytes = peek(machine, disk, target, length);
-    match kind {
-        0 => bytes[0] ^= 1 << (value % 8),
-        1 => bytes.fill(value),
-        2 => bytes.fill(0),
-        3 => bytes = make::bytes(&mut SimRng::new(value.into()), length),
-        _ => bytes = peek(machine, disk, source, length),
+    let length = 1_u64 << (u64::from(power) % (LONGEST + 1));
+    let count = machine.disks().len();
+    let (disks, targets) = match disk {
+        ALL_COPIES => (0..count, vec![target, twin(target)]),
+        _ => (usize::from(disk) % count..usize::from(disk) % count + 1, vec![target]),
+    };
+    for disk in disks.clone() {
+        for target in &targets {
+            let length = length.min(DISK_BYTES - source.max(*target)) as usize;
+            let mut bytes = peek(machine, disk, *target, length);
+            match kind {
+                0 => bytes[0] ^= 1 << (value % 8),
+                1 => bytes.fill(value),
+                2 => bytes.fill(0),
+                3 => bytes = make::bytes(&mut SimRng::new(value.into()), length),
+                _ => bytes = peek(machine, disk, source, length),
+            }
+            poke(machine, disk, *target, &bytes);
+        }
     }
-    poke(machine, disk, target, &bytes);
-    disk
+    disks
+}
+
+/// Where a disk has the other copy of what it has twice; for other places the place itself.
+fn twin(place: u64) -> u64 {
+    let geometry = geometry();
+    let ring = [geometry.log_offset(0), geometry.log_offset(1)];
+    if place < EDGE_BYTES {
+        DISK_BYTES - EDGE_BYTES + place
+    } else if (ring[0]..ring[0] + geometry.log_bytes()).contains(&place) {
+        place - ring[0] + ring[1]
+    } else {
+        place
+    }
 }
 
 impl Damaged<'_> {
@@ -152,7 +186,7 @@ impl Damaged<'_> {
 }
 
 /// Numbers of events that are committed to a damaged pool.
-const FRESH: std::ops::Range<u32> = 200..300;
+const FRESH: Range<u32> = 200..300;
 
 async fn write(store: &Store) -> Result<Vec<Record>, StoreError> {
     let mut rng = SimRng::new(0xadd);
@@ -191,6 +225,6 @@ mod tests {
             block_on(open(&damaged.machine, damaged.options)).is_ok()
         });
         let opened = runs.count();
-        assert!((20..95).contains(&opened), "{opened} of 100 open");
+        assert!((40..100).contains(&opened), "{opened} of 100 open");
     }
 }

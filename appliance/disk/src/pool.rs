@@ -1,7 +1,7 @@
 //! A fixed number of equal buffers: the bound on memory in flight.
 //!
-//! All slabs are one allocation, so that a ring can register them with the kernel once. A page of it
-//! takes memory from its first use on.
+//! All slabs are one allocation, so that a ring can register them with the kernel once. A page of
+//! it takes memory from its first use on.
 
 use std::fmt;
 use std::sync::Arc;

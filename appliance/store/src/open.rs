@@ -466,7 +466,15 @@ impl Inner {
         &self,
         place: &CheckpointRef,
     ) -> Result<(Checkpoint, Vec<crate::members::Slots>)> {
-        let (head, parts, mut body) = self.read_first_part(place).await?;
+        let damaged = |_| StoreError::DamagedStructure { structure: "checkpoint" };
+        let bytes = self.read_part(place).await?;
+        let (head, parts, first) = decode_first_part(&bytes, self.pool_id).map_err(damaged)?;
+        if parts.is_empty() {
+            // The usual case: nothing to put together, so nothing to copy.
+            let checkpoint = Checkpoint::decode_body(&head, first).map_err(damaged)?;
+            return Ok((checkpoint, Vec::new()));
+        }
+        let mut body = first.to_vec();
         if parts.len() > self.geometry.segment_slots() as usize {
             return Err(StoreError::DamagedStructure { structure: "checkpoint" });
         }

@@ -42,6 +42,31 @@ pub(crate) enum Bug {
     KeysAtOnce,
 }
 
+#[cfg(all(test, feature = "planted"))]
+impl Bug {
+    /// All of them.
+    pub(crate) const ALL: &'static [Self] = &[
+        Self::AckBeforeFlush,
+        Self::NoRecordChecksum,
+        Self::TailUnverified,
+        Self::FooterUnverified,
+        Self::OneSuperblockPair,
+        Self::CheckpointReusedEarly,
+        Self::LogOverrun,
+        Self::LogOnce,
+        Self::NoLookBehind,
+        Self::StaleTail,
+        Self::SaltRepeats,
+        Self::FailureUnrecorded,
+        Self::StaleAccepted,
+        Self::LaggingAccepted,
+        Self::HealUnverified,
+        Self::CheckpointUncommitted,
+        Self::AlwaysClosed,
+        Self::KeysAtOnce,
+    ];
+}
+
 #[cfg(feature = "planted")]
 thread_local! {
     static PLANTED: std::cell::Cell<Option<Bug>> = const { std::cell::Cell::new(None) };

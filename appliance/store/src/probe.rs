@@ -7,6 +7,7 @@ use disk::{Buffer, Disk, DiskError};
 use format::FormatError;
 use format::geometry::SUPERBLOCK_SLOTS;
 use format::superblock::{MEMBER_ACTIVE, MEMBER_MISSING, Superblock};
+use futures_util::future::join_all;
 use model::BLOCK;
 
 use crate::planted::{Bug, planted};
@@ -36,12 +37,15 @@ pub(crate) async fn probe(disk: Arc<dyn Disk>) -> Result<Probed> {
     let mut copies: Vec<Superblock> = Vec::new();
     let mut trouble = None;
     let mut unread = None;
-    for slot in 0..SUPERBLOCK_SLOTS {
+    let half = SUPERBLOCK_SLOTS / 2;
+    for edge in [0..half, half..SUPERBLOCK_SLOTS] {
         let bytes = copies.first().map_or(disk.size(), |superblock| superblock.disk_bytes);
-        match read_copy(&disk, bytes, slot).await {
-            Ok(Ok(superblock)) => copies.push(superblock),
-            Ok(Err(error)) => trouble = worse(trouble, error),
-            Err(error) => unread = Some(error),
+        for read in join_all(edge.map(|slot| read_copy(&disk, bytes, slot))).await {
+            match read {
+                Ok(Ok(superblock)) => copies.push(superblock),
+                Ok(Err(error)) => trouble = worse(trouble, error),
+                Err(error) => unread = Some(error),
+            }
         }
     }
     copies.sort_by_key(|superblock| std::cmp::Reverse(superblock.generation));

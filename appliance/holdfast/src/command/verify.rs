@@ -1,8 +1,8 @@
 //! `holdfast verify`: read everything, check it, heal what one disk has wrong.
 //!
 //! Every record of every copy is read and its checksum compared; of one copy each seal is opened,
-//! and with `--deep` each record decompressed and named again. Then every recovery point's manifest is walked, so that what is missing is told
-//! by the points that miss it.
+//! and with `--deep` each record decompressed and named again. Then every recovery point's
+//! manifest is walked, so that what is missing is told by the points that miss it.
 
 use std::collections::HashSet;
 use std::sync::atomic::{AtomicUsize, Ordering};

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use disk::Disk;
 use disk::sim::{SimMachine, SimRng};
 
 use super::disks::block_on;

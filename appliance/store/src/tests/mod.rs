@@ -9,4 +9,6 @@ mod flips;
 mod history;
 mod lies;
 mod model;
+#[cfg(feature = "planted")]
+mod planted;
 mod smoke;

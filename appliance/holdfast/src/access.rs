@@ -151,7 +151,7 @@ impl OpenPool {
         let Some(first) = found.next() else {
             return Err(Failure::new(format!("no recovery point {typed}"), list));
         };
-        match found.last() {
+        match found.next_back() {
             Some(last) if typed == "latest" => Ok(last),
             Some(_) => Err(Failure::new(format!("several recovery points {typed}…"), list)),
             None => Ok(first),

@@ -33,4 +33,4 @@ pub use open::{OpenOptions, Opened};
 pub use read::StoredRecord;
 pub use scrub::Scrubbed;
 pub use store::{DiskStatus, Entropy, Journal, PoolStatus, Store};
-pub use writer::{NewRecord, RecordPlace, SegmentWriter, WriterKeys};
+pub use writer::{Commitment, NewRecord, RecordPlace, SegmentWriter, WriterKeys};

@@ -51,7 +51,8 @@ impl Inner {
             }
             run.pass(&record.header);
         }
-        for segment in lock(&self.segments).sorted() {
+        let segments = lock(&self.segments).sorted();
+        for segment in segments {
             let State::Sealed { trailer, .. } = &segment.state else { continue };
             let Some((disk, slot)) = self.holder(&segment, member) else { continue };
             if self.read_footer(disk, slot, &segment, trailer).await.is_err() {

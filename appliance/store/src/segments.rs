@@ -72,6 +72,13 @@ pub(crate) struct OpenSegment {
 }
 
 impl OpenSegment {
+    /// Adds an entry and gives its number.
+    pub(crate) fn push(&self, entry: Entry) -> usize {
+        let mut entries = lock(&self.entries);
+        entries.push(entry);
+        entries.len() - 1
+    }
+
     /// The durable entries.
     pub(crate) fn committed(&self) -> Vec<Entry> {
         let entries = lock(&self.entries);

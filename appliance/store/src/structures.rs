@@ -147,7 +147,7 @@ impl Inner {
             for copy in 0..LOG_COPIES {
                 found.bytes_read += length;
                 let read = self.read_record(member, copy, position).await;
-                if !read.is_some_and(|(read, _)| read.hash == header.hash) {
+                if read.is_none_or(|(read, _)| read.hash != header.hash) {
                     bad.push((member, copy));
                 } else if good.is_none() {
                     good = self.read_ring(member, copy, position, length).await.ok();

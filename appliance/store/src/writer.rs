@@ -35,13 +35,16 @@ use crate::{Result, StoreError};
 /// Slabs of one writer that are on their way to the disks: enough to keep a disk busy.
 const SLABS_IN_FLIGHT: usize = 4;
 
+/// Segment salt -> commitment to the segment's key.
+pub type Commitment = Arc<dyn Fn(&[u8; 32]) -> [u8; 16] + Send + Sync>;
+
 /// For whom a writer writes, and the commitment to the segment key that a salt leads to.
 #[derive(Clone)]
 pub struct WriterKeys {
     pub tenant: TenantId,
     pub data_key: DataKeyId,
     /// Segment salt -> commitment. The store has no keys; this comes from who does.
-    pub commitment: Arc<dyn Fn(&[u8; 32]) -> [u8; 16] + Send + Sync>,
+    pub commitment: Commitment,
 }
 
 impl fmt::Debug for WriterKeys {
@@ -253,10 +256,8 @@ impl WriterState {
         let current = self.current.as_mut().ok_or(StoreError::Stopped)?;
         current.body_end = current.filled;
         let segment = number(current.place.info.segment);
-        let mut entries = lock(&current.open.entries);
-        let place = Place { segment, record: entries.len() as u16 };
-        entries.push(entry);
-        drop(entries);
+        let position = current.open.push(entry);
+        let place = Place { segment, record: position as u16 };
         inner.index.insert(&record.digest, place);
         self.start_writes().await
     }

@@ -49,7 +49,7 @@ pub(super) struct PacedDisk {
 }
 
 impl PacedDisk {
-    pub(super) fn new(disk: Arc<dyn Disk>, pace: &Pace, seed: u64) -> Arc<dyn Disk> {
+    pub(super) fn over(disk: Arc<dyn Disk>, pace: &Pace, seed: u64) -> Arc<dyn Disk> {
         Arc::new(Self { disk, pace: pace.clone(), rng: Mutex::new(SimRng::new(seed)) })
     }
 

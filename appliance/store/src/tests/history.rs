@@ -247,5 +247,5 @@ fn allow_full(result: crate::Result<()>) -> Result<(), String> {
 
 fn paced(disks: &[Arc<dyn Disk>], pace: &Pace, seed: u64) -> Vec<Arc<dyn Disk>> {
     let disks = disks.iter().zip(seed..);
-    disks.map(|(disk, seed)| PacedDisk::new(disk.clone(), pace, seed)).collect()
+    disks.map(|(disk, seed)| PacedDisk::over(disk.clone(), pace, seed)).collect()
 }

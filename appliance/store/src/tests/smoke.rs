@@ -94,7 +94,7 @@ fn callers_that_meet_share_a_commit() {
     let machine = machine(2, 20);
     let pace = Pace::default();
     pace.set(true);
-    let disks = machine.disks().into_iter().map(|disk| PacedDisk::new(disk, &pace, 5));
+    let disks = machine.disks().into_iter().map(|disk| PacedDisk::over(disk, &pace, 5));
     block_on(async {
         let (store, events) = create(disks.collect(), 1).await.unwrap();
         let mut writer = store.writer(writer_keys(1));
@@ -116,7 +116,7 @@ fn writers_and_commits_at_once_lose_nothing() {
         let machine = machine(2, 60);
         let pace = Pace::default();
         pace.set(true);
-        let disks = machine.disks().into_iter().map(|disk| PacedDisk::new(disk, &pace, seed));
+        let disks = machine.disks().into_iter().map(|disk| PacedDisk::over(disk, &pace, seed));
         block_on(async {
             let (store, events) = create(disks.collect(), 1).await.unwrap();
             let tasks = (0..6_usize).map(|task| {

@@ -7,7 +7,7 @@ use chunk::runs;
 use format::manifest::{Extent, HOLE, LEAF_BLOCKS};
 use format::segment::RecordKind;
 use model::{BLOCK, Digest};
-use record::{Leaf, RecordReader, Result};
+use record::{Leaf, RecordReader};
 
 /// Most runs that a range is split into when most of it is as in the parent; with more, it is
 /// stored as one chunk, so that reading it stays one transfer.
@@ -39,19 +39,15 @@ impl ParentLeaf {
         Self { leaf, changed: vec![true; LEAF_BLOCKS as usize] }
     }
 
-    /// Whether the parent has this chunk somewhere in the leaf.
-    pub(crate) fn has(&self, digest: &Digest) -> bool {
-        self.leaf.refs.contains(digest)
-    }
-
     /// Compares parts of the range (first block, blocks) with what the parent has there. `bytes`
-    /// is the whole range as it is now. Every chunk is opened once.
+    /// is the whole range as it is now. Every chunk is opened once; what cannot be read counts as
+    /// changed, and so is stored anew.
     pub(crate) async fn compare(
         &mut self,
         reader: &mut RecordReader,
         parts: &[(u32, u32)],
         bytes: &[u8],
-    ) -> Result<()> {
+    ) {
         let wanted = |at: u32, blocks: u32| {
             let after = parts.partition_point(|(start, length)| start + length <= at);
             parts.get(after).is_some_and(|(start, _)| *start < at + blocks)
@@ -75,14 +71,14 @@ impl ParentLeaf {
             .collect();
         let digests: Vec<Digest> = used.iter().map(|(digest, _)| *digest).collect();
         let changed = &mut self.changed;
-        reader
-            .read_batch(&digests, RecordKind::Chunk, |number, _, plain| {
-                let extents = used.get(number).map(|(_, list)| list.as_slice());
-                for (at, extent) in extents.unwrap_or_default() {
-                    compare(changed, bytes, *at, extent, plain);
-                }
-            })
-            .await
+        let compared = reader.read_batch(&digests, RecordKind::Chunk, |number, _, plain| {
+            let extents = used.get(number).map(|(_, list)| list.as_slice());
+            for (at, extent) in extents.unwrap_or_default() {
+                compare(changed, bytes, *at, extent, plain);
+            }
+        });
+        // Nothing more to do about an error: what was not compared counts as changed.
+        let _ = compared.await;
     }
 
     /// The pieces that make a new chunk (first block, blocks) out of what the parent has there;

@@ -113,15 +113,15 @@ impl Worker<'_> {
 
     async fn take_bytes(&mut self, leaf: u64, bytes: &[u8]) -> Result<Done> {
         let codec = self.pace.codec();
-        let mut parent = self.parent_leaf(leaf).await?;
-        let (parts, mut done) = self.name_all(bytes, parent.as_ref()).await?;
+        let mut parent = self.parent_leaf(leaf).await;
+        let (parts, mut done) = self.name_all(bytes).await?;
         if let Some(parent) = &mut parent {
             let new = parts.iter().filter_map(|part| match part {
                 Part::New(chunk) => Some((chunk.at, chunk.blocks)),
                 _ => None,
             });
             let compared: Vec<(u32, u32)> = new.collect();
-            parent.compare(&mut self.reader, &compared, bytes).await?;
+            parent.compare(&mut self.reader, &compared, bytes).await;
         }
         let mut layout = Layout::default();
         for part in parts {
@@ -144,22 +144,16 @@ impl Worker<'_> {
         Ok(done)
     }
 
-    async fn parent_leaf(&mut self, leaf: u64) -> Result<Option<ParentLeaf>> {
-        let Some(parent) = &mut self.parent else { return Ok(None) };
-        if leaf >= parent.leaves() {
-            return Ok(None);
-        }
-        let Some(digest) = parent.leaf(&mut self.reader, leaf).await? else { return Ok(None) };
-        let leaf = Leaf::read(&mut self.reader, &digest).await?;
-        Ok(Some(ParentLeaf::new(leaf)))
+    /// The parent's leaf of this range. One that cannot be read is as good as none.
+    async fn parent_leaf(&mut self, leaf: u64) -> Option<ParentLeaf> {
+        let parent = self.parent.as_mut().filter(|parent| leaf < parent.leaves())?;
+        let digest = parent.leaf(&mut self.reader, leaf).await.ok()??;
+        let leaf = Leaf::read(&mut self.reader, &digest).await.ok()?;
+        Some(ParentLeaf::new(leaf))
     }
 
     /// Cuts and names the range, and tells what of it the store has.
-    async fn name_all(
-        &mut self,
-        bytes: &[u8],
-        parent: Option<&ParentLeaf>,
-    ) -> Result<(Vec<Part>, Done)> {
+    async fn name_all(&mut self, bytes: &[u8]) -> Result<(Vec<Part>, Done)> {
         let access = self.reader.access().clone();
         let mut parts = Vec::with_capacity(512);
         let mut done = Done::default();
@@ -170,8 +164,7 @@ impl Worker<'_> {
                 let from = at as usize * BLOCK;
                 let plain = bytes.get(from..from + cut.bytes()).unwrap_or_default();
                 let digest = access.namer().name_data(plain);
-                let known = parent.is_some_and(|parent| parent.has(&digest))
-                    || access.store().contains(&digest).await?;
+                let known = access.store().contains(&digest).await?;
                 done.data_bytes += u64::from(blocks) * BLOCK_U64;
                 parts.push(match known {
                     true => Part::Known { digest, start: 0, blocks },

@@ -99,7 +99,10 @@ impl Ingest<'_> {
         };
         let Some(point) = point else { return Ok(None) };
         let mut reader = RecordReader::new(self.access)?;
-        let record = block_on(reader.read(&point.record, RecordKind::Point))?;
+        // A parent that cannot be read is no parent: the ingest costs more, and heals.
+        let Ok(record) = block_on(reader.read(&point.record, RecordKind::Point)) else {
+            return Ok(None);
+        };
         Ok(record.refs.first().map(|root| (point.id, (*root, point.logical_bytes))))
     }
 

@@ -4,7 +4,7 @@ use std::fmt::Debug;
 use std::fs::File;
 use std::io;
 use std::ops::Range;
-use std::os::unix::fs::FileExt;
+use std::os::unix::fs::{FileExt, FileTypeExt};
 use std::path::Path;
 
 /// A disk image or device that can be read at any place, by several workers at once.
@@ -34,11 +34,16 @@ pub struct FileSource {
 impl FileSource {
     /// Opens a raw image or a block device for reading.
     pub fn open(path: &Path) -> io::Result<Self> {
-        let mut file = File::open(path)?;
-        let kind = file.metadata()?.file_type();
+        // Looked at first: merely opening a FIFO waits for whoever writes to it.
+        let kind = std::fs::metadata(path)?.file_type();
         if kind.is_dir() {
             return Err(io::Error::new(io::ErrorKind::IsADirectory, "a directory has no volume"));
         }
+        if !kind.is_file() && !kind.is_block_device() {
+            let what = "neither a file nor a block device";
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, what));
+        }
+        let mut file = File::open(path)?;
         // Seeking tells the size of devices too, whose metadata has none.
         let size = io::Seek::seek(&mut file, io::SeekFrom::End(0))?;
         Ok(Self { file, name: path.display().to_string(), size })
@@ -56,10 +61,7 @@ impl Source for FileSource {
 
     fn read(&self, offset: u64, buffer: &mut [u8]) -> io::Result<()> {
         self.file.read_exact_at(buffer, offset).map_err(|error| match error.kind() {
-            io::ErrorKind::UnexpectedEof => io::Error::new(
-                error.kind(),
-                format!("ends before byte {}: it became shorter", offset + buffer.len() as u64),
-            ),
+            io::ErrorKind::UnexpectedEof => shorter(offset + buffer.len() as u64),
             _ => error,
         })
     }
@@ -69,7 +71,11 @@ impl Source for FileSource {
         let at = i64::try_from(range.start).map_err(io::Error::other)?;
         let start = match lseek(&self.file, at, Whence::SeekData) {
             Ok(start) => start as u64,
-            Err(nix::errno::Errno::ENXIO) => return Ok(None),
+            // A hole up to the end, or an end that is no longer where it was.
+            Err(nix::errno::Errno::ENXIO) => {
+                let end = lseek(&self.file, 0, Whence::SeekEnd)? as u64;
+                return if end < self.size { Err(shorter(end)) } else { Ok(None) };
+            }
             // The file system cannot tell.
             Err(_) => return Ok(Some(range)),
         };
@@ -79,4 +85,10 @@ impl Source for FileSource {
         let end = lseek(&self.file, start as i64, Whence::SeekHole).map_or(range.end, |e| e as u64);
         Ok(Some(start..end.clamp(start, range.end)))
     }
+}
+
+/// What is no longer there must not pass for zeroes.
+fn shorter(byte: u64) -> io::Error {
+    let what = format!("ends before byte {byte}: it became shorter");
+    io::Error::new(io::ErrorKind::UnexpectedEof, what)
 }

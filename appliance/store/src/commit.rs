@@ -51,14 +51,20 @@ impl Store {
     }
 
     /// Writes down that the last commit is durable, so that damage to it can never be taken for
-    /// a write that power loss cut short. To be called when no commit came for a while.
+    /// a write that power loss cut short. To be called when no commit came for a while, and after
+    /// an opening that nothing was written in.
     pub async fn settle(&self) -> Result<()> {
         let inner = &self.inner;
         let mut log = inner.log.lock().await;
-        if inner.current_epoch() == Epoch(0) || log.durable.next() != log.next {
+        let begun = inner.current_epoch() != Epoch(0);
+        let settled = if begun { log.durable.next() != log.next } else { !log.unproved };
+        if settled || inner.read_only {
             return Ok(());
         }
         inner.check_writable()?;
+        if !begun {
+            return inner.begin_locked(&mut log).await;
+        }
         inner.all_or_stop(inner.settle_locked(&mut log)).await
     }
 

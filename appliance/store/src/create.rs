@@ -129,6 +129,7 @@ impl Inner {
             next: Sequence(1),
             previous: [0; 32],
             durable: Sequence(0),
+            unproved: false,
             closed: false,
             heals: Vec::new(),
             lagging: Vec::new(),

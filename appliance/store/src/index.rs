@@ -160,6 +160,17 @@ impl Index {
         }
     }
 
+    /// Forgets a place. Builds one shard anew: for what hardly ever happens.
+    pub(crate) fn remove(&self, digest: &Digest, place: Place) {
+        let Some(mut shard) = self.shard(digest) else { return };
+        let gone = Slot::new(fingerprint(digest), place);
+        let size = shard.slots.len();
+        let old = std::mem::replace(&mut shard.slots, vec![Slot::default(); size]);
+        shard.used = 0;
+        let kept = old.into_iter().filter(|slot| !slot.is_empty() && *slot != gone);
+        kept.for_each(|slot| shard.place_new(slot));
+    }
+
     /// Places that may hold the record; nearly always none or one.
     pub(crate) fn candidates(&self, digest: &Digest) -> Candidates {
         let mut found = Candidates::default();
@@ -296,6 +307,18 @@ mod tests {
         }
         let found: Vec<_> = index.candidates(&digest(0)).into_iter().collect();
         assert_eq!(found, [place(1), place(2)]);
+    }
+
+    #[test]
+    fn a_forgotten_place_is_gone_and_no_other() {
+        let index = Index::default();
+        (0..5000).for_each(|number| index.insert(&digest(number), place(number)));
+        (0..5000).step_by(7).for_each(|number| index.remove(&digest(number), place(number)));
+        for number in 0..5000 {
+            let found: Vec<_> = index.candidates(&digest(number)).into_iter().collect();
+            let expected = if number % 7 == 0 { vec![] } else { vec![place(number)] };
+            assert_eq!(found, expected);
+        }
     }
 
     #[test]

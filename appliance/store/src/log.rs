@@ -69,6 +69,8 @@ pub(crate) struct Log {
     pub(crate) previous: [u8; 32],
     /// Highest sequence that is durable.
     pub(crate) durable: Sequence,
+    /// Recovery found a last commit that nothing proves to be durable.
+    pub(crate) unproved: bool,
     /// The newest superblock says that nothing came after it.
     pub(crate) closed: bool,
     pub(crate) heals: Vec<Heal>,

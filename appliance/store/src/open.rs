@@ -316,6 +316,7 @@ impl Inner {
             log.position = record.header.position + record.header.record_bytes() as u64;
             log.previous = record.header.hash;
             log.durable = record.header.sequence;
+            log.unproved = record.header.sequence > run.proved;
         }
         let log = self.log.get_mut();
         (log.heals, log.lacked) = (heals, lacked);

@@ -22,7 +22,7 @@ pub(crate) enum Bug {
     LogOnce,
     /// Recovery does not look behind the first bad record of the log.
     NoLookBehind,
-    /// Neither epoch nor sequence tell what a crash left from what came after it.
+    /// Nothing tells a log record that a crash left from one that came after it.
     StaleTail,
     /// A segment's salt follows from its number.
     SaltRepeats,

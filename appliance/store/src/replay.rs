@@ -244,7 +244,7 @@ impl Inner {
 
 fn continues(run: &Run, header: &LogHeader) -> bool {
     let later = header.sequence > run.highest && header.epoch >= run.epoch;
-    header.previous == run.previous && is_near(header) && (later || planted(Bug::StaleTail))
+    header.previous == run.previous && later && is_near(header) || planted(Bug::StaleTail)
 }
 
 fn is_near(header: &LogHeader) -> bool {

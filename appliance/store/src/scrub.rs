@@ -49,6 +49,27 @@ impl Store {
         segments.iter().map(|segment| segment.place.info.segment).collect()
     }
 
+    /// Forgets the places of records that no disk has intact, durably after the next close: when
+    /// the same bytes come again they are stored anew, which heals the recovery points that name
+    /// them. Does nothing while a disk is missing, which may have them.
+    pub async fn forget(&self, lost: &[Digest]) -> Result<()> {
+        let inner = &self.inner;
+        let whole = inner.members.active().count() == inner.members.count();
+        if lost.is_empty() || !whole || inner.read_only {
+            return Ok(());
+        }
+        inner.begin().await?;
+        for digest in lost {
+            for (place, entry) in inner.find_all(digest).await? {
+                let segment = inner.segment(place)?;
+                if inner.read_any(&segment, place, &entry).await.is_err() {
+                    inner.index.remove(digest, place);
+                }
+            }
+        }
+        Ok(())
+    }
+
     /// Reads every copy of a segment and heals what can be healed. `check` gets each intact record
     /// once, to open its seal; what it refuses is lost. A segment that is gone by now has nothing
     /// wrong.
@@ -87,6 +108,14 @@ impl Store {
         // Once for each disk that lost it.
         found.lost.sort_unstable();
         found.lost.dedup();
+        // What was stored anew elsewhere is not lost with its old place.
+        let suspects = std::mem::take(&mut found.lost);
+        for digest in suspects {
+            let read = self.read(&digest).await;
+            if !read.is_ok_and(|mut record| check(record.view())) {
+                found.lost.push(digest);
+            }
+        }
         Ok(found)
     }
 }

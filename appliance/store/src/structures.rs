@@ -65,7 +65,9 @@ impl Inner {
         let generations = [(log.generation, Some(&log.anchor))];
         let before = (log.generation.saturating_sub(1), log.before.as_ref());
         for (number, member) in self.members.active() {
-            for (generation, anchor) in generations.into_iter().chain([before]) {
+            // A read-only opening does not know what the generation before refers to.
+            let before = (!self.read_only).then_some(before);
+            for (generation, anchor) in generations.into_iter().chain(before) {
                 let slots = slots_of(generation);
                 let mut copies = Vec::new();
                 for slot in slots {

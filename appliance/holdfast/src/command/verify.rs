@@ -41,6 +41,7 @@ pub(crate) fn run(arguments: &Verify, output: &Output) -> Result<(), Failure> {
     let scrubbed = scrubbed?;
     add(&mut found, scrubbed);
     let broken = broken_points(&pool, &access, &found.lost)?;
+    block_on(pool.store.forget(&found.lost))?;
     let healed = pool.store.status().healed;
     block_on(pool.store.clone().close())?;
     print(&pool, &found, &broken, healed, began.elapsed().as_secs_f64(), output);

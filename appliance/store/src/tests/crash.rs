@@ -92,6 +92,36 @@ fn number_from(variable: &str) -> Option<usize> {
     std::env::var(variable).ok().map(|text| text.parse().unwrap())
 }
 
+/// Power failures while keys are replaced.
+pub(super) fn keys_round(seed: u64, states: &AtomicUsize) -> Result<(), String> {
+    block_on(async {
+        let mut rng = SimRng::new(seed);
+        let machine = machine(1, 12);
+        let mut runner = Runner::create(&machine, seed << 16).await?;
+        runner.run(&[Op::Commit { bytes: None }]).await?;
+        for _ in 0..5 {
+            let begun = machine.event_count();
+            runner.run(&[Op::SetKeys]).await?;
+            for at in begun..=machine.event_count() {
+                for _ in 0..8 {
+                    let machine = machine.crashed(at, &mut rng);
+                    states.fetch_add(1, Ordering::Relaxed);
+                    runner.model.check(&machine, at, seed).await?;
+                }
+            }
+        }
+        Ok(())
+    })
+}
+
+#[test]
+fn no_power_failure_loses_the_keys() {
+    let states = AtomicUsize::new(0);
+    for seed in 0..20 {
+        assert_eq!(keys_round(seed, &states), Ok(()), "seed {seed}");
+    }
+}
+
 /// Runs a random history, then lets power fail at each of its events.
 pub(super) fn random_history(seed: u64, states: &AtomicUsize) -> Result<(), String> {
     let mut rng = SimRng::new(seed);

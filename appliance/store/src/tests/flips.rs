@@ -160,8 +160,8 @@ async fn lost_records(runner: &Runner, store: &Store) -> usize {
     lost
 }
 
-/// A random history whose disks then rot: on one disk of a mirror anything, on a single disk both
-/// copies of one block of the log.
+/// A random history whose disks then rot: on one disk of a mirror anything, on a single disk one
+/// bit, or both copies of one block of the log.
 pub(super) fn round(seed: u64, states: &AtomicUsize) -> Result<(), String> {
     block_on(async {
         let mut rng = SimRng::new(seed ^ 0xf11b);
@@ -175,7 +175,8 @@ pub(super) fn round(seed: u64, states: &AtomicUsize) -> Result<(), String> {
             let machine = runner.machine.restarted();
             states.fetch_add(1, Ordering::Relaxed);
             match disks {
-                1 => rot_log(&runner, &machine, &mut rng).await?,
+                1 if rng.chance(0.5) => rot_log(&runner, &machine, &mut rng).await?,
+                1 => rot_bit(&runner, &machine, &mut rng).await?,
                 _ => rot_mirror(&runner, &machine, &mut rng).await?,
             }
         }
@@ -195,6 +196,36 @@ async fn rot_log(runner: &Runner, rotten: &SimMachine, rng: &mut SimRng) -> Resu
         Err(error) if !single && error.contains("was durable and is damaged") => Ok(()),
         outcome => outcome.map(|_| ()).map_err(|error| format!("log byte {at}: {error}")),
     }
+}
+
+/// One bit of a single disk costs records at most, and says which.
+async fn rot_bit(runner: &Runner, rotten: &SimMachine, rng: &mut SimRng) -> Result<(), String> {
+    let geometry = super::fixture::geometry(rotten);
+    let edge = geometry.slot_offset(0);
+    let at = match rng.below(3) {
+        // The newest checkpoint, above all.
+        0 => {
+            let slot = runner.store.inner.log.lock().await.anchor.checkpoint.slots[0];
+            geometry.slot_offset(slot) + rng.below(200)
+        }
+        1 => rng.below(4) / 2 * 32 * 1024 + rng.below(512),
+        _ => rng.below(geometry.disk_bytes()),
+    };
+    rotten.flip_bit(0, at, 3);
+    let (opened, events) = open(rotten.disks(), OpenOptions::default(), 5)
+        .await
+        .map_err(|error| format!("byte {at}: {error}"))?;
+    if events.list() != runner.events.list() {
+        return Err(format!("byte {at}: events {:?}", events.list()));
+    }
+    for number in runner.model.numbers() {
+        match super::fixture::has(&opened.store, number).await {
+            Ok(true) => {}
+            Err(StoreError::Damaged { .. }) if at >= edge => {}
+            other => return Err(format!("byte {at}: record {number}: {other:?}")),
+        }
+    }
+    Ok(())
 }
 
 /// Many bits of one disk, and others of the other in blocks with several records: each record has

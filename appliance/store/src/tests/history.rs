@@ -41,16 +41,16 @@ impl Op {
     pub(super) fn random(rng: &mut SimRng) -> Self {
         let number = rng.below(SAMPLES.len() as u64) as usize;
         match rng.below(100) {
-            0..46 => Self::Append { writer: rng.below(2) as usize, number },
-            46..76 => {
+            0..42 => Self::Append { writer: rng.below(2) as usize, number },
+            42..72 => {
                 let sizes = [4, 40, 400, 2500, 3900];
                 let bytes = sizes[rng.below(sizes.len() as u64) as usize];
                 Self::Commit { bytes: rng.chance(0.8).then_some(bytes) }
             }
-            76..82 => Self::Settle,
-            82..84 => Self::SetKeys,
-            84..88 => Self::Close,
-            88..93 => Self::Kill,
+            72..78 => Self::Settle,
+            78..80 => Self::SetKeys,
+            80..84 => Self::Close,
+            84..89 => Self::Kill,
             _ => Self::Together { seed: rng.next_u64() },
         }
     }
@@ -185,7 +185,8 @@ impl Runner {
             for _ in 0..1 + rng.below(3) {
                 task.append(writer, rng.below(SAMPLES.len() as u64) as usize).await?;
                 if rng.chance(0.6) {
-                    task.commit(rng.chance(0.8).then_some(300)).await?;
+                    let bytes = 40 + rng.below(3500) as usize;
+                    task.commit(rng.chance(0.8).then_some(bytes)).await?;
                 }
             }
             Ok(())

@@ -13,8 +13,9 @@ const BUDGET: usize = 20_000;
 
 type Round = fn(u64, &AtomicUsize) -> Result<(), String>;
 
-const HARNESSES: [(&str, Round); 5] = [
+const HARNESSES: [(&str, Round); 6] = [
     ("crash", crash::random_history),
+    ("keys", crash::keys_round),
     ("flips", flips::round),
     ("lies", lies::round),
     ("apart", apart::round),

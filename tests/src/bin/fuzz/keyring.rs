@@ -9,7 +9,7 @@ use format::keyring::{
 };
 use format::layout::Table;
 use model::{TenantId, WallTime};
-use seal::{Keyring, KitSecret};
+use seal::{Keyring, KitSecret, Unlocked};
 
 use crate::make::POOL;
 use crate::mutate::{field, in_place, mutate};
@@ -86,16 +86,25 @@ impl Reader for Keyrings {
         assert!(labels < KEY_BLOCK_BYTES);
         if let Ok(unlocked) = keyring.unlock_with_kit(&self.kit) {
             assert!(unlocked.tenants().len() <= block.tenants.len());
-            for tenant in unlocked.tenants() {
-                assert!(unlocked.tenant(tenant.tenant()).is_ok());
-                let _ = (tenant.current(), tenant.digest_key(), tenant.boundary_seed());
-            }
-            let _ = keyring.refresh(&unlocked);
-            if keyring.prove_with_kit(&self.kit, WallTime(9)).is_ok() {
-                assert!(
-                    Keyring::decode(&keyring.encode()).is_ok_and(|again| again.has_proved_kit())
-                );
-            }
+            self.change(&mut keyring, &unlocked);
+        }
+    }
+}
+
+impl Keyrings {
+    /// Does to an unlocked keyring what its owner would.
+    fn change(&self, keyring: &mut Keyring, unlocked: &Unlocked) {
+        let (root, now) = (&unlocked.root, WallTime(9));
+        let mut random = |bytes: &mut [u8]| bytes.fill(5);
+        for tenant in unlocked.tenants() {
+            let _ = (tenant.current(), tenant.digest_key(), tenant.boundary_seed());
+            let _ = keyring.rotate_data_key(root, tenant.tenant(), now, &mut random);
+        }
+        let _ = keyring.add_kit(root, "new", now, &mut random);
+        let _ = keyring.refresh(unlocked);
+        if keyring.prove_with_kit(&self.kit, now).is_ok() {
+            let again = Keyring::decode(&keyring.encode());
+            assert!(again.is_ok_and(|again| again.has_proved_kit()), "what was proved stays so");
         }
     }
 }

@@ -119,21 +119,21 @@ mod tests {
     }
 
     find_nothing! {
-        superblock: 30_000,
-        segment: 12_000,
+        superblock: 100_000,
+        segment: 40_000,
         log: 50_000,
         checkpoint: 80_000,
-        manifest: 100_000,
+        manifest: 200_000,
         event: 300_000,
-        keyring: 7_000,
-        envelope: 1_000,
+        keyring: 5_000,
+        envelope: 4_000,
         nbd: 150_000,
-        source: 7_000,
-        address: 300_000,
-        image: 15_000,
-        chunk: 3_000,
-        pool: 250,
-        forged: 250,
+        source: 12_000,
+        address: 200_000,
+        image: 40_000,
+        chunk: 2_000,
+        pool: 400,
+        forged: 400,
     }
 
     fn find_nothing(name: &str, runs: u64) {

@@ -184,7 +184,8 @@ impl Keyring {
     }
 
     fn new_slot(&self, kind: SlotKind, label: &str, now: WallTime) -> Result<KeySlot, SealError> {
-        if self.block.slots.len() >= MAX_SLOTS {
+        // The last number is never given: there would be none after it.
+        if self.block.slots.len() >= MAX_SLOTS || self.block.next_slot == u32::MAX {
             return Err(SealError::Full { max: MAX_SLOTS });
         }
         slot::empty(self.block.next_slot, kind, label, now)
@@ -254,7 +255,7 @@ impl Keyring {
     }
 
     fn authenticate(&mut self, root: &RootKey) {
-        self.block.generation += 1;
+        self.block.generation = self.block.generation.saturating_add(1);
         self.block.authenticator = *self.authenticator(root).as_bytes();
     }
 

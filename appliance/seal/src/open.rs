@@ -39,7 +39,8 @@ impl Opener {
             self.unpack(codec, payload, out).map(|()| bytes)
         });
         if done.is_err() {
-            out.zeroize();
+            // Its contents, not its whole capacity: one long record must not slow all others.
+            out.as_mut_slice().zeroize();
             out.clear();
         }
         done

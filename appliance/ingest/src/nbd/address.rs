@@ -130,7 +130,8 @@ impl NbdAddress {
             None if port.is_empty() => Some(DEFAULT_PORT),
             None => return Err(AddressFault::Form),
         };
-        if host.is_empty() || host.contains('@') {
+        let strange = |c: char| matches!(c, '@' | '[' | ']') || c.is_whitespace() || c.is_control();
+        if host.is_empty() || host.contains(strange) {
             return Err(AddressFault::Form);
         }
         let server = Server::Tcp { host: host.to_owned(), port: port.ok_or(AddressFault::Port)? };

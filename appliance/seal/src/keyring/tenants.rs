@@ -53,7 +53,9 @@ impl Keyring {
         self.check(root)?;
         let entry = *self.tenant_entry(tenant)?;
         let key = self.tenant_key(root, &entry)?;
-        let id = entry.newest.next();
+        // Numbers are not used again, or two keys would pass for one.
+        let used_up = SealError::Full { max: MAX_DATA_KEYS };
+        let id = entry.newest.0.checked_add(1).map(DataKeyId).ok_or(used_up)?;
         let data_key = self.new_data_key(key.secret(), tenant, id, now, random)?;
         self.block.data_keys.push(data_key);
         for entry in self.block.tenants.iter_mut().filter(|entry| entry.tenant == tenant) {

@@ -249,13 +249,33 @@ impl Inner {
             found.lost.extend(piece.entries.get(at).map(|entry| entry.digest));
         }
         for (start, length) in bad.gaps {
-            let (start, length) = covering(u64::from(start), length);
-            if self.read_only
-                || self.heal_range(segment, start as u32, length, number).await.is_err()
-            {
+            if self.read_only || self.clear_gap(segment, start, length, number).await.is_err() {
                 found.damaged += 1;
             }
         }
+    }
+
+    /// Writes zeroes where nothing was ever stored. What else is in these blocks of the disk stays
+    /// as it is there: a record beside the gap may be lost, and the zeroes are known without it.
+    async fn clear_gap(
+        &self,
+        segment: &Segment,
+        start: u32,
+        length: usize,
+        number: usize,
+    ) -> Result<()> {
+        let gone = StoreError::DamagedStructure { structure: "disk" };
+        let (member, slot) = self.holder(segment, number).ok_or(gone)?;
+        let offset = member.segment_offset(slot, start);
+        let (from, blocks) = covering(offset, length);
+        let mut buffer = member.read(from, blocks).await?;
+        let at = (offset - from) as usize;
+        if let Some(gap) = buffer.get_mut(at..at + length) {
+            gap.fill(0);
+        }
+        member.rewrite(from, buffer.freeze()).await?;
+        self.healed.fetch_add(1, Ordering::Relaxed);
+        Ok(())
     }
 }
 

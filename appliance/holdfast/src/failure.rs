@@ -63,6 +63,10 @@ impl From<StoreError> for Failure {
                 "name the disks of a pool, or make one with `holdfast pool create`"
             }
             StoreError::Unreadable { .. } => "use the newest Holdfast; nothing was changed",
+            StoreError::ReadableOnly { .. } => {
+                "use the newest Holdfast; points, restore, export and verify --no-heal work with \
+                 this one"
+            }
             StoreError::ForeignDisk { .. } | StoreError::SameDisk { .. } => {
                 "name the disks of one pool, each once"
             }

@@ -164,6 +164,7 @@ impl Inner {
         superblock.member = number as u8;
         superblock.member_count = self.members.count() as u8;
         superblock.closed = u8::from(closed || planted(Bug::AlwaysClosed));
+        superblock.compat = log.compat;
         superblock.generation = log.generation;
         superblock.epoch = log.epoch;
         superblock.checkpoint_slot = *anchor.checkpoint.slots.get(number)?;

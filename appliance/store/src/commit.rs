@@ -11,13 +11,13 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use format::superblock::{MEMBER_ACTIVE, MEMBER_MISSING};
 use model::{Epoch, Sequence};
 
+use crate::filling::Drained;
 use crate::log::{Log, split};
 use crate::members::lock;
 use crate::planted::{Bug, planted};
 use crate::queue::event_bytes;
 use crate::segments::{State, number};
 use crate::store::{Inner, Store};
-use crate::writer::Drained;
 use crate::{Result, StoreError};
 
 impl Store {

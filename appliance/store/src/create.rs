@@ -111,6 +111,7 @@ impl Inner {
         let log = Log {
             generation: 0,
             epoch: Epoch(0),
+            compat: 0,
             members: rows,
             anchor: Anchor {
                 checkpoint: CheckpointRef {
@@ -130,7 +131,6 @@ impl Inner {
             previous: [0; 32],
             durable: Sequence(0),
             unproved: false,
-            closed: false,
             heals: Vec::new(),
             lagging: Vec::new(),
             lacked: Vec::new(),

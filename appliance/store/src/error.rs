@@ -18,6 +18,9 @@ pub enum StoreError {
     /// A newer Holdfast wrote this, or the superblock is impossible.
     #[error("{disk}: {source}")]
     Unreadable { disk: String, source: FormatError },
+    /// A newer Holdfast set a feature that one must know to write. Reading works.
+    #[error("the pool has features {bits:#x} that this Holdfast can read but not write")]
+    ReadableOnly { bits: u64 },
     /// The disks belong to different pools.
     #[error("{disk} belongs to pool {found}, not to pool {expected}")]
     ForeignDisk { disk: String, found: PoolId, expected: PoolId },

@@ -1,12 +1,15 @@
 //! Segments, index, space, mirroring and crash recovery: sealed chunks by digest.
 
+mod apply;
 mod batch;
 mod checkpoint;
 mod commit;
 mod create;
 mod error;
+mod filling;
 mod index;
 mod keys;
+mod load;
 mod log;
 mod members;
 mod open;

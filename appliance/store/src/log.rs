@@ -10,12 +10,12 @@ use format::segment::Entry;
 use format::superblock::{MAX_MEMBERS, Member as MemberRow};
 use model::{BLOCK, Epoch, SegmentId, Sequence};
 
+use crate::filling::Drained;
 use crate::members::{Slots, padded};
 use crate::planted::{Bug, planted};
 use crate::queue::event_bytes;
 use crate::replay::Start;
 use crate::store::Inner;
-use crate::writer::Drained;
 use crate::{Result, StoreError};
 
 /// Where a checkpoint lies.
@@ -54,6 +54,8 @@ pub(crate) struct Log {
     pub(crate) generation: u64,
     /// Highest epoch that anything on the disks belongs to.
     pub(crate) epoch: Epoch,
+    /// Features that anybody may ignore: whoever knows them finds them again.
+    pub(crate) compat: u64,
     pub(crate) members: [MemberRow; MAX_MEMBERS],
     /// What the newest superblock refers to.
     pub(crate) anchor: Anchor,
@@ -71,8 +73,6 @@ pub(crate) struct Log {
     pub(crate) durable: Sequence,
     /// Recovery found a last commit that nothing proves to be durable.
     pub(crate) unproved: bool,
-    /// The newest superblock says that nothing came after it.
-    pub(crate) closed: bool,
     pub(crate) heals: Vec<Heal>,
     /// Disks without the newest superblock, and where their own says that the log goes on.
     pub(crate) lagging: Vec<(usize, Start)>,
@@ -110,8 +110,8 @@ impl Inner {
         log.position - log.anchor.position > stretch && !planted(Bug::LogOverrun)
     }
 
-    /// Log bytes that a round of commits takes at most, as long as writers commit when they have
-    /// an eighth of a record pending.
+    /// Log bytes that a round of commits takes as a rule: what is pending when writers ask for a
+    /// commit, what comes meanwhile, and events, are at most two records.
     pub(crate) fn round_bytes(&self) -> u64 {
         2 * log_record_bytes(self.commit_bytes()) as u64
     }
@@ -225,4 +225,70 @@ fn cut(group: &EntryGroup, most: usize) -> Vec<EntryGroup> {
         EntryGroup { header, entries: entries.to_vec() }
     });
     pieces.collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use format::log::GroupHeader;
+    use format::segment::SegmentInfo;
+
+    use super::*;
+
+    fn drained(segment: u64, records: u32) -> Drained {
+        let mut info = SegmentInfo::load(&[0; SegmentInfo::SIZE]);
+        info.segment = SegmentId(segment);
+        let entry = |record: u32| {
+            let mut entry = Entry::load(&[0; Entry::SIZE]);
+            (entry.offset, entry.length) = (4096 + record * 10, 10);
+            entry
+        };
+        let entries: Vec<Entry> = (0..records).map(entry).collect();
+        let header = GroupHeader {
+            segment: info.segment,
+            first_record: 5,
+            count: records,
+            body_end: 4096 + records * 10,
+            reserved: 0,
+        };
+        Drained {
+            opened: vec![SegmentPlace { info, slots: [0; MAX_MEMBERS] }],
+            groups: vec![EntryGroup { header, entries }],
+            ..Drained::default()
+        }
+    }
+
+    #[test]
+    fn what_does_not_fit_a_record_is_cut_and_all_events_come_last_together() {
+        let parts = [drained(1, 150), drained(2, 20), drained(3, 300)];
+        let events = vec![vec![1; 1500], vec![2; 1500]];
+        let limit = 8000;
+        let commits = split(&parts, events.clone(), limit);
+        assert!(commits.iter().all(|commit| commit.payload_bytes() <= limit));
+        let with_events: Vec<_> = commits.iter().map(|commit| commit.events.len()).collect();
+        assert_eq!(with_events.iter().sum::<usize>(), 2);
+        assert_eq!(commits.last().map(|commit| &commit.events), Some(&events));
+        for part in &parts {
+            let whole = &part.groups[0];
+            let id = whole.header.segment;
+            let mut next = 5;
+            let mut entries = Vec::new();
+            for group in commits.iter().flat_map(|commit| &commit.groups) {
+                if group.header.segment == id {
+                    assert_eq!(group.header.first_record, next);
+                    next += group.header.count;
+                    entries.extend(&group.entries);
+                    let end = entries.last().map_or(0, |entry: &Entry| entry.offset + 10);
+                    assert_eq!(group.header.body_end, end);
+                }
+            }
+            assert_eq!(entries, whole.entries);
+        }
+        let first = |commit: &Commit| commit.opened.first().map(|place| place.info.segment);
+        assert_eq!(commits.first().and_then(first), Some(SegmentId(1)));
+    }
+
+    #[test]
+    fn a_record_never_wraps_around_the_end_of_the_ring() {
+        assert_eq!([fit(0, 100, 100), fit(60, 40, 100), fit(61, 40, 100)], [0, 60, 100]);
+    }
 }

@@ -29,7 +29,8 @@ impl Probed {
     }
 }
 
-/// Reads the superblocks of a disk.
+/// Reads the superblocks of a disk. One that only a newer Holdfast can read is an error, whatever
+/// the others say.
 ///
 /// The tail's place depends on the disk's size, which the head's copies tell; when the head is
 /// gone, the size that the disk has now is tried.
@@ -50,6 +51,10 @@ pub(crate) async fn probe(disk: Arc<dyn Disk>) -> Result<Probed> {
     }
     copies.sort_by_key(|superblock| std::cmp::Reverse(superblock.generation));
     let name = || disk.name().to_owned();
+    if let Some(source) = trouble.clone().filter(is_newer) {
+        // What a newer Holdfast wrote must not be undone by going on from what was before it.
+        return Err(StoreError::Unreadable { disk: name(), source });
+    }
     let Some(newest) = copies.first() else {
         return Err(match (unread, trouble) {
             (Some(error), _) => error.into(),
@@ -102,8 +107,14 @@ fn edge_offset(bytes: u64, slot: u8) -> Option<u64> {
 fn worse(old: Option<FormatError>, new: FormatError) -> Option<FormatError> {
     match (&old, &new) {
         (Some(_), FormatError::Absent { .. }) => old,
+        (Some(known), _) if is_newer(known) => old,
         _ => Some(new),
     }
+}
+
+/// Whether these are intact bytes of a Holdfast that knows more than this one.
+fn is_newer(error: &FormatError) -> bool {
+    matches!(error, FormatError::Newer { .. } | FormatError::UnknownFeatures { .. })
 }
 
 /// The disks that may be read from, in member order, with the newest superblock among them.

@@ -13,12 +13,13 @@ use format::layout::Fixed;
 use model::{BLOCK, Digest, Epoch, PoolId, SegmentId, Sequence};
 
 use crate::create::SLABS;
+use crate::filling::slab_bytes;
 use crate::index::{Index, Place};
 use crate::log::Log;
 use crate::members::{Members, lock};
 use crate::queue::Queue;
 use crate::segments::{FooterCache, Segments};
-use crate::writer::{WriterSlot, slab_bytes};
+use crate::writer::WriterSlot;
 use crate::{Result, StoreError};
 
 /// Randomness, passed in so that a simulation can repeat itself.

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use disk::sim::{SimMachine, SimRng};
 
 use super::disks::block_on;
-use super::fixture::{append, create, event, machine, open, writer_keys};
+use super::fixture::{append, create, event, machine, open, scaled, writer_keys};
 use super::history::{Op, Runner};
 use crate::{OpenOptions, StoreError};
 
@@ -20,7 +20,7 @@ fn a_disk_that_is_lost_or_comes_back_stale_harms_nothing() {
     let moments = AtomicUsize::new(0);
     for seed in 0.. {
         assert_eq!(round(seed, &moments), Ok(()), "seed {seed}");
-        if moments.load(Ordering::Relaxed) >= MOMENTS {
+        if moments.load(Ordering::Relaxed) >= scaled(MOMENTS) {
             return;
         }
     }
@@ -69,6 +69,10 @@ async fn left_behind(runner: &Runner, at: usize, rng: &mut SimRng) -> Result<(),
     alone.run(&[Op::Commit { bytes: Some(20) }]).await?;
     alone.run(&ops).await.map_err(|error| format!("going on alone with {ops:?}: {error}"))?;
     let now = machine.event_count();
+    let again = rng.below(now as u64 + 1) as usize;
+    let crashed = vec![machine.crashed(again, rng).disk(1 - left)];
+    let told = |error| format!("alone, and power fails after {again}: {error}");
+    alone.model.check_disks(crashed, ALONE, again, 9).await.map_err(told)?;
     let (opened, events) = open(machine.disks(), OpenOptions::default(), 7)
         .await
         .map_err(|error| format!("both again: {error}"))?;

@@ -1,8 +1,7 @@
 //! Power failures at every event of random and of all short histories.
 //!
 //! A state is one legal content of the disks after a power failure, opened and compared with the
-//! model. Failures print the seed; `HOLDFAST_CRASH_SEED` runs that history alone, and
-//! `HOLDFAST_CRASH_STATES` sets how many states are looked at.
+//! model. Failures print the seed; `HOLDFAST_CRASH_SEED` runs that history alone.
 
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
@@ -11,10 +10,10 @@ use std::time::Instant;
 use disk::sim::{SimMachine, SimRng};
 
 use super::disks::block_on;
-use super::fixture::machine;
+use super::fixture::{machine, scaled};
 use super::history::{Op, Runner};
 
-/// States that the test looks at unless told otherwise.
+/// States that the test looks at.
 const STATES: usize = 300_000;
 
 /// How often power fails again while recovery writes.
@@ -24,12 +23,10 @@ const WORK_ON: f64 = 0.25;
 
 #[test]
 fn no_power_failure_loses_what_was_acknowledged() {
-    if let Some(seed) = number_from("HOLDFAST_CRASH_SEED") {
-        let states = AtomicUsize::new(0);
-        random_history(seed as u64, &states).unwrap();
-        return;
+    if let Ok(seed) = std::env::var("HOLDFAST_CRASH_SEED") {
+        return random_history(seed.parse().unwrap(), &AtomicUsize::new(0)).unwrap();
     }
-    let wanted = number_from("HOLDFAST_CRASH_STATES").unwrap_or(STATES);
+    let wanted = scaled(STATES);
     let start = Instant::now();
     let states = AtomicUsize::new(0);
     let next_seed = AtomicU64::new(0);
@@ -88,10 +85,6 @@ fn no_power_failure_in_a_short_history_loses_anything() {
     println!("{} states", states.into_inner());
 }
 
-fn number_from(variable: &str) -> Option<usize> {
-    std::env::var(variable).ok().map(|text| text.parse().unwrap())
-}
-
 /// Power failures while keys are replaced.
 pub(super) fn keys_round(seed: u64, states: &AtomicUsize) -> Result<(), String> {
     block_on(async {
@@ -117,9 +110,44 @@ pub(super) fn keys_round(seed: u64, states: &AtomicUsize) -> Result<(), String> 
 #[test]
 fn no_power_failure_loses_the_keys() {
     let states = AtomicUsize::new(0);
-    for seed in 0..20 {
+    for seed in 0..scaled(20) as u64 {
         assert_eq!(keys_round(seed, &states), Ok(()), "seed {seed}");
     }
+}
+
+/// Power failures in a commit of several log records; then commits that may end where a record
+/// lies that was never acknowledged.
+pub(super) fn tail_round(seed: u64, states: &AtomicUsize) -> Result<(), String> {
+    block_on(async {
+        let mut rng = SimRng::new(seed);
+        let machine = machine(1, 20);
+        let mut runner = Runner::create(&machine, seed << 16).await?;
+        runner.run(&[Op::Append { writer: 0, number: 7 }, Op::Commit { bytes: None }]).await?;
+        let begun = machine.event_count();
+        runner.run(&[Op::Burst]).await?;
+        for at in begun..=machine.event_count() {
+            let machine = machine.crashed(at, &mut rng);
+            states.fetch_add(1, Ordering::Relaxed);
+            let found = runner.model.check(&machine, at, rng.next_u64()).await?;
+            let model = runner.model.after(at, &found);
+            let mut second = Runner::resume(&machine, model, found, rng.next_u64());
+            for _ in 0..4 {
+                states.fetch_add(1, Ordering::Relaxed);
+                let told = |error| format!("after {at} of {machine:?}: {error}");
+                second.run(&[Op::Commit { bytes: Some(40) }, Op::Kill]).await.map_err(told)?;
+            }
+        }
+        Ok(())
+    })
+}
+
+#[test]
+fn what_a_power_failure_left_of_a_commit_never_comes_back() {
+    let states = AtomicUsize::new(0);
+    for seed in 0..scaled(100) as u64 {
+        assert_eq!(tail_round(seed, &states), Ok(()), "seed {seed}");
+    }
+    println!("{} states", states.into_inner());
 }
 
 /// Runs a random history, then lets power fail at each of its events.

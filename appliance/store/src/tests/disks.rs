@@ -57,17 +57,22 @@ impl PacedDisk {
         if !self.pace.slow.load(Ordering::Relaxed) {
             return;
         }
-        let mut polls = self.rng.lock().unwrap().below(4);
-        std::future::poll_fn(|context| {
-            if polls == 0 {
-                return Poll::Ready(());
-            }
-            polls -= 1;
-            context.waker().wake_by_ref();
-            Poll::Pending
-        })
-        .await;
+        let polls = self.rng.lock().unwrap().below(4);
+        pause(polls).await;
     }
+}
+
+/// Is done some polls later.
+pub(super) async fn pause(mut polls: u64) {
+    std::future::poll_fn(|context| {
+        if polls == 0 {
+            return Poll::Ready(());
+        }
+        polls -= 1;
+        context.waker().wake_by_ref();
+        Poll::Pending
+    })
+    .await;
 }
 
 impl Disk for PacedDisk {

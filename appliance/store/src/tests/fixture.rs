@@ -19,6 +19,13 @@ use crate::{
 pub(super) const POOL: PoolId = PoolId([7; 16]);
 pub(super) const LAYOUT: PoolLayout = PoolLayout { segment_bytes: 32 << 10, log_bytes: 64 << 10 };
 
+/// A number of states, or of what else a test goes through, scaled for a shorter or a longer run
+/// by `HOLDFAST_STATES_PERCENT`.
+pub(super) fn scaled(count: usize) -> usize {
+    let percent = std::env::var("HOLDFAST_STATES_PERCENT");
+    count * percent.map_or(100, |percent| percent.parse().unwrap()) / 100
+}
+
 /// Randomness from a seed.
 pub(super) struct SeededEntropy(Mutex<SimRng>);
 
@@ -63,7 +70,9 @@ impl Journal for Events {
 
     fn apply(&self, _: Sequence, bytes: &[u8]) -> Result<(), FormatError> {
         let number = number_of(bytes);
-        assert_eq!(bytes, event(number, bytes.len()), "an event reads back as it was committed");
+        if bytes != event(number, bytes.len()) {
+            return Err(FormatError::Damaged { structure: "event" });
+        }
         self.0.lock().unwrap().push(number);
         Ok(())
     }
@@ -84,12 +93,16 @@ pub(super) struct Sample {
     pub(super) stored: Vec<u8>,
 }
 
+/// The samples of less than 128 bytes.
+pub(super) const SMALL: std::ops::Range<usize> = 192..256;
+
 /// Records 0 to 255: many small, some of several blocks, a few of a good part of a segment.
 pub(super) static SAMPLES: LazyLock<Vec<Sample>> = LazyLock::new(|| (0..256).map(sample).collect());
 
 fn sample(number: u64) -> Sample {
     let mut rng = SimRng::new(0xda7a + number);
     let length = match rng.below(10) {
+        _ if SMALL.contains(&(number as usize)) => 64 + rng.below(64),
         0..6 => 40 + rng.below(700),
         6..9 => 1000 + rng.below(5000),
         _ => 6000 + rng.below(13_000),

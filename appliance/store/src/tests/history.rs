@@ -6,8 +6,8 @@ use disk::Disk;
 use disk::sim::{SimMachine, SimRng};
 use futures_util::future::join_all;
 
-use super::disks::{Pace, PacedDisk};
-use super::fixture::{Events, SAMPLES, create, event, keys, open, writer_keys};
+use super::disks::{Pace, PacedDisk, pause};
+use super::fixture::{Events, SAMPLES, SMALL, create, event, keys, open, writer_keys};
 use super::model::{Found, Model};
 use crate::{NewRecord, OpenOptions, SegmentWriter, Store, StoreError};
 use format::segment::RecordKind;
@@ -34,6 +34,8 @@ pub(super) enum Op {
     Together {
         seed: u64,
     },
+    /// Append many small records and commit them with a large event: more than a log record holds.
+    Burst,
 }
 
 impl Op {
@@ -51,6 +53,7 @@ impl Op {
             78..80 => Self::SetKeys,
             80..84 => Self::Close,
             84..89 => Self::Kill,
+            89 => Self::Burst,
             _ => Self::Together { seed: rng.next_u64() },
         }
     }
@@ -161,6 +164,12 @@ impl Runner {
             }
             Op::Kill => self.reopen().await,
             Op::Together { seed } => self.together(seed).await,
+            Op::Burst => {
+                for number in SMALL {
+                    task.append(&mut self.writers[number % 2], number).await?;
+                }
+                task.commit(Some(3980)).await
+            }
         }
     }
 
@@ -182,7 +191,8 @@ impl Runner {
         let task = Task { machine: &self.machine, model: &self.model, store: &self.store };
         let tasks = self.writers.iter_mut().zip(seed..).map(|(writer, seed)| async move {
             let mut rng = SimRng::new(seed);
-            for _ in 0..1 + rng.below(3) {
+            for _ in 0..1 + rng.below(4) {
+                pause(rng.below(12)).await;
                 task.append(writer, rng.below(SAMPLES.len() as u64) as usize).await?;
                 if rng.chance(0.6) {
                     let bytes = 40 + rng.below(3500) as usize;

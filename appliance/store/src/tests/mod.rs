@@ -7,8 +7,10 @@ mod errors;
 mod fixture;
 mod flips;
 mod history;
+mod hostile;
 mod lies;
 mod model;
 #[cfg(feature = "planted")]
 mod planted;
 mod smoke;
+mod tasks;

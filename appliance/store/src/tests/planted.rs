@@ -13,9 +13,10 @@ const BUDGET: usize = 20_000;
 
 type Round = fn(u64, &AtomicUsize) -> Result<(), String>;
 
-const HARNESSES: [(&str, Round); 6] = [
+const HARNESSES: [(&str, Round); 7] = [
     ("crash", crash::random_history),
     ("keys", crash::keys_round),
+    ("tails", crash::tail_round),
     ("flips", flips::round),
     ("lies", lies::round),
     ("apart", apart::round),
@@ -56,6 +57,13 @@ fn every_planted_bug_is_found() {
         }
     });
     drop(results);
+    // Without a bug nothing is found.
+    let states = AtomicUsize::new(0);
+    let false_alarm = HARNESSES.iter().flat_map(|(name, round)| {
+        (0..20).map(|seed| (*name, seed, round(seed, &states))).collect::<Vec<_>>()
+    });
+    let mut false_alarm = false_alarm.filter(|(_, _, outcome)| outcome.is_err());
+    assert_eq!(false_alarm.next(), None);
     let mut missed = Vec::new();
     for (bug, found) in found {
         match found {

@@ -1,0 +1,168 @@
+//! Applying the log: what its commits say becomes part of the store, as far as it is there.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use format::log::{Commit, EntryGroup};
+use model::{BLOCK, SegmentId, Sequence};
+
+use crate::index::Place;
+use crate::log::Heal;
+use crate::members::lock;
+use crate::planted::{Bug, planted};
+use crate::recovered::check_entries;
+use crate::replay::{Replayed, Run, Start};
+use crate::segments::{Segment, State, number};
+use crate::store::Inner;
+use crate::{Result, StoreError};
+
+impl Inner {
+    /// Applies records up to the first that power failure left incomplete.
+    pub(crate) async fn apply_run(&mut self, start: Start, run: Run) -> Result<()> {
+        let log = self.log.get_mut();
+        (log.position, log.previous) = (start.position, start.previous);
+        log.durable = Sequence(start.sequence.0.saturating_sub(1));
+        let (mut heals, mut lacked) = (Vec::new(), Vec::new());
+        for record in run.records {
+            let proved = record.header.sequence <= run.proved || planted(Bug::TailUnverified);
+            match self.apply(&record, proved).await? {
+                Some(bad_copies) => heals.extend(bad_copies),
+                None => break,
+            }
+            lacked.extend((!record.lacking.is_empty()).then_some(record.header));
+            let log = self.log.get_mut();
+            log.position = record.header.position + record.header.record_bytes() as u64;
+            log.previous = record.header.hash;
+            log.durable = record.header.sequence;
+            log.unproved = record.header.sequence > run.proved;
+        }
+        let log = self.log.get_mut();
+        (log.heals, log.lacked) = (heals, lacked);
+        Ok(())
+    }
+
+    /// Applies one record. `None` when it is not proved durable and something that it names is
+    /// not there: power failed before its flush, and nobody was told that it was done. Else the
+    /// bad copies of what it names, if it had to be looked at. A disk without the record may be
+    /// without the footers that it names, too: those are written anew.
+    async fn apply(&mut self, record: &Replayed, proved: bool) -> Result<Option<Vec<Heal>>> {
+        let Some(commit) = &record.commit else { return Ok(Some(Vec::new())) };
+        let mut heals = Vec::new();
+        if !proved || !record.lacking.is_empty() {
+            match self.check_commit(commit).await {
+                Some(bad_copies) => heals = bad_copies,
+                // A disk that lost its log lost more; here it is damage, which reads report.
+                None if proved => {}
+                None => return Ok(None),
+            }
+        }
+        for place in &commit.opened {
+            if place.info.segment.0 > u64::from(u32::MAX) {
+                return Err(StoreError::DamagedStructure { structure: "log" });
+            }
+            self.members.claim_slots(&place.slots);
+            let state = State::Unsealed { entries: Arc::default(), body_end: 0 };
+            lock(&self.segments).insert(Segment { place: *place, state });
+            self.next_segment.fetch_max(place.info.segment.0 + 1, Ordering::AcqRel);
+        }
+        for group in &commit.groups {
+            self.adopt_group(group)?;
+        }
+        for sealed in commit.sealed.iter().filter(|_| record.lacking.is_empty()) {
+            self.adopt_footer(sealed.segment, sealed.trailer).await;
+        }
+        for event in &commit.events {
+            self.journal.apply(record.header.sequence, event).map_err(|source| {
+                StoreError::Unreadable { disk: "the catalog".to_owned(), source }
+            })?;
+        }
+        Ok(Some(heals))
+    }
+
+    fn adopt_group(&self, group: &EntryGroup) -> Result<()> {
+        let damaged = StoreError::DamagedStructure { structure: "log" };
+        let mut segments = lock(&self.segments);
+        let segment = segments.get_mut(group.header.segment).ok_or(damaged.clone())?;
+        // A segment that the checkpoint knows with its footer has these records already.
+        let State::Unsealed { entries, body_end } = &mut segment.state else { return Ok(()) };
+        let known = entries.len() as u32;
+        if known > group.header.first_record {
+            return Ok(());
+        }
+        if known < group.header.first_record {
+            return Err(damaged);
+        }
+        let list = Arc::make_mut(entries);
+        for (record, entry) in (known..).zip(&group.entries) {
+            let segment = number(group.header.segment);
+            self.index.insert(&entry.digest, Place { segment, record: record as u16 });
+            list.push(*entry);
+        }
+        *body_end = group.header.body_end;
+        check_entries(list, *body_end, self.geometry.segment_bytes())
+    }
+
+    /// Believes that a segment has its footer only if one can be read: the commit that says so
+    /// may not be proved durable.
+    async fn adopt_footer(&self, segment: SegmentId, trailer: [u8; 32]) {
+        let Some(found) = lock(&self.segments).get(number(segment)).cloned() else { return };
+        let State::Unsealed { entries, body_end } = &found.state else { return };
+        let state = State::Sealed { records: entries.len() as u32, body_end: *body_end, trailer };
+        let sealed = Segment { place: found.place, state };
+        let read = self.entries(&sealed).await;
+        if read.is_ok_and(|read| read == *entries) || planted(Bug::FooterUnverified) {
+            lock(&self.segments).insert(sealed);
+        }
+    }
+
+    /// Checks everything that a commit names on every disk. `None` when a record is on none of
+    /// them; else the copies that are bad.
+    pub(crate) async fn check_commit(&self, commit: &Commit) -> Option<Vec<Heal>> {
+        let mut heals = Vec::new();
+        for group in &commit.groups {
+            heals.extend(self.check_group(commit, group).await?);
+        }
+        Some(heals)
+    }
+
+    async fn check_group(&self, commit: &Commit, group: &EntryGroup) -> Option<Vec<Heal>> {
+        let id = group.header.segment;
+        let opened = commit.opened.iter().find(|place| place.info.segment == id).copied();
+        let known = lock(&self.segments).get(number(id)).cloned();
+        let mut entries = match &known {
+            Some(segment) => self.entries(segment).await.ok()?.to_vec(),
+            None => Vec::new(),
+        };
+        let place = known.map(|segment| segment.place).or(opened)?;
+        let first = group.header.first_record as usize;
+        let (mut body_end, room) = (group.header.body_end, self.geometry.segment_bytes());
+        if entries.len() < first + group.entries.len() {
+            entries.truncate(first);
+            entries.extend(&group.entries);
+        } else {
+            body_end = entries.last().map_or(0, |entry| entry.offset + entry.length);
+        }
+        check_entries(&entries, body_end, room).ok()?;
+        let body_end = group.header.body_end;
+        // A segment's header goes with its first records.
+        let first = group.entries.first().filter(|_| first > 0);
+        let start = first.map_or(0, |entry| entry.offset as usize / BLOCK * BLOCK);
+        let length = (body_end as usize).next_multiple_of(BLOCK) - start;
+        let state = State::Unsealed { entries: Arc::new(entries), body_end };
+        let segment = Segment { place, state };
+        let expected = self.canonical(&segment, start as u32, length).await.ok()?;
+        let mut bad = Vec::new();
+        for (member, _) in self.members.readers() {
+            if !self.copy_is(&segment, start as u32, &expected, member).await {
+                bad.push(Heal { segment: id, start: start as u32, length, member });
+            }
+        }
+        Some(bad)
+    }
+
+    async fn copy_is(&self, segment: &Segment, start: u32, bytes: &[u8], number: usize) -> bool {
+        let Some((member, slot)) = self.holder(segment, number) else { return true };
+        let read = member.read(member.segment_offset(slot, start), bytes.len()).await;
+        read.is_ok_and(|read| read[..] == *bytes)
+    }
+}

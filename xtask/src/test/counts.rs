@@ -18,10 +18,10 @@ pub(super) struct Counts {
     filtered: u64,
 }
 
-/// Runs the tests of the workspace, showing their output as it comes.
-pub(super) fn run_tests() -> Result<Counts> {
+/// Runs `cargo test` with these arguments, showing its output as it comes.
+pub(super) fn run_tests(arguments: &[&str]) -> Result<Counts> {
     let mut command = cargo();
-    command.args(["test", "--workspace", "--locked", "--no-fail-fast"]).stdout(Stdio::piped());
+    command.args(["test", "--locked", "--no-fail-fast"]).args(arguments).stdout(Stdio::piped());
     let mut child = command.spawn().map_err(|source| start_error(&command, source))?;
     let mut counts = Counts::default();
     if let Some(stdout) = child.stdout.take() {

@@ -19,3 +19,4 @@ mod refusals;
 mod round_trips;
 mod sources;
 mod sparse;
+mod workers;

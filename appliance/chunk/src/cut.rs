@@ -15,17 +15,17 @@ use model::BLOCK;
 use crate::boundary::BoundaryKey;
 
 /// No chunk is cut by its content before it has this many blocks. Shorter ones stand only before
-/// a hole or the end of a range.
-pub const MIN_BLOCKS: u32 = 4;
+/// a hole or the end of a range. Half the average, so that lengths vary little: of long chunks more
+/// is opened than was asked for, by a random read and by the comparison with a parent.
+pub const MIN_BLOCKS: u32 = 6;
 /// What random data comes to.
-pub const AVERAGE_BLOCKS: u32 = 16;
+pub const AVERAGE_BLOCKS: u32 = 12;
 /// No chunk has more blocks than this: 256 KiB bound the memory and the latency of one read.
 pub const MAX_BLOCKS: u32 = 64;
 /// The longest range that can be cut, in bytes: what one manifest leaf maps.
 pub const RANGE_MAX: usize = 16 << 20;
 
-/// One block in 13 ends a chunk that is long enough: 4 blocks and then 12 more on average (11.9,
-/// because 64 is the most).
+/// One block in 7 ends a chunk that is long enough: 6 blocks and then 6 more on average.
 const BOUNDARY_BELOW: u64 = u64::MAX / (AVERAGE_BLOCKS - MIN_BLOCKS + 1) as u64;
 
 /// A piece of a range, in blocks, never empty.

@@ -5,7 +5,10 @@
 //! What is new is first compared with the parent recovery point, so that an incremental costs
 //! what changed. The nodes above the leaves, the point and its event come last.
 
+mod claims;
 mod codec;
+mod layout;
+mod naming;
 mod nbd;
 mod parent;
 mod range;

@@ -1,17 +1,19 @@
 //! One leaf range of a volume: cut, name, keep what is new, write the leaf.
 
-use std::collections::HashMap;
 use std::ops::Range;
 use std::time::{Duration, Instant};
 
-use chunk::{Cut, cut};
-use format::manifest::{Extent, HOLE, LEAF_BYTES, encode_leaf};
+use format::manifest::{LEAF_BYTES, encode_leaf};
 use format::segment::RecordKind;
+use futures_util::future::join;
 use model::{BLOCK, BLOCK_U64, Digest};
 use record::{Leaf, RecordReader, RecordWriter, Result, Volume};
 use seal::Codec;
 
+use crate::claims::Claims;
 use crate::codec::Pace;
+use crate::layout::Layout;
+use crate::naming::{Naming, NewChunk, Part};
 use crate::parent::{ParentLeaf, Piece};
 use crate::source::Source;
 
@@ -20,6 +22,8 @@ use crate::source::Source;
 pub(crate) struct Worker<'a> {
     pub(crate) source: &'a dyn Source,
     pub(crate) pace: &'a Pace,
+    /// Shared by all workers of an ingest.
+    pub(crate) claims: &'a Claims,
     pub(crate) writer: RecordWriter,
     pub(crate) reader: RecordReader,
     /// The same volume of the parent recovery point.
@@ -37,22 +41,6 @@ pub(crate) struct Done {
     pub(crate) new_chunks: u64,
     pub(crate) new_bytes: u64,
     pub(crate) stored_bytes: u64,
-}
-
-/// A chunk that the store does not have.
-#[derive(Debug, Clone, Copy)]
-struct NewChunk {
-    at: u32,
-    blocks: u32,
-    digest: Digest,
-}
-
-/// What stands where, before it is turned into extents.
-#[derive(Debug, Clone, Copy)]
-enum Part {
-    Hole { blocks: u32 },
-    Known { digest: Digest, start: u16, blocks: u32 },
-    New(NewChunk),
 }
 
 impl Worker<'_> {
@@ -113,21 +101,26 @@ impl Worker<'_> {
 
     async fn take_bytes(&mut self, leaf: u64, bytes: &[u8]) -> Result<Done> {
         let codec = self.pace.codec();
+        let access = self.reader.access().clone();
         let mut parent = self.parent_leaf(leaf).await;
-        let (parts, mut done) = self.name_all(bytes).await?;
-        if let Some(parent) = &mut parent {
-            let new = parts.iter().filter_map(|part| match part {
-                Part::New(chunk) => Some((chunk.at, chunk.blocks)),
-                _ => None,
-            });
-            let compared: Vec<(u32, u32)> = new.collect();
-            parent.compare(&mut self.reader, &compared, bytes).await;
+        let mut naming = Naming::new(&access, bytes);
+        let mut window = naming.window().await?;
+        while let Some(new) = window {
+            let compare = async {
+                if let Some(parent) = &mut parent {
+                    parent.compare(&mut self.reader, &new, bytes).await;
+                }
+            };
+            // The reads are under way before the next window is named.
+            window = join(compare, naming.window()).await.1?;
         }
+        let data_bytes = u64::from(naming.data_blocks) * BLOCK_U64;
+        let mut done = Done { data_bytes, ..Done::default() };
         let mut layout = Layout::default();
-        for part in parts {
+        for part in naming.parts {
             match part {
                 Part::Hole { blocks } => layout.hole(blocks),
-                Part::Known { digest, start, blocks } => layout.add(digest, start, blocks),
+                Part::Known { digest, blocks } => layout.add(digest, 0, blocks),
                 Part::New(chunk) => {
                     let parent = parent.as_ref();
                     self.keep(chunk, bytes, parent, codec, &mut layout, &mut done).await?;
@@ -152,32 +145,6 @@ impl Worker<'_> {
         Some(ParentLeaf::new(leaf))
     }
 
-    /// Cuts and names the range, and tells what of it the store has.
-    async fn name_all(&mut self, bytes: &[u8]) -> Result<(Vec<Part>, Done)> {
-        let access = self.reader.access().clone();
-        let mut parts = Vec::with_capacity(512);
-        let mut done = Done::default();
-        let mut at = 0;
-        for cut in cut(bytes, access.boundary()) {
-            let blocks = cut.blocks();
-            if let Cut::Data { .. } = cut {
-                let from = at as usize * BLOCK;
-                let plain = bytes.get(from..from + cut.bytes()).unwrap_or_default();
-                let digest = access.namer().name_data(plain);
-                let known = access.store().contains(&digest).await?;
-                done.data_bytes += u64::from(blocks) * BLOCK_U64;
-                parts.push(match known {
-                    true => Part::Known { digest, start: 0, blocks },
-                    false => Part::New(NewChunk { at, blocks, digest }),
-                });
-            } else {
-                parts.push(Part::Hole { blocks });
-            }
-            at += blocks;
-        }
-        Ok((parts, done))
-    }
-
     /// Stores a chunk, or only what of it differs from the parent.
     async fn keep(
         &mut self,
@@ -188,16 +155,9 @@ impl Worker<'_> {
         layout: &mut Layout,
         done: &mut Done,
     ) -> Result<()> {
-        let from = chunk.at as usize * BLOCK;
-        let plain = bytes.get(from..from + chunk.blocks as usize * BLOCK).unwrap_or_default();
         let Some(pieces) = parent.and_then(|parent| parent.pieces(chunk.at, chunk.blocks)) else {
-            // The same chunk may have come earlier in this range.
-            if !self.reader.access().store().contains(&chunk.digest).await? {
-                done.new_chunks += 1;
-                done.new_bytes += plain.len() as u64;
-                done.stored_bytes +=
-                    self.writer.put_new(RecordKind::Chunk, chunk.digest, &[], plain, codec).await?;
-            }
+            let plain = blocks_of(bytes, chunk.at, chunk.blocks);
+            self.store(chunk.digest, plain, codec, done).await?;
             layout.add(chunk.digest, 0, chunk.blocks);
             return Ok(());
         };
@@ -207,54 +167,38 @@ impl Worker<'_> {
                     layout.add(digest, start, u32::from(blocks));
                 }
                 Piece::New { at, blocks } => {
-                    let from = at as usize * BLOCK;
-                    let plain = bytes.get(from..from + blocks as usize * BLOCK);
-                    let plain = plain.unwrap_or_default();
-                    let put = self.writer.put(RecordKind::Chunk, &[], plain, codec).await?;
-                    done.new_chunks += u64::from(put.stored_bytes > 0);
-                    done.new_bytes += if put.stored_bytes > 0 { plain.len() as u64 } else { 0 };
-                    done.stored_bytes += put.stored_bytes;
-                    layout.add(put.digest, 0, blocks);
+                    let plain = blocks_of(bytes, at, blocks);
+                    let digest = self.reader.access().namer().name_data(plain);
+                    self.store(digest, plain, codec, done).await?;
+                    layout.add(digest, 0, blocks);
                 }
             }
         }
         Ok(())
     }
+
+    /// Stores a chunk unless it has come since it was looked for.
+    async fn store(
+        &mut self,
+        digest: Digest,
+        plain: &[u8],
+        codec: Codec,
+        done: &mut Done,
+    ) -> Result<()> {
+        let _claim = self.claims.claim(digest);
+        if self.reader.access().store().contains(&digest).await? {
+            return Ok(());
+        }
+        done.new_chunks += 1;
+        done.new_bytes += plain.len() as u64;
+        let stored = self.writer.put_new(RecordKind::Chunk, digest, &[], plain, codec).await?;
+        done.stored_bytes += stored;
+        Ok(())
+    }
 }
 
-/// Extents in the making: each chunk is listed once, neighbours that continue each other are one.
-#[derive(Debug, Default)]
-struct Layout {
-    extents: Vec<Extent>,
-    refs: Vec<Digest>,
-    numbers: HashMap<Digest, u16>,
-}
-
-impl Layout {
-    fn hole(&mut self, blocks: u32) {
-        self.push(HOLE, 0, blocks);
-    }
-
-    fn add(&mut self, digest: Digest, start: u16, blocks: u32) {
-        let next = self.refs.len() as u16;
-        let reference = *self.numbers.entry(digest).or_insert(next);
-        if reference == next {
-            self.refs.push(digest);
-        }
-        self.push(reference, start, blocks);
-    }
-
-    /// A range has at most 4096 blocks, so every count fits.
-    fn push(&mut self, reference: u16, start: u16, blocks: u32) {
-        let blocks = blocks as u16;
-        if let Some(last) = self.extents.last_mut() {
-            let continues = last.reference == reference
-                && (reference == HOLE || last.start + last.blocks == start);
-            if continues {
-                last.blocks += blocks;
-                return;
-            }
-        }
-        self.extents.push(Extent { blocks, reference, start, reserved: 0 });
-    }
+/// Some blocks of a range.
+fn blocks_of(bytes: &[u8], at: u32, blocks: u32) -> &[u8] {
+    let from = at as usize * BLOCK;
+    bytes.get(from..from + blocks as usize * BLOCK).unwrap_or_default()
 }

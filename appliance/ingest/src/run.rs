@@ -15,6 +15,7 @@ use record::{
 };
 use seal::Codec;
 
+use crate::claims::Claims;
 use crate::codec::{Compression, Pace};
 use crate::range::{Done, Worker};
 use crate::source::Source;
@@ -110,12 +111,14 @@ impl Ingest<'_> {
         let count = self.source.size().div_ceil(LEAF_BYTES);
         let next = AtomicU64::new(0);
         let pace = Pace::new(self.options.compression);
+        let claims = Claims::default();
         let leaves = Mutex::new(vec![None; count as usize]);
         let total = Mutex::new(Done::default());
         let work = || -> Result<()> {
             let mut worker = Worker {
                 source: self.source,
                 pace: &pace,
+                claims: &claims,
                 writer: RecordWriter::new(self.access)?,
                 reader: RecordReader::new(self.access)?,
                 parent: parent.map(|(root, bytes)| Volume::new(root, bytes)),

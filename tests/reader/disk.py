@@ -5,7 +5,7 @@ import sys
 from types import SimpleNamespace
 
 from blake3 import blake3
-from structures import BLOCK, Damaged, check_head, load, size
+from structures import BLOCK, Damaged, Newer, VERSION, load, size
 
 CELL, EDGE = 32768, 131072
 KEY_BLOCK = 32768
@@ -45,6 +45,8 @@ class Disk:
             try:
                 offset = edge(total, slot) + slot % 2 * CELL
                 copies.append(read_superblock(self.read(offset, BLOCK), slot))
+            except Newer:
+                raise
             except Damaged:
                 continue
         return sorted(copies, key=lambda copy: -copy.generation)
@@ -87,9 +89,13 @@ def edge(total, slot):
 def read_superblock(block, slot):
     """The superblock in a block that was read from the place with this number."""
     found = load("Superblock", block)
-    check_head(found, "superblock", b"HOLDFAST")
-    if blake3(block[:480]) != found.checksum or found.slot != slot or found.incompat:
-        raise Damaged("superblock is damaged, misplaced or newer")
+    if found.magic != b"HOLDFAST" or blake3(block[:480]) != found.checksum:
+        raise Damaged("no superblock here, or a damaged one")
+    if found.version > VERSION or found.incompat:
+        raise Newer(f"superblock has version {found.version} and features {found.incompat:#x}; "
+                    f"this reader knows version {VERSION} without features")
+    if found.slot != slot:
+        raise Damaged("superblock is misplaced")
     step = size("Member")
     rows = [load("Member", found.members, at * step) for at in range(found.member_count)]
     found.member_rows = rows

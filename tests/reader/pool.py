@@ -16,6 +16,20 @@ POINT_EVENT = 1
 POINT_KIND = 4
 
 
+def load_catalog(body, at, end):
+    """The recovery points in a checkpoint; events that may be skipped are skipped."""
+    points = []
+    while at < end:
+        if body[at] == POINT_EVENT:
+            points.append(load("PointRow", body, at))
+            at += size("PointRow")
+        elif body[at] >= 128:
+            at += size("KeptEvent") + load("KeptEvent", body, at).bytes
+        else:
+            raise Damaged(f"event kind {body[at]} is not known to this reader")
+    return points
+
+
 def warn(text):
     print(text, file=sys.stderr)
 
@@ -117,8 +131,7 @@ class Pool:
             group, entries, at = load_group(body, at)
             self.segments[group.segment].entries = entries
         at += head.index_bytes
-        count = head.catalog_bytes // size("PointRow")
-        self.points, _ = load_list("PointRow", body, at, count)
+        self.points = load_catalog(body, at, at + head.catalog_bytes)
 
     # The log.
 

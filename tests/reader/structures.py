@@ -18,6 +18,10 @@ class Damaged(Exception):
     """Bytes that are not what the document says they are."""
 
 
+class Newer(Damaged):
+    """Intact, and written by a Holdfast that knows more than this reader."""
+
+
 def find_document():
     """FORMAT.md beside this file, or where it lies in the source tree."""
     here = Path(__file__).resolve().parent

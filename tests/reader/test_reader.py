@@ -15,7 +15,8 @@ import blake3
 import keys
 from disk import read_superblock
 from log import load_group, split_sections
-from structures import BLOCK, Damaged, find_document, load, load_list, size
+from pool import load_catalog
+from structures import BLOCK, Damaged, Newer, find_document, load, load_list, size
 
 DOCUMENT = find_document()
 
@@ -67,6 +68,28 @@ class Structures(unittest.TestCase):
             read_superblock(block, 2)
         with self.assertRaises(Damaged):
             read_superblock(block[:100] + b"\1" + block[101:], 3)
+
+    def test_superblocks_of_a_newer_holdfast(self):
+        block = example("superblock", BLOCK)
+
+        def signed(at):
+            changed = block[:at] + b"\2" + block[at + 1:480]
+            return changed + blake3.blake3(changed) + block[512:]
+
+        for version_or_incompat in (8, 16):
+            with self.assertRaises(Newer):
+                read_superblock(signed(version_or_incompat), 3)
+        for ro_compat_or_compat in (24, 32):
+            self.assertEqual(read_superblock(signed(ro_compat_or_compat), 3).generation, 7)
+
+    def test_catalog_with_events_of_a_newer_holdfast(self):
+        sections = dict(split_sections(example("log record", BLOCK)[size("LogHeader"):616]))
+        kept = bytes([200, 0, 0, 0, 3, 0, 0, 0]) + bytes(8) + bytes([200, 1, 2])
+        catalog = b"index" + sections[4] + sections[4] + kept + kept
+        points = load_catalog(catalog, 5, len(catalog))
+        self.assertEqual([point.added_bytes for point in points], [123456789] * 2)
+        with self.assertRaises(Damaged):
+            load_catalog(b"\2" + kept, 0, 1 + len(kept))
 
     def test_log_record(self):
         data = example("log record", BLOCK)

@@ -19,4 +19,5 @@ mod refusals;
 mod round_trips;
 mod sources;
 mod sparse;
+mod tls;
 mod workers;

@@ -1,7 +1,14 @@
 //! Damage that no second copy heals: it is told, never given out, and what the systems still have
 //! makes it good.
 
-use crate::harness::{MIB, Pool, Random, flip_between, image, run, scatter};
+use std::path::Path;
+use std::process::Command;
+
+use serde_json::Value;
+
+use crate::harness::{
+    MIB, Pool, Random, flip_between, holdfast, image, number, run, scatter, text,
+};
 
 /// A pool on one disk with a recovery point most of whose chunks are damaged, the noise in it, and
 /// its identity.
@@ -18,19 +25,37 @@ fn damaged_pool(seed: u64) -> (Pool, Vec<u8>, String) {
 
 /// Verifies, which must fail and name the recovery point.
 fn tell(pool: &Pool, id: &str) {
-    let verified = run(&mut pool.command(&["verify"]));
-    assert_eq!(verified.code, Some(1), "{}", verified.stderr);
-    assert!(verified.stderr.contains("lost"), "{}", verified.stderr);
-    let stdout = String::from_utf8_lossy(&verified.stdout);
-    assert!(stdout.contains(id), "the broken point is not named: {stdout}");
+    let verified = run(&mut pool.command(&["verify"])).refused("are lost", "ingest these systems");
+    assert!(number(&verified, "lost") > 0 && number(&verified, "bytes_read") > 0, "{verified}");
+    assert_eq!(text(&verified["broken"][0], "point"), id);
+}
+
+#[test]
+fn a_verify_that_heals_nothing_says_what_it_found_and_then_that_it_failed() {
+    let (pool, _, id) = damaged_pool(116);
+    let before = pool.fingerprint();
+    let mut verify = Command::new(holdfast());
+    verify.args(["verify", "--no-heal", "--kit-file"]).arg(pool.path("kit"));
+    let verified = run(verify.arg("--pool").arg(&pool.disks[0]));
+    assert_eq!(verified.code, Some(1));
+    let printed = String::from_utf8(verified.stdout).expect("text");
+    assert!(printed.contains(&format!("broken: {id} of machine")), "{printed}");
+    assert!(verified.stderr.contains("are lost, 1 recovery points broken"), "{}", verified.stderr);
+    assert_eq!(pool.fingerprint(), before, "--no-heal wrote to the disks");
 }
 
 #[test]
 fn damage_is_told_and_never_given_out() {
-    let (pool, _, id) = damaged_pool(111);
+    let (pool, bytes, id) = damaged_pool(111);
     let to = pool.path("to");
     run(&mut pool.restore_to(&id, &to)).refused("damaged", "holdfast verify");
     assert!(!to.exists(), "a part of an image is left behind");
+    let streamed = run(&mut pool.restore_to(&id, Path::new("-")));
+    assert_eq!(streamed.code, Some(1));
+    let said = streamed.stderr.lines().last().expect("what went wrong");
+    let said: Value = serde_json::from_str(said).expect("an object beside the data");
+    assert!(text(&said, "error").contains("damaged"), "{said}");
+    assert!(bytes.starts_with(&streamed.stdout), "something else than the image was given out");
     tell(&pool, &id);
     // It is no reason to refuse what is new.
     let other = image(112, MIB);

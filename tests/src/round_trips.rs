@@ -4,7 +4,8 @@ use std::fs;
 use std::path::Path;
 
 use crate::harness::{
-    BLOCK, Loop, MIB, Pool, Random, changed_blocks, image, number, run, run_with, scatter, text,
+    BLOCK, Export, Loop, MIB, Pool, Random, changed_blocks, client, image, number, run, run_with,
+    scatter, text,
 };
 
 /// Bytes of the images: not whole blocks, not whole ranges of the manifest.
@@ -91,6 +92,61 @@ fn block_devices_are_disks_sources_and_targets() {
     let found = fs::read(&target.device).expect("a readable device");
     assert!(found[..8 * MIB] == bytes, "the target holds something else");
     assert!(found[8 * MIB..].iter().all(|byte| *byte == 0xA5), "written beyond the volume");
+}
+
+/// An image of whole sectors, not whole blocks, of which the last block is `last`.
+fn sectors(size: usize, last: u8) -> Vec<u8> {
+    let mut bytes = image(9, size);
+    bytes[size - size % BLOCK..].fill(last);
+    bytes
+}
+
+/// With zeroes and with data at the end; the last one ends just behind a range of the manifest.
+const SECTORS: [(usize, u8); 3] =
+    [(2 * MIB + 512, 0), (3 * MIB + 1536, 0x5A), (16 * MIB + 3584, 0x5A)];
+
+#[test]
+fn volumes_of_whole_sectors_keep_their_size() {
+    let pool = Pool::new(1, 64);
+    for (size, last) in SECTORS {
+        let bytes = sectors(size, last);
+        let id = pool.take_bytes(&size.to_string(), &bytes);
+        assert!(pool.restore(&id) == bytes, "{size} bytes to a file");
+        let stream = run(&mut pool.restore_to(&id, Path::new("-")));
+        assert!(stream.stdout == bytes, "{size} bytes to standard output");
+        let export = pool.command(&["export", "--point", &id]);
+        let export = Export::start(export, pool.path("socket"));
+        if let Some(seen) = client("nbdinfo", &["--size", &export.uri()]) {
+            assert_eq!(seen.trim(), size.to_string());
+        }
+        export.stop();
+    }
+}
+
+#[test]
+fn volumes_of_whole_sectors_fit_on_the_device_they_came_from() {
+    let files = tempfile::tempdir().expect("a folder for the test");
+    let pool = Pool::new(1, 64);
+    for (size, last) in SECTORS {
+        let bytes = sectors(size, last);
+        let device = |name: &str, bytes: &[u8]| {
+            let device = Loop::new(&files.path().join(format!("{size}-{name}")), bytes.len())?;
+            fs::write(&device.device, bytes).expect("a writable device");
+            Some(device)
+        };
+        let Some(source) = device("source", &bytes) else { return };
+        let taken = run(&mut pool.ingest(&source.device)).done();
+        assert_eq!(number(&taken, "bytes_logical"), size as u64);
+        for more in [0, 512, BLOCK] {
+            let Some(target) = device(&more.to_string(), &vec![0xA5; size + more]) else { return };
+            run(pool.restore_to("latest", &target.device).arg("--yes")).done();
+            let found = fs::read(&target.device).expect("a readable device");
+            assert!(found[..size] == bytes, "{size} bytes where {more} more fit");
+            assert!(found[size..] == vec![0xA5; more], "written beyond the volume");
+        }
+        let Some(short) = device("short", &vec![0xA5; size - 512]) else { return };
+        run(pool.restore_to("latest", &short.device).arg("--yes")).refused("has", "bigger disk");
+    }
 }
 
 #[test]

@@ -4,8 +4,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use format::FormatError;
 use format::event::{
-    CONTENT_VOLUMES, EVENT_POINT, PointRow, decode_catalog, decode_event, encode_catalog,
-    encode_point,
+    CONTENT_VOLUMES, CatalogRows, EVENT_POINT, PointRow, decode_event, encode_point,
 };
 use model::{Digest, PointId, Sequence, SystemId, TenantId, WallTime};
 use store::Journal;
@@ -32,24 +31,24 @@ pub struct Point {
 /// All recovery points of a pool, in the order in which they were made.
 #[derive(Debug, Default)]
 pub struct Catalog {
-    rows: Mutex<Vec<PointRow>>,
+    rows: Mutex<CatalogRows>,
 }
 
 impl Catalog {
     /// All points, oldest first.
     pub fn points(&self) -> Vec<Point> {
-        self.rows().iter().map(point_of).collect()
+        self.rows().points.iter().map(point_of).collect()
     }
 
     /// The point with this identity.
     pub fn point(&self, id: PointId) -> Option<Point> {
-        self.rows().iter().find(|row| row.point == id).map(point_of)
+        self.rows().points.iter().find(|row| row.point == id).map(point_of)
     }
 
     /// The newest point of a system: what the next one is compared with.
     pub fn newest(&self, tenant: TenantId, system: SystemId) -> Option<Point> {
         let rows = self.rows();
-        let mut own = rows.iter().filter(|row| row.tenant == tenant && row.system == system);
+        let mut own = rows.points.iter().filter(|row| row.tenant == tenant && row.system == system);
         own.next_back().map(point_of)
     }
 
@@ -72,26 +71,27 @@ impl Catalog {
         })
     }
 
-    fn rows(&self) -> MutexGuard<'_, Vec<PointRow>> {
+    fn rows(&self) -> MutexGuard<'_, CatalogRows> {
         self.rows.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Journal for Catalog {
     fn restore(&self, snapshot: &[u8]) -> Result<(), FormatError> {
-        *self.rows() = decode_catalog(snapshot)?;
+        *self.rows() = CatalogRows::decode(snapshot)?;
         Ok(())
     }
 
     fn apply(&self, sequence: Sequence, event: &[u8]) -> Result<(), FormatError> {
-        if let Some(row) = decode_event(event)? {
-            self.rows().push(PointRow { sequence, ..row });
+        match decode_event(event)? {
+            Some(row) => self.rows().points.push(PointRow { sequence, ..row }),
+            None => self.rows().keep(sequence, event)?,
         }
         Ok(())
     }
 
     fn snapshot(&self) -> Vec<u8> {
-        encode_catalog(self.rows().iter())
+        self.rows().encode()
     }
 }
 
@@ -147,6 +147,27 @@ mod tests {
         let catalog = Catalog::default();
         assert!(catalog.apply(Sequence(1), &[99; 160]).is_err());
         assert!(catalog.apply(Sequence(1), &[]).is_err());
-        assert_eq!(catalog.apply(Sequence(1), &[200; 3]), Ok(()));
+        assert!(catalog.points().is_empty());
+    }
+
+    #[test]
+    fn an_event_that_may_be_skipped_is_in_every_checkpoint_from_then_on() {
+        let catalog = Catalog::default();
+        let first = Catalog::event(&point(1, 7));
+        catalog.apply(Sequence(1), &first).unwrap();
+        catalog.apply(Sequence(5), &[200, 1, 2, 3]).unwrap();
+        catalog.apply(Sequence(6), &[128; 70]).unwrap();
+        let snapshot = catalog.snapshot();
+        let mut expected = vec![200, 0, 0, 0, 4, 0, 0, 0, 5, 0, 0, 0, 0, 0, 0, 0, 200, 1, 2, 3];
+        expected.extend([128, 0, 0, 0, 70, 0, 0, 0, 6, 0, 0, 0, 0, 0, 0, 0]);
+        expected.extend([128; 70]);
+        assert_eq!(snapshot[first.len()..], expected);
+
+        let again = Catalog::default();
+        again.restore(&snapshot).unwrap();
+        assert_eq!(again.snapshot(), snapshot);
+        again.apply(Sequence(7), &Catalog::event(&point(7, 7))).unwrap();
+        assert_eq!(again.points(), [point(1, 7), point(7, 7)]);
+        assert!(again.snapshot().ends_with(&expected));
     }
 }

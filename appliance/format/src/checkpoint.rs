@@ -3,6 +3,8 @@
 //! It fills one or more free segment slots. The first part begins with a head and the list of the
 //! others; a superblock names the first part and its hash.
 
+use std::borrow::Cow;
+
 use model::{Epoch, PoolId, SegmentId, Sequence};
 
 use crate::FormatError;
@@ -72,17 +74,18 @@ pub const SEGMENT_UNSEALED: u8 = 1;
 /// [`SegmentRow::state`] of a segment with a footer.
 pub const SEGMENT_SEALED: u8 = 2;
 
-/// A checkpoint in memory.
+/// A checkpoint in memory; what was decoded borrows its large sections.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Checkpoint {
+pub struct Checkpoint<'a> {
     pub next_segment: SegmentId,
     pub segments: Vec<SegmentRow>,
     /// Entries of segments without a footer.
     pub groups: Vec<EntryGroup>,
-    /// The index as the store keeps it in memory. May be empty: it can be built again.
-    pub index: Vec<u8>,
+    /// The index as the store keeps it in memory. Of no records it still has a count for each
+    /// shard: without bytes it is damaged.
+    pub index: Cow<'a, [u8]>,
     /// The catalog's own bytes.
-    pub catalog: Vec<u8>,
+    pub catalog: Cow<'a, [u8]>,
 }
 
 /// What a checkpoint says about itself besides its contents.
@@ -94,7 +97,7 @@ pub struct CheckpointPlace {
     pub replay_sequence: Sequence,
 }
 
-impl Checkpoint {
+impl<'a> Checkpoint<'a> {
     /// The sections in order, without head and part list.
     pub fn encode_body(&self) -> Vec<u8> {
         let mut body = Vec::with_capacity(
@@ -129,16 +132,17 @@ impl Checkpoint {
         }
     }
 
-    /// Decodes the sections of a whole body.
-    pub fn decode_body(head: &CheckpointHead, body: &[u8]) -> Result<Self, FormatError> {
+    /// Decodes the sections of a whole body. The catalog ends where the body does, the index where
+    /// the catalog begins.
+    pub fn decode_body(head: &CheckpointHead, body: &'a [u8]) -> Result<Self, FormatError> {
         let mut taker = Taker::new(body, NAME);
         let segments = taker.list(head.segments as usize)?;
         let mut groups = Vec::new();
         for _ in 0..head.groups {
             groups.push(take_group(&mut taker)?);
         }
-        let index = taker.bytes(head.index_bytes as usize)?.to_vec();
-        let catalog = taker.bytes(head.catalog_bytes as usize)?.to_vec();
+        let index = taker.bytes(head.index_bytes as usize)?.into();
+        let catalog = taker.bytes(head.catalog_bytes as usize)?.into();
         if !taker.is_empty() {
             return Err(taker.invalid("length"));
         }

@@ -1,12 +1,14 @@
 //! Events of the catalog: what a commit says about recovery points, readable without keys.
 //!
-//! Names and descriptions are not here: they are in the point's own record, sealed.
+//! Names and descriptions are not here: they are in the point's own record, sealed. Events that a
+//! newer Holdfast made and this one may skip are kept as they are: one that goes back to an older
+//! version for a while, and writes, loses nothing.
 
 use model::{Digest, PointId, Sequence, SystemId, TenantId, WallTime};
 
 use crate::FormatError;
 use crate::bytes::{Taker, put};
-use crate::layout::layout;
+use crate::layout::{Fixed, layout};
 
 const NAME: &str = "catalog event";
 
@@ -37,6 +39,23 @@ layout! {
     }
 }
 
+layout! {
+    /// What stands in a checkpoint in front of an event that its writer did not know.
+    pub struct KeptEvent = "KeptEvent", 16 bytes {
+        /// That of the event, whose first byte it is.
+        kind: u8,
+        reserved: [u8; 3],
+        /// Bytes of the event.
+        bytes: u32,
+        /// Sequence of the commit that it came with.
+        sequence: Sequence,
+    }
+}
+
+/// Most bytes of the events that a catalog keeps without knowing them, with what stands in front
+/// of each: they are in memory and in every checkpoint.
+pub const MAX_KEPT_BYTES: usize = 4 << 20;
+
 /// [`PointRow::kind`].
 pub const EVENT_POINT: u8 = 1;
 /// [`PointRow::content`] of a point that consists of volumes.
@@ -52,7 +71,7 @@ pub fn encode_point(row: &PointRow) -> Vec<u8> {
     event
 }
 
-/// Decodes an event; `None` for one that may be skipped.
+/// Decodes an event; `None` for one that may be skipped, and must be kept.
 pub fn decode_event(event: &[u8]) -> Result<Option<PointRow>, FormatError> {
     match event.first() {
         Some(&EVENT_POINT) => {
@@ -65,19 +84,67 @@ pub fn decode_event(event: &[u8]) -> Result<Option<PointRow>, FormatError> {
     }
 }
 
-/// Decodes the catalog's rows in a checkpoint.
-pub fn decode_catalog(bytes: &[u8]) -> Result<Vec<PointRow>, FormatError> {
-    let mut taker = Taker::new(bytes, NAME);
-    let mut rows = Vec::new();
-    while !taker.is_empty() {
-        rows.push(taker.value()?);
-    }
-    Ok(rows)
+/// The catalog as checkpoints keep it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct CatalogRows {
+    /// In the order of the log.
+    pub points: Vec<PointRow>,
+    /// Events that are not known here, as a checkpoint has them.
+    kept: Vec<u8>,
 }
 
-/// Encodes the catalog's rows for a checkpoint.
-pub fn encode_catalog<'a>(rows: impl Iterator<Item = &'a PointRow>) -> Vec<u8> {
-    let mut bytes = Vec::new();
-    rows.for_each(|row| put(&mut bytes, row));
-    bytes
+impl CatalogRows {
+    /// Decodes a checkpoint's catalog.
+    pub fn decode(bytes: &[u8]) -> Result<Self, FormatError> {
+        let mut rows = Self::default();
+        let mut rest = bytes;
+        while rest.first() == Some(&EVENT_POINT) {
+            rows.points.push(Taker::new(rest, NAME).value()?);
+            rest = rest.get(PointRow::SIZE..).unwrap_or_default();
+        }
+        check_kept(rest)?;
+        rows.kept.extend_from_slice(rest);
+        Ok(rows)
+    }
+
+    /// Encodes the catalog for a checkpoint.
+    pub fn encode(&self) -> Vec<u8> {
+        let room = self.points.len() * PointRow::SIZE + self.kept.len();
+        let mut bytes = Vec::with_capacity(room);
+        self.points.iter().for_each(|row| put(&mut bytes, row));
+        bytes.extend_from_slice(&self.kept);
+        bytes
+    }
+
+    /// Keeps an event that may be skipped, for a Holdfast that knows it.
+    ///
+    /// # Errors
+    /// When it would be more than [`MAX_KEPT_BYTES`], which no writer lets happen.
+    pub fn keep(&mut self, sequence: Sequence, event: &[u8]) -> Result<(), FormatError> {
+        let too_much = FormatError::Invalid { structure: NAME, field: "length" };
+        let room = MAX_KEPT_BYTES.saturating_sub(self.kept.len());
+        let Some(kind) = event.first().filter(|_| KeptEvent::SIZE + event.len() <= room) else {
+            return Err(too_much);
+        };
+        let (kind, bytes) = (*kind, event.len() as u32);
+        put(&mut self.kept, &KeptEvent { kind, reserved: [0; 3], bytes, sequence });
+        self.kept.extend_from_slice(event);
+        Ok(())
+    }
+}
+
+/// Refuses what is no row of kept events.
+fn check_kept(bytes: &[u8]) -> Result<(), FormatError> {
+    let mut taker = Taker::new(bytes, NAME);
+    if bytes.len() > MAX_KEPT_BYTES {
+        return Err(taker.invalid("length"));
+    }
+    while !taker.is_empty() {
+        let header: KeptEvent = taker.value()?;
+        let event = taker.bytes(header.bytes as usize)?;
+        if header.kind < SKIPPABLE || event.first() != Some(&header.kind) {
+            return Err(taker.invalid("kind"));
+        }
+    }
+    Ok(())
 }

@@ -15,10 +15,10 @@ pub const FORMAT_VERSION: u16 = 1;
 /// Most disks a pool can have. The format has room for four; the store uses one or two.
 pub const MAX_MEMBERS: usize = 4;
 
-/// Features that a reader must know to read at all.
+/// Features that one must know to read at all: [`Superblock::decode`] refuses others.
 pub const KNOWN_INCOMPAT: u64 = 0;
 
-/// Features that a reader must know to write.
+/// Features that one must know to write: whoever opens a pool for writing refuses others.
 pub const KNOWN_RO_COMPAT: u64 = 0;
 
 const MAGIC: [u8; 8] = *b"HOLDFAST";

@@ -76,7 +76,8 @@ pub(crate) fn open_disks(
     paths.iter().map(|path| open_disk(path, access, io)).collect()
 }
 
-fn is_same(path: &Path, other: &Path) -> bool {
+/// Whether two paths name the same file or device.
+pub(crate) fn is_same(path: &Path, other: &Path) -> bool {
     let identity = |path| std::fs::metadata(path).map(|meta| (meta.dev(), meta.ino()));
     matches!((identity(path), identity(other)), (Ok(one), Ok(two)) if one == two)
 }
@@ -89,6 +90,14 @@ pub(crate) fn open_disk(path: &Path, access: Access, io: Io) -> Result<Arc<dyn D
             opened => return Ok(opened?),
         }
     }
+}
+
+/// Makes a file for a disk, or for a volume.
+pub(crate) fn create_file(path: &Path, bytes: u64) -> Result<(), Failure> {
+    disk::create_file(path, bytes).map_err(|error| match error {
+        DiskError::Open { source, .. } => Failure::file(path, &source),
+        error => error.into(),
+    })
 }
 
 fn try_open(path: &Path, access: Access, io: Io) -> Result<Arc<dyn Disk>, DiskError> {

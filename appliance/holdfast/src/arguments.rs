@@ -1,7 +1,7 @@
 //! What can be typed.
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use model::PointId;
@@ -18,6 +18,13 @@ pub(crate) struct Arguments {
     pub(crate) quiet: bool,
     #[command(subcommand)]
     pub(crate) command: Command,
+}
+
+impl Arguments {
+    /// Whether standard output is taken by the data of a volume.
+    pub(crate) fn fills_stdout(&self) -> bool {
+        matches!(&self.command, Command::Restore(restore) if restore.to == Path::new("-"))
+    }
 }
 
 #[derive(Debug, Subcommand)]
@@ -279,6 +286,9 @@ pub(crate) struct Verify {
     /// Decompress every record too, and compare its digest.
     #[arg(long)]
     pub(crate) deep: bool,
+    /// Only tell what is wrong: write nothing to the disks.
+    #[arg(long)]
+    pub(crate) no_heal: bool,
 }
 
 #[derive(Debug, Args)]

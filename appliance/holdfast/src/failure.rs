@@ -1,12 +1,14 @@
 //! What went wrong, in one line: what, and what to do about it.
 
 use std::fmt::Display;
+use std::io::ErrorKind;
 use std::path::Path;
 
 use disk::DiskError;
 use ingest::SourceError;
 use record::RecordError;
 use seal::SealError;
+use serde_json::{Map, Value};
 use store::StoreError;
 
 /// A failure as the user reads it.
@@ -15,16 +17,26 @@ pub(crate) struct Failure {
     pub(crate) what: String,
     /// The next step.
     pub(crate) next: &'static str,
+    /// What the command found out all the same, for programs.
+    pub(crate) found: Map<String, Value>,
 }
 
 impl Failure {
     pub(crate) fn new(what: impl Display, next: &'static str) -> Self {
-        Self { what: what.to_string(), next }
+        Self { what: what.to_string(), next, found: Map::new() }
+    }
+
+    /// With the outcome of a command that came to its end and found something wrong.
+    pub(crate) fn with(self, found: Value) -> Self {
+        match found {
+            Value::Object(found) => Self { found, ..self },
+            _ => self,
+        }
     }
 
     pub(crate) fn file(path: &Path, error: &std::io::Error) -> Self {
         let what = format!("{}: {error}", path.display());
-        Self { what, next: "check the path and its permissions" }
+        Self::new(what, "check the path and its permissions")
     }
 }
 
@@ -32,11 +44,14 @@ impl From<DiskError> for Failure {
     fn from(error: DiskError) -> Self {
         let next = match &error {
             DiskError::Busy { .. } => "end the other process, then try again",
+            DiskError::Open { source, .. } if source.kind() == ErrorKind::PermissionDenied => {
+                "run it as a user who may use that, root for block devices"
+            }
             DiskError::Open { .. } | DiskError::NotADisk { .. } => {
                 "name a block device, or a file that was made by `holdfast pool create`"
             }
             DiskError::TooSmall { .. } | DiskError::SectorTooLarge { .. } => "use another disk",
-            DiskError::Exists { .. } => "name a new file, or remove this one first",
+            DiskError::Exists { .. } => "name a new file or a block device",
             DiskError::NoUring { .. } => "use --io threads",
             DiskError::Io { .. } | DiskError::Failed { .. } => {
                 "check the disk and its cable (smartctl -a); with a mirror, replace the disk"
@@ -47,7 +62,7 @@ impl From<DiskError> for Failure {
             Some(source) => format!("{error}: {source}"),
             None => error.to_string(),
         };
-        Self { what, next }
+        Self::new(what, next)
     }
 }
 
@@ -57,7 +72,7 @@ impl From<StoreError> for Failure {
             StoreError::Disk(disk) => {
                 let what = std::error::Error::source(&**disk)
                     .map_or_else(|| disk.to_string(), |source| format!("{disk}: {source}"));
-                return Self { what, next: "check the disk, then run the command again" };
+                return Self::new(what, "check the disk, then run the command again");
             }
             StoreError::NotAPool { .. } => {
                 "name the disks of a pool, or make one with `holdfast pool create`"
@@ -88,7 +103,7 @@ impl From<StoreError> for Failure {
             StoreError::ReadOnly | StoreError::Stopped => "run the command again",
             StoreError::TooLarge { .. } => "use fewer or smaller ones",
         };
-        Self { what: error.to_string(), next }
+        Self::new(error, next)
     }
 }
 
@@ -103,21 +118,13 @@ impl From<SealError> for Failure {
             SealError::Full { .. } => "remove one that is no longer used",
             _ => "run `holdfast verify`",
         };
-        Self { what: error.to_string(), next }
+        Self::new(error, next)
     }
 }
 
 impl From<SourceError> for Failure {
     fn from(error: SourceError) -> Self {
-        let next = match &error {
-            SourceError::File { .. } => "check the path and its permissions",
-            SourceError::Address { .. } => "give one as nbd://HOST/NAME or a path",
-            SourceError::Connect { .. } | SourceError::Lost { .. } => {
-                "check the server, then run the command again"
-            }
-            _ => "then run the command again",
-        };
-        Self::new(error, next)
+        Self::new(&error, error.next_step())
     }
 }
 

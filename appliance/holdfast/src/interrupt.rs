@@ -16,18 +16,18 @@ pub(crate) fn runtime(threads: usize) -> Result<tokio::runtime::Runtime, Failure
         .map_err(|error| Failure::new(error, "free some memory or threads, then try again"))
 }
 
-/// Ends when somebody asks this process to end.
-pub(crate) async fn requested() {
+/// Ends when somebody asks this process to end, from the call on: before it such a wish ends the
+/// process at once. To be called within a runtime.
+pub(crate) fn requested() -> impl Future<Output = ()> {
     let mut signals = Vec::new();
     for kind in [SignalKind::interrupt(), SignalKind::terminate(), SignalKind::hangup()] {
         // A process that may not handle signals is ended by them.
         signals.extend(signal(kind).ok());
     }
-    std::future::poll_fn(|cx| {
+    std::future::poll_fn(move |cx| {
         let ended = signals.iter_mut().any(|signal| signal.poll_recv(cx).is_ready());
         if ended { std::task::Poll::Ready(()) } else { std::task::Poll::Pending }
     })
-    .await;
 }
 
 /// Progress of a work that stops when this process is asked to end. The runtime must be kept
@@ -36,8 +36,11 @@ pub(crate) fn stoppable() -> Result<(tokio::runtime::Runtime, Arc<Progress>), Fa
     let runtime = runtime(1)?;
     let progress = Arc::new(Progress::default());
     let stopping = progress.clone();
+    let entered = runtime.enter();
+    let requested = requested();
+    drop(entered);
     runtime.spawn(async move {
-        requested().await;
+        requested.await;
         stopping.stop();
     });
     Ok((runtime, progress))

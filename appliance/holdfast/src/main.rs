@@ -1,8 +1,10 @@
 //! The holdfast command: pools, recovery points, restores and exports at a shell.
 //!
-//! Every command prints for people, or with `--json` one JSON object on the last line of standard
-//! output. A failure is one line on standard error that says what is wrong and what to do, and an
-//! exit code other than 0; nothing that was there before is damaged by it.
+//! Every command prints for people, or with `--json` one JSON object in one line on standard
+//! output; as the last line on standard error when standard output takes the data of a restore. A
+//! failure is one line on standard error that says what is wrong and what to do, the fields
+//! `error` and `next` of the object, and an exit code other than 0; nothing that was there before
+//! is damaged by it. Only an export can print twice: when it serves, and if it cannot end well.
 
 mod access;
 mod arguments;
@@ -23,11 +25,11 @@ use crate::output::Output;
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    let output = Output::new(arguments.json, arguments.quiet);
+    let output = Output::new(arguments.json, arguments.quiet, arguments.fills_stdout());
     match run(arguments.command, &output) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
-            output.failure(&failure);
+            output.failure(failure);
             ExitCode::FAILURE
         }
     }

@@ -11,33 +11,45 @@ use crate::failure::Failure;
 pub(crate) struct Output {
     json: bool,
     quiet: bool,
+    /// Standard output is taken by data: what is printed goes to standard error.
+    aside: bool,
 }
 
 impl Output {
-    pub(crate) fn new(json: bool, quiet: bool) -> Self {
-        Self { json, quiet }
+    pub(crate) fn new(json: bool, quiet: bool, aside: bool) -> Self {
+        Self { json, quiet, aside }
     }
 
     /// Prints the outcome of the command: `text` for people, or `value`.
     pub(crate) fn result(&self, value: &Value, text: impl FnOnce() -> String) {
-        let line = if self.json { value.to_string() } else { text() };
-        // Who does not read the outcome does not want it.
-        let _ = writeln!(std::io::stdout(), "{line}");
+        self.line(&if self.json { value.to_string() } else { text() });
     }
 
-    /// Prints the outcome where standard output is taken by data.
-    pub(crate) fn result_aside(&self, value: &Value, text: impl FnOnce() -> String) {
-        let line = if self.json { value.to_string() } else { text() };
-        let _ = writeln!(std::io::stderr(), "{line}");
-    }
-
-    pub(crate) fn failure(&self, failure: &Failure) {
-        let Failure { what, next } = failure;
-        if self.json {
-            let value = serde_json::json!({ "error": what, "next": next });
-            let _ = writeln!(std::io::stdout(), "{value}");
+    /// Prints the outcome for people of a command that fails because of it: programs get it with
+    /// the failure, as one object.
+    pub(crate) fn before_failure(&self, text: impl FnOnce() -> String) {
+        if !self.json {
+            self.line(&text());
         }
+    }
+
+    pub(crate) fn failure(&self, failure: Failure) {
+        let Failure { what, next, found } = failure;
         let _ = writeln!(std::io::stderr(), "holdfast: {what}; {next}");
+        if self.json {
+            let mut value = found;
+            value.insert("error".to_owned(), what.into());
+            value.insert("next".to_owned(), next.into());
+            self.line(&Value::Object(value).to_string());
+        }
+    }
+
+    fn line(&self, line: &str) {
+        // Who does not read the outcome does not want it.
+        let _ = match self.aside {
+            true => writeln!(std::io::stderr(), "{line}"),
+            false => writeln!(std::io::stdout(), "{line}"),
+        };
     }
 
     /// Prints something that the user should know and that is no failure.

@@ -7,8 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use model::Digest;
 
-/// An opened chunk.
-pub(crate) type Plain = Arc<Vec<u8>>;
+use crate::fetching::Plain;
 
 #[derive(Debug)]
 struct Kept {

@@ -10,8 +10,9 @@ use format::manifest::{Extent, LEAF_BLOCKS, LEAF_BYTES};
 use format::segment::RecordKind;
 use model::{BLOCK, BLOCK_U64, Digest};
 use record::{Leaf, RecordError, RecordReader, Result, TenantAccess, Volume};
+use tokio::sync::OnceCell;
 
-use crate::cache::{ChunkCache, Plain};
+use crate::fetching::{Chunks, Claim, Plain, Whereabouts};
 
 /// Leaves kept in memory: each maps 16 MiB and takes about 12 KiB, so these map 16 GiB.
 const LEAVES_KEPT: usize = 1024;
@@ -32,13 +33,16 @@ pub struct VolumeImage {
     access: Arc<TenantAccess>,
     root: Volume,
     bytes: u64,
-    leaves: Mutex<HashMap<u64, Option<Arc<LeafMap>>>>,
-    chunks: Mutex<ChunkCache>,
+    leaves: Mutex<HashMap<u64, Arc<LeafCell>>>,
+    chunks: Chunks,
     /// Readers that nobody uses now.
     readers: Mutex<Vec<(RecordReader, Volume)>>,
     /// Where the read before ended: a read that begins there follows it.
     last_end: Mutex<u64>,
 }
+
+/// A leaf, once the first who needs it has read it; `None` in it where all reads as zeroes.
+type LeafCell = OnceCell<Option<Arc<LeafMap>>>;
 
 /// A leaf with the first block of each extent.
 #[derive(Debug)]
@@ -65,7 +69,7 @@ impl VolumeImage {
             bytes: volume.bytes(),
             root: volume,
             leaves: Mutex::default(),
-            chunks: Mutex::new(ChunkCache::new(cache_bytes)),
+            chunks: Chunks::new(cache_bytes),
             readers: Mutex::default(),
             last_end: Mutex::new(u64::MAX),
         }
@@ -175,39 +179,49 @@ impl VolumeImage {
         follows: bool,
     ) -> Result<HashMap<Digest, Plain>> {
         let mut found = HashMap::new();
-        let mut missing: Vec<Digest> = Vec::new();
-        {
-            let cache = lock(&self.chunks);
-            let mut look = |from, to, ahead: bool| {
-                for (_, extent) in leaf.touching(from, to) {
-                    let Some(digest) = leaf.leaf.chunk(extent) else { continue };
-                    match cache.get(digest) {
-                        Some(plain) if !ahead => drop(found.insert(*digest, plain)),
-                        Some(_) => {}
-                        None if missing.contains(digest) => {}
-                        None => missing.push(*digest),
-                    }
+        loop {
+            let mut claim = self.chunks.claim();
+            let mut coming = Vec::new();
+            for (_, extent) in leaf.touching(from, to) {
+                let Some(digest) = leaf.leaf.chunk(extent) else { continue };
+                if found.contains_key(digest) {
+                    continue;
                 }
-                !missing.is_empty()
-            };
-            if look(from, to, false) && follows {
-                look(to, (to + AHEAD_BLOCKS).min(LEAF_BLOCKS), true);
+                match claim.need(digest) {
+                    Whereabouts::Here(plain) => drop(found.insert(*digest, plain)),
+                    Whereabouts::Coming(plain) => coming.push((*digest, plain)),
+                    Whereabouts::Claimed => {}
+                }
+            }
+            if claim.digests().is_empty() && coming.is_empty() {
+                return Ok(found);
+            }
+            if follows && !claim.digests().is_empty() {
+                let ahead = leaf.touching(to, (to + AHEAD_BLOCKS).min(LEAF_BLOCKS));
+                ahead.filter_map(|(_, extent)| leaf.leaf.chunk(extent)).for_each(|d| claim.want(d));
+            }
+            self.fetch(claim, &mut found).await?;
+            for (digest, plain) in coming {
+                // Whoever fetched it may have failed; then it is this reader's turn.
+                if let Ok(plain) = plain.await {
+                    found.insert(digest, plain);
+                }
             }
         }
-        if !missing.is_empty() {
-            self.fetch(&missing, &mut found).await?;
-        }
-        Ok(found)
     }
 
-    async fn fetch(&self, missing: &[Digest], found: &mut HashMap<Digest, Plain>) -> Result<()> {
+    async fn fetch(&self, mut claim: Claim<'_>, found: &mut HashMap<Digest, Plain>) -> Result<()> {
+        let missing = claim.digests().to_vec();
+        if missing.is_empty() {
+            return Ok(());
+        }
         let (mut reader, volume) = self.reader()?;
         let outcome = reader
-            .read_batch(missing, RecordKind::Chunk, |number, _, plain| {
+            .read_batch(&missing, RecordKind::Chunk, |number, _, plain| {
                 let Some(digest) = missing.get(number) else { return };
                 let opened: Plain = Arc::new(std::mem::take(plain));
                 // Memory that has been in use needs no fresh pages.
-                *plain = lock(&self.chunks).put(*digest, opened.clone()).unwrap_or_default();
+                *plain = claim.deliver(number, &opened).unwrap_or_default();
                 found.insert(*digest, opened);
             })
             .await;
@@ -216,9 +230,17 @@ impl VolumeImage {
     }
 
     async fn leaf(&self, number: u64) -> Result<Option<Arc<LeafMap>>> {
-        if let Some(leaf) = lock(&self.leaves).get(&number) {
-            return Ok(leaf.clone());
-        }
+        let leaf = {
+            let mut leaves = lock(&self.leaves);
+            if leaves.len() >= LEAVES_KEPT && !leaves.contains_key(&number) {
+                leaves.clear();
+            }
+            leaves.entry(number).or_default().clone()
+        };
+        leaf.get_or_try_init(|| self.read_leaf_map(number)).await.cloned()
+    }
+
+    async fn read_leaf_map(&self, number: u64) -> Result<Option<Arc<LeafMap>>> {
         let (mut reader, mut volume) = self.reader()?;
         let leaf = match volume.leaf(&mut reader, number).await? {
             Some(digest) => {
@@ -229,11 +251,6 @@ impl VolumeImage {
             None => None,
         };
         lock(&self.readers).push((reader, volume));
-        let mut leaves = lock(&self.leaves);
-        if leaves.len() >= LEAVES_KEPT {
-            leaves.clear();
-        }
-        leaves.insert(number, leaf.clone());
         Ok(leaf)
     }
 

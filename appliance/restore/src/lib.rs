@@ -4,6 +4,7 @@
 //! [`VolumeImage`] reads it anywhere, through a bounded cache, for exports.
 
 mod cache;
+mod fetching;
 mod image;
 mod leaf;
 mod point;

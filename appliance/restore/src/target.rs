@@ -1,7 +1,9 @@
 //! Where a restored volume goes.
 
 use std::fmt;
+use std::fs::File;
 use std::io::Write;
+use std::os::unix::fs::FileExt;
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 
 use disk::{Disk, SharedBuffer};
@@ -37,16 +39,45 @@ pub trait Target: Send + Sync + fmt::Debug {
 }
 
 /// A device, or a file that was made for this.
+///
+/// A disk takes whole blocks; a device may end with a part of one, as volumes may. Those last bytes
+/// go through the page cache, which takes any number; what follows them on the device stays.
 #[derive(Debug)]
 pub struct DiskTarget {
     disk: Arc<dyn Disk>,
-    /// What is not written reads as zeroes already.
-    sparse: bool,
+    /// Of a device: what takes the bytes behind the last whole block of a volume.
+    rest: Option<File>,
 }
 
 impl DiskTarget {
-    pub fn new(disk: Arc<dyn Disk>, sparse: bool) -> Self {
-        Self { disk, sparse }
+    /// A new file with room for the volume in whole blocks, which reads as zeroes.
+    pub fn new_file(disk: Arc<dyn Disk>) -> Self {
+        Self { disk, rest: None }
+    }
+
+    /// A device with anything on it, and the same opened for writing through the page cache.
+    pub fn device(disk: Arc<dyn Disk>, cached: File) -> Self {
+        Self { disk, rest: Some(cached) }
+    }
+
+    /// Writes all of a range to a device.
+    fn overwrite(
+        &self,
+        rest: &File,
+        offset: u64,
+        length: usize,
+        bytes: &SharedBuffer,
+    ) -> Result<u64> {
+        let blocks = length / BLOCK;
+        let written = self.write(offset, bytes, &[(0, blocks as u32)])?;
+        let last = bytes.get(blocks * BLOCK..length).unwrap_or_default();
+        let done = rest.write_all_at(last, offset + (blocks * BLOCK) as u64);
+        done.map_err(|error| self.outside(error))?;
+        Ok(written + last.len() as u64)
+    }
+
+    fn outside(&self, error: std::io::Error) -> RecordError {
+        RecordError::Outside { name: self.disk.name().to_owned(), source: Arc::new(error) }
     }
 
     fn write(&self, offset: u64, bytes: &SharedBuffer, runs: &[(u32, u32)]) -> Result<u64> {
@@ -71,24 +102,26 @@ impl Target for DiskTarget {
         &self,
         _number: u64,
         offset: u64,
-        _length: usize,
+        length: usize,
         bytes: SharedBuffer,
         runs: &[(u32, u32)],
     ) -> Result<u64> {
-        let whole = [(0, (bytes.len() / BLOCK) as u32)];
-        self.write(offset, &bytes, if self.sparse { runs } else { &whole })
+        match &self.rest {
+            None => self.write(offset, &bytes, runs),
+            Some(rest) => self.overwrite(rest, offset, length, &bytes),
+        }
     }
 
     fn put_hole(&self, _number: u64, offset: u64, length: usize) -> Result<u64> {
-        if self.sparse {
-            return Ok(0);
-        }
+        let Some(rest) = &self.rest else { return Ok(0) };
         let zeroes = disk::Buffer::zeroed(length.next_multiple_of(BLOCK)).freeze();
-        let whole = [(0, (zeroes.len() / BLOCK) as u32)];
-        self.write(offset, &zeroes, &whole)
+        self.overwrite(rest, offset, length, &zeroes)
     }
 
     fn finish(&self) -> Result<()> {
+        if let Some(rest) = &self.rest {
+            rest.sync_all().map_err(|error| self.outside(error))?;
+        }
         block_on(self.disk.flush()).map_err(|error| store::StoreError::from(error).into())
     }
 }

@@ -191,12 +191,12 @@ impl Inner {
     }
 
     /// Everything that is durable now. To be called under the log's lock.
-    fn gather(&self) -> Checkpoint {
+    fn gather(&self) -> Checkpoint<'static> {
         let segments = lock(&self.segments).sorted();
         let mut checkpoint = Checkpoint {
             next_segment: SegmentId(self.next_segment.load(Ordering::Acquire)),
-            index: self.index.dump(),
-            catalog: self.journal.snapshot(),
+            index: self.index.dump().into(),
+            catalog: self.journal.snapshot().into(),
             ..Checkpoint::default()
         };
         self.catalog_bytes.store(checkpoint.catalog.len(), Ordering::Relaxed);

@@ -1,24 +1,41 @@
 //! Taking over a checkpoint: which one the superblocks name, and what is in it.
 
 use std::collections::HashMap;
+use std::iter;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
+use disk::Buffer;
+use format::FormatError;
 use format::checkpoint::{
     Checkpoint, CheckpointHead, PartPlace, SEGMENT_SEALED, decode_first_part,
 };
 use format::log::{NO_SLOT, SegmentPlace};
 use format::segment::Entry;
 use format::superblock::{MAX_MEMBERS, Superblock};
-use model::SegmentId;
+use futures_util::{StreamExt, TryStreamExt, stream};
+use model::{BLOCK, SegmentId};
 
-use crate::index::Index;
+use crate::index::{Index, Part};
 use crate::log::{Anchor, CheckpointRef};
 use crate::members::{Slots, lock};
 use crate::recovered::check_entries;
 use crate::segments::{Segment, State};
 use crate::store::Inner;
 use crate::{Result, StoreError};
+
+/// Parts of a checkpoint that are read at once: the next come while one is hashed. Each is up to
+/// a segment long.
+const PARTS_IN_FLIGHT: usize = 3;
+
+/// A checkpoint as it was read.
+struct Whole {
+    head: CheckpointHead,
+    /// All of its sections.
+    body: Part,
+    /// Where its parts after the first lie.
+    parts: Vec<Slots>,
+}
 
 /// What the superblocks of a generation refer to: each disk's own slot.
 pub(crate) fn anchor_of(
@@ -57,12 +74,14 @@ impl Inner {
         superblock: &Superblock,
         copies: &[Vec<Superblock>],
     ) -> Result<()> {
-        let damaged = |_| StoreError::DamagedStructure { structure: "checkpoint" };
-        let (checkpoint, parts) = self.read_checkpoint(&anchor.checkpoint).await?;
-        let index = Index::load(&checkpoint.index);
+        let Whole { head, body, parts } = self.read_checkpoint(&anchor.checkpoint).await?;
+        let checkpoint = Checkpoint::decode_body(&head, body.bytes()).map_err(bad)?;
+        let index_end = body.range.end - checkpoint.catalog.len();
+        let range = index_end - checkpoint.index.len()..index_end;
+        let index = Index::load(Part { buffer: body.buffer.clone(), range });
         let index = index.ok_or(StoreError::DamagedStructure { structure: "index" })?;
         self.check_lists(&checkpoint)?;
-        self.journal.restore(&checkpoint.catalog).map_err(damaged)?;
+        self.journal.restore(&checkpoint.catalog).map_err(bad)?;
         self.index = index;
         self.adopt_segments(&checkpoint);
         let anchor = Anchor { parts, ..anchor.clone() };
@@ -115,13 +134,13 @@ impl Inner {
 
     /// An anchor with the slots of all parts, if they can be known.
     async fn whole_anchor(&self, anchor: Anchor) -> Option<Anchor> {
-        let (_, parts, _) = self.read_first_part(&anchor.checkpoint).await.ok()?;
+        let parts = self.list_parts(&anchor.checkpoint).await.ok()?;
         let parts = parts.iter().map(|part| part.slots).collect();
         Some(Anchor { parts, ..anchor })
     }
 
     /// Refuses a checkpoint that no store could have written.
-    fn check_lists(&self, checkpoint: &Checkpoint) -> Result<()> {
+    fn check_lists(&self, checkpoint: &Checkpoint<'_>) -> Result<()> {
         let damaged = StoreError::DamagedStructure { structure: "checkpoint" };
         for group in &checkpoint.groups {
             let (end, room) = (group.header.body_end, self.geometry.segment_bytes());
@@ -136,7 +155,7 @@ impl Inner {
         anchor.slots().for_each(|slots| self.members.claim_slots(slots));
     }
 
-    fn adopt_segments(&mut self, checkpoint: &Checkpoint) {
+    fn adopt_segments(&mut self, checkpoint: &Checkpoint<'_>) {
         self.next_segment.store(checkpoint.next_segment.0, Ordering::Release);
         let mut unsealed: HashMap<SegmentId, (Vec<Entry>, u32)> = HashMap::new();
         for group in &checkpoint.groups {
@@ -157,42 +176,38 @@ impl Inner {
     }
 
     /// Reads a whole checkpoint from whichever disk has each of its parts intact.
-    async fn read_checkpoint(&self, place: &CheckpointRef) -> Result<(Checkpoint, Vec<Slots>)> {
-        let damaged = |_| StoreError::DamagedStructure { structure: "checkpoint" };
-        let bytes = self.read_part(place).await?;
-        let (head, parts, first) = decode_first_part(&bytes, self.pool_id).map_err(damaged)?;
+    async fn read_checkpoint(&self, place: &CheckpointRef) -> Result<Whole> {
+        let first = self.read_part(place).await?;
+        let (head, parts, start) = decode_first_part(first.bytes(), self.pool_id).map_err(bad)?;
         if parts.is_empty() {
             // The usual case: nothing to put together, so nothing to copy.
-            let checkpoint = Checkpoint::decode_body(&head, first).map_err(damaged)?;
-            return Ok((checkpoint, Vec::new()));
+            let range = first.range.end - start.len()..first.range.end;
+            let body = Part { buffer: first.buffer.clone(), range };
+            return Ok(Whole { head, body, parts: Vec::new() });
         }
-        let mut body = first.to_vec();
         if parts.len() > self.geometry.segment_slots() as usize {
             return Err(StoreError::DamagedStructure { structure: "checkpoint" });
         }
-        for part in &parts {
+        let rest = parts.iter().map(|part| async move {
             let part = CheckpointRef { slots: part.slots, bytes: part.bytes, hash: part.hash };
-            body.extend_from_slice(&self.read_part(&part).await?);
-        }
-        let checkpoint = Checkpoint::decode_body(&head, &body)
-            .map_err(|_| StoreError::DamagedStructure { structure: "checkpoint" })?;
-        Ok((checkpoint, parts.iter().map(|part| part.slots).collect()))
+            self.read_part(&part).await
+        });
+        let rest: Vec<Part> = stream::iter(rest).buffered(PARTS_IN_FLIGHT).try_collect().await?;
+        let body = joined(start, &rest);
+        Ok(Whole { head, body, parts: parts.iter().map(|part| part.slots).collect() })
     }
 
-    pub(crate) async fn read_first_part(
-        &self,
-        place: &CheckpointRef,
-    ) -> Result<(CheckpointHead, Vec<PartPlace>, Vec<u8>)> {
-        let bytes = self.read_part(place).await?;
-        let (head, parts, body) = decode_first_part(&bytes, self.pool_id)
-            .map_err(|_| StoreError::DamagedStructure { structure: "checkpoint" })?;
-        Ok((head, parts, body.to_vec()))
+    /// The parts of a checkpoint after the first.
+    pub(crate) async fn list_parts(&self, place: &CheckpointRef) -> Result<Vec<PartPlace>> {
+        let first = self.read_part(place).await?;
+        let (_, parts, _) = decode_first_part(first.bytes(), self.pool_id).map_err(bad)?;
+        Ok(parts)
     }
 
-    async fn read_part(&self, place: &CheckpointRef) -> Result<Vec<u8>> {
+    async fn read_part(&self, place: &CheckpointRef) -> Result<Part> {
         for (number, _) in self.members.readers() {
-            if let Some(bytes) = self.read_part_copy(place, number).await {
-                return Ok(bytes);
+            if let Some(part) = self.read_part_copy(place, number).await {
+                return Ok(part);
             }
         }
         Err(StoreError::DamagedStructure { structure: "checkpoint" })
@@ -203,7 +218,7 @@ impl Inner {
         &self,
         place: &CheckpointRef,
         number: usize,
-    ) -> Option<Vec<u8>> {
+    ) -> Option<Part> {
         let member = self.members.get(number)?;
         let slot = *place.slots.get(number)?;
         let in_range =
@@ -212,8 +227,27 @@ impl Inner {
             return None;
         }
         let offset = member.geometry.slot_offset(slot);
-        let buffer = member.read(offset, place.bytes as usize).await.ok()?;
-        let bytes = buffer.get(..place.bytes as usize)?;
-        (blake3::hash(bytes).as_bytes() == &place.hash).then(|| bytes.to_vec())
+        let length = place.bytes as usize;
+        let buffer = member.read(offset, length).await.ok()?.freeze();
+        let part = Part { buffer, range: 0..length };
+        (blake3::hash(part.bytes()).as_bytes() == &place.hash).then_some(part)
     }
+}
+
+/// The sections of a checkpoint in one piece.
+fn joined(start: &[u8], rest: &[Part]) -> Part {
+    let length = start.len() + rest.iter().map(|part| part.range.len()).sum::<usize>();
+    let mut buffer = Buffer::zeroed(length.next_multiple_of(BLOCK).max(BLOCK));
+    let mut at = 0;
+    for bytes in iter::once(start).chain(rest.iter().map(Part::bytes)) {
+        if let Some(room) = buffer.get_mut(at..at + bytes.len()) {
+            room.copy_from_slice(bytes);
+        }
+        at += bytes.len();
+    }
+    Part { buffer: buffer.freeze(), range: 0..length }
+}
+
+fn bad(_: FormatError) -> StoreError {
+    StoreError::DamagedStructure { structure: "checkpoint" }
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use disk::Disk;
 use format::superblock::{KNOWN_RO_COMPAT, MEMBER_MISSING, Superblock};
+use futures_util::future::join_all;
 
 use crate::load::anchor_of;
 use crate::log::Anchor;
@@ -47,10 +48,8 @@ impl Store {
         entropy: Arc<dyn Entropy>,
         journal: Arc<dyn Journal>,
     ) -> Result<Opened> {
-        let mut probed = Vec::new();
-        for disk in disks {
-            probed.push(probe(disk).await?);
-        }
+        let probed = join_all(disks.into_iter().map(probe)).await;
+        let probed = probed.into_iter().collect::<Result<_>>()?;
         let assembled = assemble(probed, options.allow_missing)?;
         let bits = assembled.newest.ro_compat & !KNOWN_RO_COMPAT;
         if bits != 0 && !options.read_only {

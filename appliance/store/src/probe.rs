@@ -1,13 +1,14 @@
 //! Looking at disks: which pool they belong to, which of them are current, and whether together
 //! they may be opened.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use disk::{Buffer, Disk, DiskError};
 use format::FormatError;
 use format::geometry::SUPERBLOCK_SLOTS;
 use format::superblock::{MEMBER_ACTIVE, MEMBER_MISSING, Superblock};
-use futures_util::future::join_all;
+use futures_util::future::{join, join_all};
 use model::BLOCK;
 
 use crate::planted::{Bug, planted};
@@ -33,20 +34,29 @@ impl Probed {
 /// the others say.
 ///
 /// The tail's place depends on the disk's size, which the head's copies tell; when the head is
-/// gone, the size that the disk has now is tried.
+/// gone, the size that the disk has now is tried. Nearly always that is the same, so the tail is
+/// read along with the head.
 pub(crate) async fn probe(disk: Arc<dyn Disk>) -> Result<Probed> {
     let mut copies: Vec<Superblock> = Vec::new();
     let mut trouble = None;
     let mut unread = None;
     let half = SUPERBLOCK_SLOTS / 2;
-    for edge in [0..half, half..SUPERBLOCK_SLOTS] {
-        let bytes = copies.first().map_or(disk.size(), |superblock| superblock.disk_bytes);
-        for read in join_all(edge.map(|slot| read_copy(&disk, bytes, slot))).await {
-            match read {
-                Ok(Ok(superblock)) => copies.push(superblock),
-                Ok(Err(error)) => trouble = worse(trouble, error),
-                Err(error) => unread = Some(error),
-            }
+    let edge = |bytes, slots: Range<u8>| {
+        let disk = &disk;
+        join_all(slots.map(move |slot| read_copy(disk, bytes, slot)))
+    };
+    let size = disk.size();
+    let (head, tail) = join(edge(size, 0..half), edge(size, half..SUPERBLOCK_SLOTS)).await;
+    let known = head.iter().flatten().flatten().next().map(|superblock| superblock.disk_bytes);
+    let tail = match known.filter(|bytes| *bytes != size) {
+        Some(bytes) => edge(bytes, half..SUPERBLOCK_SLOTS).await,
+        None => tail,
+    };
+    for read in head.into_iter().chain(tail) {
+        match read {
+            Ok(Ok(superblock)) => copies.push(superblock),
+            Ok(Err(error)) => trouble = worse(trouble, error),
+            Err(error) => unread = Some(error),
         }
     }
     copies.sort_by_key(|superblock| std::cmp::Reverse(superblock.generation));

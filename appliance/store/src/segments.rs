@@ -41,7 +41,22 @@ pub(crate) enum State {
 impl Segment {
     /// Bytes that its records, header and footer take.
     pub(crate) fn stored_bytes(&self) -> u64 {
-        let (records, body_end) = match &self.state {
+        u64::from(self.contents().1) + self.footer_bytes() as u64
+    }
+
+    /// Bytes of its footer, with the trailer, when it has these records and no more.
+    fn footer_bytes(&self) -> usize {
+        let (records, body_end) = self.contents();
+        footer_bytes(records, (body_end as usize).div_ceil(GROUP_BYTES))
+    }
+
+    pub(crate) fn records(&self) -> usize {
+        self.contents().0
+    }
+
+    /// How many records it has, and where the last ends.
+    fn contents(&self) -> (usize, u32) {
+        match &self.state {
             State::Open(open) => {
                 let entries = lock(&open.entries);
                 let end = entries.last().map_or(0, |entry| entry.offset + entry.length);
@@ -49,16 +64,6 @@ impl Segment {
             }
             State::Unsealed { entries, body_end } => (entries.len(), *body_end),
             State::Sealed { records, body_end, .. } => (*records as usize, *body_end),
-        };
-        let groups = (body_end as usize).div_ceil(GROUP_BYTES);
-        u64::from(body_end) + footer_bytes(records, groups) as u64
-    }
-
-    pub(crate) fn records(&self) -> usize {
-        match &self.state {
-            State::Open(open) => lock(&open.entries).len(),
-            State::Unsealed { entries, .. } => entries.len(),
-            State::Sealed { records, .. } => *records as usize,
         }
     }
 }
@@ -244,7 +249,8 @@ impl Inner {
         Ok(entries)
     }
 
-    /// Reads one copy of a footer, of which only the trailer has been checked.
+    /// Reads one copy of a footer, of which only the trailer has been checked. The segment says how
+    /// long it is, so that one transfer does.
     pub(crate) async fn read_footer_bytes(
         &self,
         member: &Member,
@@ -252,24 +258,17 @@ impl Inner {
         segment: &Segment,
         expected: &[u8; 32],
     ) -> Result<(SegmentTrailer, Buffer)> {
-        let damaged = || StoreError::DamagedStructure { structure: "segment footer" };
+        let damaged = StoreError::DamagedStructure { structure: "segment footer" };
         let end = self.geometry.segment_bytes();
-        let last = end - BLOCK as u32;
-        let block = member.read(member.segment_offset(slot, last), BLOCK).await?;
-        let trailer = SegmentTrailer::decode(&block, self.pool_id).map_err(|_| damaged())?;
-        let start = trailer.entries_offset;
-        if trailer.checksum != *expected
-            || trailer.info != segment.place.info
-            || start > last
-            || !start.is_multiple_of(BLOCK as u32)
-        {
-            return Err(damaged());
-        }
-        let length = (end - start) as usize;
-        let footer = match length {
-            BLOCK => block,
-            _ => member.read(member.segment_offset(slot, start), length).await?,
-        };
-        Ok((trailer, footer))
+        let footer = segment.footer_bytes();
+        let start = u32::try_from(footer).ok().and_then(|footer| end.checked_sub(footer));
+        let start = start.ok_or(damaged.clone())?;
+        let buffer = member.read(member.segment_offset(slot, start), footer).await?;
+        let last = buffer.last_chunk::<BLOCK>().ok_or(damaged.clone())?;
+        let trailer = SegmentTrailer::decode(last, self.pool_id).map_err(|_| damaged.clone())?;
+        let right = trailer.checksum == *expected
+            && trailer.info == segment.place.info
+            && trailer.entries_offset == start;
+        if right { Ok((trailer, buffer)) } else { Err(damaged) }
     }
 }

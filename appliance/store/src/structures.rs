@@ -96,7 +96,7 @@ impl Inner {
 
     async fn scrub_checkpoint(&self, anchor: &Anchor, found: &mut Found) {
         self.scrub_part(&anchor.checkpoint, found).await;
-        let Ok((_, parts, _)) = self.read_first_part(&anchor.checkpoint).await else { return };
+        let Ok(parts) = self.list_parts(&anchor.checkpoint).await else { return };
         for part in parts {
             let part = CheckpointRef { slots: part.slots, bytes: part.bytes, hash: part.hash };
             self.scrub_part(&part, found).await;
@@ -113,12 +113,12 @@ impl Inner {
             }
             found.bytes_read += u64::from(part.bytes);
             match self.read_part_copy(part, number).await {
-                Some(bytes) => good = Some(bytes),
+                Some(part) => good = Some(part),
                 None => bad.push((member, slot)),
             }
         }
         for (member, slot) in bad {
-            let healed = good.as_deref().map(padded);
+            let healed = good.as_ref().map(|part| padded(part.bytes()));
             self.heal_copy(member, member.geometry.slot_offset(slot), healed, found).await;
         }
     }

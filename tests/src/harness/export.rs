@@ -8,28 +8,36 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use serde_json::Value;
 
-/// A recovery point that is served on a Unix socket. Killed at the end, if not stopped before.
+use super::text;
+
+/// A recovery point that is served. Killed at the end, if not stopped before.
 #[derive(Debug)]
 pub(crate) struct Export {
     process: Child,
-    socket: PathBuf,
     pub(crate) ready: Value,
 }
 
 impl Export {
     /// Starts an export on a socket and returns when clients can connect.
     pub(crate) fn start(mut export: Command, socket: PathBuf) -> Self {
-        export.arg("--socket").arg(&socket).stdin(Stdio::null()).stdout(Stdio::piped());
+        export.arg("--socket").arg(&socket);
+        Self::listen(export)
+    }
+
+    /// Starts an export where the command says.
+    pub(crate) fn listen(mut export: Command) -> Self {
+        export.stdin(Stdio::null()).stdout(Stdio::piped());
         let mut process = export.spawn().expect("the command can be started");
         let stdout = process.stdout.take().expect("standard output was asked for");
         let mut line = String::new();
         BufReader::new(stdout).read_line(&mut line).expect("a line when it serves");
         let ready = serde_json::from_str(&line).expect("a JSON object when it serves");
-        Self { process, socket, ready }
+        Self { process, ready }
     }
 
+    /// Of an export on a socket.
     pub(crate) fn uri(&self) -> String {
-        format!("nbd+unix:///?socket={}", self.socket.display())
+        format!("nbd+unix:///?socket={}", text(&self.ready, "socket"))
     }
 
     /// Asks it to end, as a service manager does.

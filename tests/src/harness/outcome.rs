@@ -28,15 +28,16 @@ pub(crate) fn run_with<S: AsRef<std::ffi::OsStr>>(mut command: Command, more: &[
 }
 
 impl Outcome {
-    /// The object on the last line of standard output of a command that succeeded.
+    /// The object on standard output of a command that succeeded.
     pub(crate) fn done(&self) -> Value {
         assert_eq!(self.code, Some(0), "{}", self.stderr);
         self.object()
     }
 
     /// Checks that the command refused in the agreed form: not with code 0, and with one line that
-    /// says what is wrong (contains `what`) and what to do about it (contains `next`).
-    pub(crate) fn refused(&self, what: &str, next: &str) {
+    /// says what is wrong (contains `what`) and what to do about it (contains `next`). Returns the
+    /// object that says the same.
+    pub(crate) fn refused(&self, what: &str, next: &str) -> Value {
         let printed = String::from_utf8_lossy(&self.stdout);
         assert_eq!(self.code, Some(1), "{printed}{}", self.stderr);
         let lines: Vec<&str> = self.stderr.lines().collect();
@@ -46,12 +47,12 @@ impl Outcome {
         assert_eq!(line, format!("holdfast: {is_wrong}; {to_do}"));
         assert!(is_wrong.contains(what), "{what:?} is not in {is_wrong:?}");
         assert!(to_do.contains(next), "{next:?} is not in {to_do:?}");
+        object
     }
 
+    /// What programs read: one object, and nothing else.
     fn object(&self) -> Value {
-        let stdout = String::from_utf8_lossy(&self.stdout);
-        let line = stdout.lines().last().expect("a line on standard output");
-        serde_json::from_str(line).expect("a JSON object on the last line")
+        serde_json::from_slice(&self.stdout).expect("one JSON object on standard output")
     }
 }
 

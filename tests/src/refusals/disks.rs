@@ -27,7 +27,7 @@ fn what_is_no_pool_is_not_opened() {
 
 #[test]
 fn a_pool_is_not_made_where_something_is_or_does_not_fit() {
-    let pool = Pool::planned(2);
+    let mut pool = Pool::planned(2);
     fs::write(&pool.disks[1], "precious").expect("room for a small file");
     run_with(pool.create(), &["--size", "64MiB"]).refused("exists already", "new file");
     assert_eq!(fs::read(&pool.disks[1]).expect("the file"), b"precious");
@@ -41,6 +41,12 @@ fn a_pool_is_not_made_where_something_is_or_does_not_fit() {
     fs::write(pool.path("kit"), "precious").expect("room for a small file");
     run_with(pool.create(), &["--size", "64MiB"]).refused("exists already", "recovery kit");
     assert_eq!(fs::read(pool.path("kit")).expect("the file"), b"precious");
+
+    fs::remove_file(pool.path("kit")).expect("the file");
+    pool.disks[1] = pool.disks[0].clone();
+    run_with(pool.create(), &["--size", "64MiB"]).refused("named twice", "each once");
+    pool.disks = vec!["/nonexistent/disk".into()];
+    run_with(pool.create(), &["--size", "64MiB"]).refused("No such file", "check the path");
 }
 
 #[test]
@@ -119,7 +125,7 @@ fn a_newer_format_is_not_touched() {
     let well = Bystander::new(2);
     let before: Vec<_> =
         well.pool.disks.iter().map(|disk| fs::read(disk).expect("a disk")).collect();
-    well.pool.disks.iter().for_each(|disk| make_newer(disk));
+    well.pool.disks.iter().for_each(|disk| change_superblocks(disk, |block| block[8] += 1));
     let ingest = || run(&mut well.pool.ingest(&well.pool.path("bystander")));
     well.refuses(|| run(&mut well.pool.command(&["points"])), "version 2", "newest Holdfast");
     well.refuses(ingest, "version 2", "newest Holdfast");
@@ -134,9 +140,31 @@ fn a_newer_format_is_not_touched() {
     well.is_well();
 }
 
-/// Makes all superblocks of a disk say that they are of the format after this one, as FORMAT.md
-/// lays them out: a version at byte 8, and BLAKE3 of the first 480 bytes after those.
-fn make_newer(disk: &Path) {
+#[test]
+fn a_pool_with_a_feature_for_writers_is_read_and_not_written() {
+    let well = Bystander::new(2);
+    // `ro_compat` in FORMAT.md.
+    well.pool.disks.iter().for_each(|disk| change_superblocks(disk, |block| block[24] = 4));
+    let (features, next) = ("features 0x4", "use the newest Holdfast; points, restore");
+    well.refuses(|| run(&mut well.pool.ingest(&well.pool.path("bystander"))), features, next);
+    well.refuses(|| run(&mut well.pool.command(&["verify"])), features, next);
+    let kit = ["--kit-file".into(), well.pool.path("kit")];
+    well.refuses(|| run_with(well.pool.locked(&["kit", "prove"]), &kit), features, next);
+
+    let before = well.pool.fingerprint();
+    assert_eq!(well.pool.points(), [well.id.as_str()]);
+    assert!(well.pool.restore(&well.id) == well.bytes);
+    run(&mut well.pool.locked(&["pool", "status"])).done();
+    let verified = run(&mut well.pool.command(&["verify", "--no-heal"])).done();
+    assert_eq!((number(&verified, "lost"), number(&verified, "damaged")), (0, 0));
+    let export = well.pool.command(&["export", "--point", "latest"]);
+    Export::start(export, well.pool.path("socket")).stop();
+    assert_eq!(well.pool.fingerprint(), before, "a reader wrote to the disks");
+}
+
+/// Changes all superblocks of a disk and makes them right again, as FORMAT.md lays them out: BLAKE3
+/// of the first 480 bytes follows those.
+fn change_superblocks(disk: &Path, change: impl Fn(&mut [u8])) {
     let inspect = run(Command::new(holdfast()).args(["--json", "inspect"]).arg(disk)).done();
     let file = File::options().read(true).write(true).open(disk).expect("the disk");
     let superblocks = inspect["superblocks"].as_array().expect("a list of superblocks");
@@ -146,7 +174,7 @@ fn make_newer(disk: &Path) {
         let offset = number(superblock, "offset");
         file.read_exact_at(&mut block, offset).expect("a superblock");
         assert_eq!(&block[..8], b"HOLDFAST");
-        block[8..10].copy_from_slice(&(number(superblock, "format") as u16 + 1).to_le_bytes());
+        change(&mut block);
         let checksum = blake3::hash(&block[..480]);
         block[480..512].copy_from_slice(checksum.as_bytes());
         file.write_all_at(&block, offset).expect("a superblock");

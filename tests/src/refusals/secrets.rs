@@ -34,6 +34,17 @@ fn wrong_passphrases_and_mistyped_kits_open_nothing() {
 }
 
 #[test]
+fn a_kit_is_not_written_over_anything() {
+    let well = Bystander::new(1);
+    let kit = well.pool.path("kit");
+    let before = fs::read(&kit).expect("the kit");
+    let add =
+        || run_with(well.pool.command(&["kit", "add"]), &["--kit-out".as_ref(), kit.as_path()]);
+    well.refuses(add, "exists already", "new file for the recovery kit");
+    assert_eq!(fs::read(&kit).expect("the kit"), before);
+}
+
+#[test]
 fn the_passphrase_opens_what_the_kit_opens() {
     let well = Bystander::new(1);
     let to = well.pool.path("to");

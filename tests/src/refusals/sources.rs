@@ -4,7 +4,7 @@ use std::fs::File;
 use std::path::Path;
 
 use super::Bystander;
-use crate::harness::{Loop, MIB, Pool, Random, Work, image, run, run_with};
+use crate::harness::{Loop, MIB, Pool, Random, Work, client, image, run, run_with};
 
 #[test]
 fn what_is_no_disk_image_is_no_source() {
@@ -13,9 +13,46 @@ fn what_is_no_disk_image_is_no_source() {
     let fifo = well.pool.path("fifo");
     nix::unistd::mkfifo(&fifo, nix::sys::stat::Mode::S_IRWXU).expect("a FIFO");
     well.refuses(|| ingest("/nonexistent/image"), "No such file", "check the path");
-    well.refuses(|| ingest("/tmp"), "directory", "check the path");
-    well.refuses(|| ingest("/dev/zero"), "/dev/zero", "");
-    well.refuses(|| ingest(&fifo.to_string_lossy()), "fifo", "");
+    for (what, source) in
+        [("directory", "/tmp"), ("neither", "/dev/zero"), ("fifo", &fifo.to_string_lossy())]
+    {
+        well.refuses(|| ingest(source), what, "name an image file, a block device or an NBD");
+    }
+    let empty = well.pool.image("empty", &[]);
+    well.refuses(|| ingest(&empty.to_string_lossy()), "is empty", "copied whole");
+    let own = well.pool.disks[0].to_string_lossy();
+    well.refuses(|| ingest(&own), "is a disk of this pool", "system to protect");
+    well.is_well();
+}
+
+#[test]
+fn an_nbd_address_that_leads_nowhere_is_no_source() {
+    let well = Bystander::new(1);
+    let image = well.pool.path("bystander");
+    for (source, what, next) in [
+        ("nbd://".to_owned(), "is not the address of an NBD export", "name it as nbd://HOST/NAME"),
+        ("nbds://localhost/".to_owned(), "NBD over TLS", "name it as"),
+        ("nbd+unix:///?socket=/nonexistent".to_owned(), "cannot reach", "start the server"),
+        (format!("nbd+unix:///?socket={}", image.display()), "cannot reach", "start the server"),
+        ("nbd://nowhere.invalid/disk".to_owned(), "nowhere.invalid", "check its address"),
+    ] {
+        well.refuses(|| run(&mut well.pool.ingest(Path::new(&source))), what, next);
+    }
+    well.is_well();
+}
+
+#[test]
+fn an_image_that_was_not_copied_to_its_end_is_no_source() {
+    let well = Bystander::new(1);
+    let (raw, cut) = (well.pool.path("bystander"), well.pool.path("cut.qcow2"));
+    let convert = ["convert", "-O", "qcow2", &raw.to_string_lossy(), &cut.to_string_lossy()];
+    if client("qemu-img", &convert).is_none() {
+        return;
+    }
+    let file = File::options().write(true).open(&cut).expect("the image");
+    file.set_len(2 * MIB as u64).expect("a shorter image");
+    let ingest = || run(&mut well.pool.ingest(&cut));
+    well.refuses(ingest, "cannot be read whole (", "copy it here again");
     well.is_well();
 }
 
@@ -56,7 +93,7 @@ fn targets_that_are_there_already_or_too_small_are_not_written_to() {
     let restore = |to: &Path| run(&mut well.pool.restore_to(&well.id, to));
     well.refuses(|| restore(&taken), "exists already", "new file");
     assert_eq!(std::fs::read(&taken).expect("the file"), b"precious");
-    well.refuses(|| restore(Path::new("/nonexistent/to")), "No such file", "");
+    well.refuses(|| restore(Path::new("/nonexistent/to")), "No such file", "check the path");
     let unknown = || run(&mut well.pool.restore_to("beefbeef", &well.pool.path("to")));
     well.refuses(unknown, "no recovery point beefbeef", "holdfast points");
     assert!(!well.pool.path("to").exists());

@@ -59,7 +59,7 @@ proptest! {
         let _ = decode_first_part(&bytes, POOL);
         let _ = KeyBlock::decode(&bytes);
         let _ = event::decode_event(&bytes);
-        let _ = event::decode_catalog(&bytes);
+        let _ = event::CatalogRows::decode(&bytes);
         let _ = manifest::decode_leaf(&bytes, refs);
         let _ = manifest::decode_node(&bytes, refs);
     }

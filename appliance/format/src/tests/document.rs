@@ -12,7 +12,7 @@ pub(super) const DOCUMENT: &str = include_str!("../../FORMAT.md");
 const TABLE_HEAD: &str = "| offset | size | field | meaning | guards against |";
 
 /// Every structure of this crate; [`no_structure_is_forgotten_here`] sees to that.
-const STRUCTURES: [Table; 24] = [
+const STRUCTURES: [Table; 25] = [
     superblock::Superblock::TABLE,
     superblock::Member::TABLE,
     segment::SegmentInfo::TABLE,
@@ -25,6 +25,7 @@ const STRUCTURES: [Table; 24] = [
     log::GroupHeader::TABLE,
     log::SealedSegment::TABLE,
     event::PointRow::TABLE,
+    event::KeptEvent::TABLE,
     checkpoint::CheckpointHead::TABLE,
     checkpoint::PartPlace::TABLE,
     checkpoint::SegmentRow::TABLE,
@@ -149,6 +150,7 @@ fn limits_of_the_document_are_those_of_the_code() {
         ("MAX_REFS", segment::MAX_REFS.into()),
         ("GROUP_BYTES", segment::GROUP_BYTES as u64),
         ("MAX_LOG_PAYLOAD", log::MAX_LOG_PAYLOAD as u64),
+        ("MAX_KEPT_BYTES", event::MAX_KEPT_BYTES as u64),
         ("LEAF_BLOCKS", manifest::LEAF_BLOCKS.into()),
         ("NODE_FANOUT", manifest::NODE_FANOUT.into()),
         ("MAX_LEVEL", manifest::MAX_LEVEL.into()),

@@ -82,15 +82,15 @@ pub(super) fn log_place() -> impl Strategy<Value = LogPlace> {
     )
 }
 
-pub(super) fn checkpoint() -> impl Strategy<Value = Checkpoint> {
+pub(super) fn checkpoint() -> impl Strategy<Value = Checkpoint<'static>> {
     let lists = (vec(fixed::<SegmentRow>(), 0..6), vec(group(), 0..4));
     (any::<u64>(), lists, bytes(500), bytes(500)).prop_map(
         |(next, (segments, groups), index, catalog)| Checkpoint {
             next_segment: SegmentId(next),
             segments,
             groups,
-            index,
-            catalog,
+            index: index.into(),
+            catalog: catalog.into(),
         },
     )
 }

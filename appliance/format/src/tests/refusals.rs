@@ -2,7 +2,7 @@
 
 use crate::FormatError;
 use crate::checkpoint::{Checkpoint, CheckpointPlace, decode_first_part, encode_first_part};
-use crate::event::decode_event;
+use crate::event::{CatalogRows, KeptEvent, MAX_KEPT_BYTES, PointRow, decode_event};
 use crate::layout::Fixed;
 use crate::log::{LogHeader, encode_log_record};
 use crate::segment::{SegmentHeader, SegmentInfo};
@@ -89,4 +89,30 @@ fn events_that_must_be_known_stop_a_reader_and_others_do_not() {
     }
     assert!(decode_event(&[]).is_err());
     assert!(decode_event(&[1; 161]).is_err(), "a point with a byte too many");
+}
+
+#[test]
+fn catalogs_of_what_must_be_known_or_is_too_much() {
+    let mut rows = CatalogRows::default();
+    rows.keep(Sequence(3), &[130, 9]).unwrap();
+    let kept = rows.encode();
+    assert_eq!(CatalogRows::decode(&kept), Ok(rows.clone()));
+    for (at, byte) in [(0, 2), (0, 131), (4, 3), (4, 0), (16, 131)] {
+        let mut wrong = kept.clone();
+        wrong[at] = byte;
+        assert!(CatalogRows::decode(&wrong).is_err(), "{byte} at {at}");
+    }
+    let point = vec![1; PointRow::SIZE];
+    assert!(CatalogRows::decode(&[point.clone(), kept.clone()].concat()).is_ok());
+    assert!(CatalogRows::decode(&[kept.clone(), point].concat()).is_err(), "out of order");
+    assert!(rows.keep(Sequence(4), &[]).is_err());
+
+    let room = MAX_KEPT_BYTES - kept.len() - KeptEvent::SIZE;
+    assert!(rows.keep(Sequence(4), &vec![130; room + 1]).is_err());
+    rows.keep(Sequence(4), &vec![130; room]).unwrap();
+    let full = rows.encode();
+    assert!(rows.keep(Sequence(5), &[130]).is_err());
+    assert_eq!(rows.encode(), full, "a refused event leaves something");
+    assert_eq!(CatalogRows::decode(&full), Ok(rows));
+    assert!(CatalogRows::decode(&[full, kept].concat()).is_err());
 }

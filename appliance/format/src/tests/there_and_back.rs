@@ -5,7 +5,7 @@ use proptest::prelude::*;
 
 use super::make;
 use crate::checkpoint::{Checkpoint, PartPlace, decode_first_part, encode_first_part};
-use crate::event::{self, EVENT_POINT, PointRow};
+use crate::event::{self, CatalogRows, EVENT_POINT, PointRow};
 use crate::keyring::KeyBlock;
 use crate::layout::{Fixed, Table};
 use crate::log::{LOG_CLOSE, LOG_COMMIT, LogHeader, encode_log_record, log_record_bytes};
@@ -13,6 +13,7 @@ use crate::manifest::{self, Extent, HOLE, LEAF_BLOCKS};
 use crate::segment::{Footer, SegmentHeader, SegmentInfo, SegmentTrailer, footer_bytes};
 use crate::superblock::{Superblock, slots_of};
 use crate::{checkpoint, keyring, log, segment, superblock};
+use model::Sequence;
 
 /// Any bytes of the structure's size are a value, and that value is those bytes.
 fn loads_and_saves<T: Fixed>(bytes: &[u8], table: &Table) {
@@ -39,7 +40,7 @@ proptest! {
             superblock::Superblock, superblock::Member, segment::SegmentInfo,
             segment::SegmentHeader, segment::Entry, segment::SegmentTrailer, log::LogHeader,
             log::SectionHeader, log::SegmentPlace, log::GroupHeader, log::SealedSegment,
-            event::PointRow, checkpoint::CheckpointHead, checkpoint::PartPlace,
+            event::PointRow, event::KeptEvent, checkpoint::CheckpointHead, checkpoint::PartPlace,
             checkpoint::SegmentRow, manifest::LeafHeader, manifest::Extent, manifest::NodeHeader,
             keyring::KeyBlockHeader, keyring::WrappedKey, keyring::KeySlot, keyring::TenantEntry,
             keyring::DataKeyEntry,
@@ -115,8 +116,18 @@ proptest! {
     }
 
     #[test]
-    fn catalogs(rows in vec(make::fixed::<PointRow>(), 0..10)) {
-        prop_assert_eq!(event::decode_catalog(&event::encode_catalog(rows.iter()))?, rows);
+    fn catalogs(
+        points in vec(make::fixed::<PointRow>(), 0..10),
+        kept in vec((128_u8.., make::bytes(40), any::<u64>()), 0..5),
+    ) {
+        let points = points.into_iter().map(|row| PointRow { kind: EVENT_POINT, ..row });
+        let mut rows = CatalogRows::default();
+        rows.points.extend(points);
+        for (kind, mut event, sequence) in kept {
+            event.insert(0, kind);
+            rows.keep(Sequence(sequence), &event)?;
+        }
+        prop_assert_eq!(CatalogRows::decode(&rows.encode())?, rows);
     }
 
     #[test]

@@ -112,6 +112,8 @@ async fn serve(
         let tls = tls_config(arguments)?;
         address = Some(server.serve_tcp(listen, Some(tls)).await.map_err(refused)?);
     }
+    // Who reads that it serves may end it at once.
+    let requested = interrupt::requested();
     let value = json!({
         "socket": arguments.socket,
         "address": address.map(|address| address.to_string()),
@@ -128,7 +130,7 @@ async fn serve(
             socket.chain(tcp).collect::<Vec<_>>().join(" and ")
         )
     });
-    interrupt::requested().await;
+    requested.await;
     let next = "check the file system of the overlay; what was flushed before is safe";
     server.shutdown().await.map_err(|error| Failure::new(error, next))?;
     Ok(())

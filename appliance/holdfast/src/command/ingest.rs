@@ -1,14 +1,15 @@
 //! `holdfast ingest`: take a disk in as a recovery point.
 
+use std::path::Path;
 use std::time::Instant;
 
 use disk::Access;
 use futures_executor::block_on;
-use ingest::{Ingest, Options, Parent, Report};
+use ingest::{Ingest, Options, Parent, Report, Source};
 use model::{Bytes, PointId};
 use serde_json::json;
 
-use crate::access::{OpenPool, fill_random, now};
+use crate::access::{OpenPool, fill_random, is_same, now};
 use crate::arguments::{self, Compression};
 use crate::failure::Failure;
 use crate::interrupt;
@@ -16,7 +17,7 @@ use crate::output::{Output, peak_memory};
 use crate::progress::shown;
 
 pub(crate) fn run(arguments: &arguments::Ingest, output: &Output) -> Result<(), Failure> {
-    let source = ingest::open_source(&arguments.source)?;
+    let source = open_source(arguments)?;
     let pool = OpenPool::open(&arguments.pool, Access::ReadWrite, output)?;
     if !pool.keyring.has_proved_kit() {
         return Err(Failure::new(
@@ -46,6 +47,21 @@ pub(crate) fn run(arguments: &arguments::Ingest, output: &Output) -> Result<(), 
     closed?;
     print(&report, began.elapsed().as_secs_f64(), output);
     Ok(())
+}
+
+/// Opens what was named, unless it is nothing that anybody would want back.
+fn open_source(arguments: &arguments::Ingest) -> Result<Box<dyn Source>, Failure> {
+    let named = &arguments.source;
+    if arguments.pool.disks.iter().any(|disk| is_same(disk, Path::new(named))) {
+        let next = "name the image or device of the system to protect";
+        return Err(Failure::new(format!("{named} is a disk of this pool"), next));
+    }
+    let source = ingest::open_source(named)?;
+    if source.size() == 0 {
+        let next = "check that it is the right one and was copied whole";
+        return Err(Failure::new(format!("{named} is empty"), next));
+    }
+    Ok(source)
 }
 
 fn options(arguments: &arguments::Ingest, parent: Parent) -> Options {

@@ -1,6 +1,6 @@
 //! `holdfast kit`: the printed secret that opens the pool when everything else is lost.
 
-use std::io::Write;
+use std::io::{ErrorKind, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
@@ -90,7 +90,13 @@ fn kind_name(kind: Option<SlotKind>) -> String {
 
 /// Writes a kit to a new file that only its owner can read.
 pub(crate) fn write_kit(path: &Path, kit: &KitSecret) -> Result<(), Failure> {
-    let failed = |error: std::io::Error| Failure::file(path, &error);
+    let failed = |error: std::io::Error| match error.kind() {
+        ErrorKind::AlreadyExists => {
+            let what = format!("{} exists already", path.display());
+            Failure::new(what, "name a new file for the recovery kit")
+        }
+        _ => Failure::file(path, &error),
+    };
     let mut options = std::fs::OpenOptions::new();
     let mut file = options.write(true).create_new(true).mode(0o600).open(path).map_err(failed)?;
     writeln!(

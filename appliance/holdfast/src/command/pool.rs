@@ -11,9 +11,9 @@ use futures_executor::block_on;
 use model::{Bytes, PoolId, TenantId};
 use seal::{Keyring, Strength};
 use serde_json::json;
-use store::{PoolLayout, Store};
+use store::{PoolLayout, Store, StoreError};
 
-use crate::access::{OpenPool, SystemRandom, fill_random, now, open_disk};
+use crate::access::{OpenPool, SystemRandom, create_file, fill_random, now, open_disk};
 use crate::arguments::{Io, Pool, PoolCreate, PoolStatus};
 use crate::command::kit::write_kit;
 use crate::failure::Failure;
@@ -36,6 +36,11 @@ fn create(create: &PoolCreate, output: &Output) -> Result<(), Failure> {
         Some(file) => passphrase::from_file(file)?,
         None => passphrase::ask(true)?,
     };
+    if let [first, second] = &create.disks[..]
+        && first == second
+    {
+        return Err(StoreError::SameDisk { disk: first.display().to_string() }.into());
+    }
     let mut pool_id = PoolId::default();
     fill_random(&mut pool_id.0);
     let (keyring, kit) = new_keyring(pool_id, &passphrase)?;
@@ -117,7 +122,7 @@ fn take_disk(path: &Path, create: &PoolCreate, made: &mut Made) -> Result<Arc<dy
             let what = format!("{} is not a block device and has no size", path.display());
             Failure::new(what, "add --size to make a file of that size")
         })?;
-        disk::create_file(path, size / model::BLOCK_U64 * model::BLOCK_U64)?;
+        create_file(path, size / model::BLOCK_U64 * model::BLOCK_U64)?;
         made.0.push(path.to_owned());
     }
     open_disk(path, Access::ReadWrite, Io::Auto)

@@ -1,5 +1,6 @@
 //! `holdfast restore`: give a recovery point back as a raw image.
 
+use std::io::{Seek, SeekFrom};
 use std::os::unix::fs::FileTypeExt;
 use std::path::Path;
 use std::time::Instant;
@@ -9,7 +10,7 @@ use model::{BLOCK_U64, Bytes};
 use restore::{Discard, DiskTarget, StreamTarget, Target};
 use serde_json::json;
 
-use crate::access::{OpenPool, open_disk};
+use crate::access::{OpenPool, create_file, open_disk};
 use crate::arguments::{Io, Restore};
 use crate::command::pool::confirm;
 use crate::failure::Failure;
@@ -62,10 +63,7 @@ pub(crate) fn run(arguments: &Restore, output: &Output) -> Result<(), Failure> {
             Bytes(progress.added()),
         )
     };
-    match place {
-        Place::Stdout => output.result_aside(&value, text),
-        _ => output.result(&value, text),
-    }
+    output.result(&value, text);
     Ok(())
 }
 
@@ -96,20 +94,20 @@ impl Place {
             Self::Device => {
                 confirm(to, yes)?;
                 let disk = open_disk(to, Access::ReadWrite, Io::Auto)?;
-                if disk.size() < bytes {
-                    let what = format!(
-                        "{} has {}, the volume {}",
-                        to.display(),
-                        Bytes(disk.size()),
-                        Bytes(bytes)
-                    );
+                let device = std::fs::OpenOptions::new().write(true).open(to);
+                let mut device = device.map_err(|error| Failure::file(to, &error))?;
+                // To the byte: a disk has whole blocks only.
+                let room = device.seek(SeekFrom::End(0));
+                let room = room.map_err(|error| Failure::file(to, &error))?;
+                if room < bytes {
+                    let what = format!("{} has {room} bytes, the volume {bytes}", to.display());
                     return Err(Failure::new(what, "use a bigger disk"));
                 }
-                Box::new(DiskTarget::new(disk, false))
+                Box::new(DiskTarget::device(disk, device))
             }
             Self::NewFile => {
-                disk::create_file(to, bytes.next_multiple_of(BLOCK_U64).max(BLOCK_U64))?;
-                Box::new(DiskTarget::new(open_disk(to, Access::ReadWrite, Io::Auto)?, true))
+                create_file(to, bytes.next_multiple_of(BLOCK_U64).max(BLOCK_U64))?;
+                Box::new(DiskTarget::new_file(open_disk(to, Access::ReadWrite, Io::Auto)?))
             }
         })
     }

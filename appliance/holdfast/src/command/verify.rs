@@ -14,7 +14,7 @@ use futures_executor::block_on;
 use model::{Bytes, Digest, PointId, SegmentId};
 use record::{Leaf, Progress, RecordError, RecordReader, TenantAccess};
 use restore::RestorePoint;
-use serde_json::json;
+use serde_json::{Value, json};
 use store::Scrubbed;
 
 use crate::access::OpenPool;
@@ -31,7 +31,8 @@ struct Broken {
 }
 
 pub(crate) fn run(arguments: &Verify, output: &Output) -> Result<(), Failure> {
-    let pool = OpenPool::open(&arguments.pool, Access::ReadWrite, output)?;
+    let mode = if arguments.no_heal { Access::ReadOnly } else { Access::ReadWrite };
+    let pool = OpenPool::open(&arguments.pool, mode, output)?;
     let access = pool.unlock(&arguments.unlock)?;
     let (_runtime, progress) = interrupt::stoppable()?;
     let began = Instant::now();
@@ -44,16 +45,21 @@ pub(crate) fn run(arguments: &Verify, output: &Output) -> Result<(), Failure> {
     block_on(pool.store.forget(&found.lost))?;
     let healed = pool.store.status().healed;
     block_on(pool.store.clone().close())?;
-    print(&pool, &found, &broken, healed, began.elapsed().as_secs_f64(), output);
+    let seconds = began.elapsed().as_secs_f64();
+    let points = pool.catalog.points().len();
+    let value = to_json(points, &found, &broken, healed, seconds);
+    let text = || to_text(points, &found, &broken, healed, seconds);
     // Damage beside intact records, in a list of records that are all elsewhere, say, stays where
     // it is and harms no recovery point.
     if found.lost.is_empty() && broken.is_empty() {
+        output.result(&value, text);
         return Ok(());
     }
-    Err(Failure::new(
-        format!("{} records are lost, {} recovery points broken", found.lost.len(), broken.len()),
-        "ingest these systems again: what they still have heals the store",
-    ))
+    output.before_failure(text);
+    let what =
+        format!("{} records are lost, {} recovery points broken", found.lost.len(), broken.len());
+    let next = "ingest these systems again: what they still have heals the store";
+    Err(Failure::new(what, next).with(value))
 }
 
 /// Shares the segments among as many workers as there are cores.
@@ -161,43 +167,41 @@ async fn is_whole(
     Ok(true)
 }
 
-fn print(
-    pool: &OpenPool,
-    found: &Scrubbed,
-    broken: &[Broken],
-    healed: u64,
-    seconds: f64,
-    output: &Output,
-) {
-    let points = pool.catalog.points().len();
-    let broken_json: Vec<_> = broken
+fn to_json(points: usize, found: &Scrubbed, broken: &[Broken], healed: u64, seconds: f64) -> Value {
+    let broken_json = broken
         .iter()
-        .map(|broken| json!({ "point": broken.point.to_string(), "system": broken.system }))
-        .collect();
-    let value = json!({
+        .map(|broken| json!({ "point": broken.point.to_string(), "system": broken.system }));
+    json!({
         "points": points,
-        "broken": broken_json,
+        "broken": broken_json.collect::<Vec<_>>(),
         "records": found.records,
         "bytes_read": found.bytes_read,
         "healed": healed,
         "lost": found.lost.len(),
         "damaged": found.damaged,
         "seconds": seconds,
-    });
-    output.result(&value, || {
-        let rate = Bytes((found.bytes_read as f64 / seconds.max(0.001)) as u64);
-        let mut text = format!(
-            "{points} recovery points, {} records: {} read in {seconds:.1} s, {rate}/s\n\
-             {healed} copies healed, {} records lost, {} places damaged for good",
-            found.records,
-            Bytes(found.bytes_read),
-            found.lost.len(),
-            found.damaged,
-        );
-        for broken in broken {
-            let system = broken.system.as_deref().unwrap_or("unknown system");
-            text.push_str(&format!("\nbroken: {} of {system}", broken.point));
-        }
-        text
-    });
+    })
+}
+
+fn to_text(
+    points: usize,
+    found: &Scrubbed,
+    broken: &[Broken],
+    healed: u64,
+    seconds: f64,
+) -> String {
+    let rate = Bytes((found.bytes_read as f64 / seconds.max(0.001)) as u64);
+    let mut text = format!(
+        "{points} recovery points, {} records: {} read in {seconds:.1} s, {rate}/s\n\
+         {healed} copies healed, {} records lost, {} places damaged and not healed",
+        found.records,
+        Bytes(found.bytes_read),
+        found.lost.len(),
+        found.damaged,
+    );
+    for broken in broken {
+        let system = broken.system.as_deref().unwrap_or("unknown system");
+        text.push_str(&format!("\nbroken: {} of {system}", broken.point));
+    }
+    text
 }

@@ -16,29 +16,25 @@ pub enum SourceError {
     #[error("{text:?} is not the address of an NBD export: {reason}")]
     Address { text: String, reason: AddressFault },
     /// Nobody answers there.
-    #[error("cannot reach the NBD server at {server}: {source}; is it running?")]
+    #[error("cannot reach the NBD server at {server}: {source}")]
     Connect { server: String, source: io::Error },
     /// The server answers, and does not give the export.
-    #[error(
-        "the NBD server at {server} refused export {export:?}: {refusal}{}; {}",
-        Said(message), refusal.next_step()
-    )]
+    #[error("the NBD server at {server} refused export {export:?}: {refusal}{}", Said(message))]
     Refused { server: String, export: String, refusal: Refusal, message: String },
     /// The server is broken, or is no NBD server.
     #[error("the NBD server at {server} broke the protocol: {violation}")]
     Protocol { server: String, violation: Violation },
     /// The connection broke, and so did the next one, or could not be made.
-    #[error("lost the NBD server at {server}: {source}; is it still running?")]
+    #[error("lost the NBD server at {server}: {source}")]
     Lost { server: String, source: io::Error },
     /// The server cannot read its own disk there.
     #[error(
-        "the NBD server at {server} could not read export {export:?}: error {errno}{}; look into \
-         its log and at its disk",
+        "the NBD server at {server} could not read export {export:?}: error {errno}{}",
         Said(message)
     )]
     Unreadable { server: String, export: String, errno: u32, message: String },
     /// The volume is not the one that was opened.
-    #[error("the export of {server} had {was} bytes and has {is} now; start again")]
+    #[error("the export of {server} had {was} bytes and has {is} now")]
     Resized { server: String, was: u64, is: u64 },
     /// A file or device cannot be opened or looked at.
     #[error("{}: {source}", path.display())]
@@ -46,22 +42,45 @@ pub enum SourceError {
     /// An image names another file, and whoever made the image chose which.
     #[error(
         "the {format} image {} takes its contents from {names:?} too, which may be any file of \
-         this box; make it stand alone with qemu-img convert, or allow it if you trust its maker",
+         this box",
         path.display()
     )]
     Linked { path: PathBuf, format: ImageFormat, names: String },
     /// The image holds only what differs from another one, and cannot be read by itself.
-    #[error(
-        "the {format} image {} holds only what differs from its parent; merge it first",
-        path.display()
-    )]
+    #[error("the {format} image {} holds only what differs from its parent", path.display())]
     Differencing { path: PathBuf, format: ImageFormat },
     /// The program that reads images is not on this box.
-    #[error("{tool} is not installed, which reads {format} images: install qemu-utils")]
+    #[error("{tool} is not installed, which reads {format} images")]
     ToolMissing { tool: &'static str, format: ImageFormat },
-    /// The program that reads images cannot read this one.
-    #[error("the {format} image {} cannot be opened{}", path.display(), Said(message))]
+    /// The program that reads images cannot read this one, or it is not all there.
+    #[error("the {format} image {} cannot be read whole{}", path.display(), Said(message))]
     Image { path: PathBuf, format: ImageFormat, message: String },
+}
+
+impl SourceError {
+    /// What a technician does next.
+    pub fn next_step(&self) -> &'static str {
+        match self {
+            Self::Address { .. } => {
+                "name it as nbd://HOST/NAME or nbd+unix:///NAME?socket=PATH, or give a path"
+            }
+            Self::Connect { .. } => "start the server, or check its address",
+            Self::Refused { refusal, .. } => refusal.next_step(),
+            Self::Protocol { .. } => "check that an NBD server listens there, and which version",
+            Self::Lost { .. } => "see that the server still runs, then run the command again",
+            Self::Unreadable { .. } => "look into the server's log and at its disk",
+            Self::Resized { .. } => "run the command again when its size no longer changes",
+            Self::File { source, .. } => match source.kind() {
+                io::ErrorKind::NotFound => "check the path: no such image file or block device",
+                io::ErrorKind::PermissionDenied => "run it as a user who may read that",
+                _ => "name an image file, a block device or an NBD address",
+            },
+            Self::Linked { .. } => "make it stand alone with `qemu-img convert`",
+            Self::Differencing { .. } => "merge it into its parent first",
+            Self::ToolMissing { .. } => "install the package qemu-utils",
+            Self::Image { .. } => "look at it with `qemu-img check`, or copy it here again",
+        }
+    }
 }
 
 /// The words of another program, if it had any.

@@ -4,6 +4,7 @@ mod apart;
 mod crash;
 mod disks;
 mod errors;
+mod features;
 mod fixture;
 mod flips;
 mod history;

@@ -1,12 +1,14 @@
 //! What the store promises when nothing goes wrong.
 
+use format::segment::RecordKind;
 use futures_util::future::join_all;
+use model::Digest;
 
 use super::disks::{Pace, PacedDisk, block_on};
 use super::fixture::{
     LAYOUT, SAMPLES, append, create, event, expect_all, has, keys, machine, open, writer_keys,
 };
-use crate::{OpenOptions, StoreError};
+use crate::{NewRecord, OpenOptions, StoreError};
 
 const READ_ONLY: OpenOptions = OpenOptions { read_only: true, allow_missing: false };
 
@@ -86,6 +88,41 @@ fn the_log_wraps_and_checkpoints_follow_each_other() {
         let (opened, after) = open(machine.disks(), OpenOptions::default(), 2).await.unwrap();
         assert_eq!(after.list(), events.list());
         expect_all(&opened.store, 0..20).await;
+    });
+}
+
+#[test]
+fn a_checkpoint_of_several_parts_is_put_together_again() {
+    const RECORDS: u64 = 8000;
+    let machine = machine(2, 120);
+    let stored = |number: u64| number.to_le_bytes().repeat(5);
+    let digest = |number: u64| Digest(*blake3::hash(&stored(number)).as_bytes());
+    block_on(async {
+        let (store, _) = create(machine.disks(), 1).await.unwrap();
+        let mut writer = store.writer(writer_keys(1));
+        for number in 0..RECORDS {
+            let (digest, stored) = (digest(number), &stored(number)[..]);
+            writer.place(stored.len()).await.unwrap();
+            let record = NewRecord { kind: RecordKind::Chunk, digest, refs: 0, stored };
+            writer.append(record).await.unwrap();
+            if number % 200 == 0 {
+                store.commit(Vec::new()).await.unwrap();
+            }
+        }
+        store.commit(vec![event(7, 40)]).await.unwrap();
+        drop(writer);
+        store.close().await.unwrap();
+    });
+    block_on(async {
+        let (opened, events) = open(machine.disks(), READ_ONLY, 2).await.unwrap();
+        let parts = opened.store.inner.log.lock().await.anchor.parts.len();
+        assert!(parts >= 3, "{parts} parts after the first");
+        assert_eq!(events.list(), [7]);
+        for number in 0..RECORDS {
+            let mut record = opened.store.read(&digest(number)).await.unwrap();
+            assert_eq!(*record.view().payload, stored(number));
+        }
+        assert!(!opened.store.contains(&digest(RECORDS)).await.unwrap());
     });
 }
 

@@ -21,8 +21,8 @@ impl Reader for Checkpoints {
             next_segment: SegmentId(rng.next_u64()),
             segments: list(rng, 6),
             groups: (0..rng.below(4)).map(|_| group(rng)).collect(),
-            index: random(rng, 500),
-            catalog: random(rng, 500),
+            index: random(rng, 500).into(),
+            catalog: random(rng, 500).into(),
         };
         let place = CheckpointPlace {
             pool_id: POOL,

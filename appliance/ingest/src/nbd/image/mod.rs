@@ -4,7 +4,8 @@
 //! process reads the image and serves it on a private socket. An image is made by whoever was
 //! backed up, and can name other files that the reader then opens with the rights of this
 //! process. So it must stand alone: what it names is looked at before, and what the child really
-//! opened is looked at after, because a client may rewrite its image in between.
+//! opened is looked at after, because a client may rewrite its image in between. It must also be
+//! all there: readers take what is missing at the end of a file for zeroes.
 
 mod folder;
 mod format;
@@ -14,6 +15,7 @@ mod server;
 #[cfg(test)]
 mod tests;
 mod vmdk;
+mod whole;
 
 use std::fs::File;
 use std::io;
@@ -66,6 +68,7 @@ impl ImageSource {
         refuse(path, format, header::find(&file, format).map_err(outside)?, backing)?;
         // An absolute path cannot be taken for one of the reader's own protocols.
         let path = path.canonicalize().map_err(outside)?;
+        whole::check(&path, &file, format)?;
         let server = ImageServer::start(&path, format)?;
         if backing == Backing::Refuse {
             let stranger = opened::stranger(server.process(), &file, &path, format);

@@ -27,8 +27,8 @@ const TOOL: &str = "qemu-nbd";
 /// For the child to open an image: metadata of a large one on a slow disk.
 const START_TIMEOUT: Duration = Duration::from_secs(60);
 
-/// Bytes of the child's complaints that are read.
-const MAX_COMPLAINTS: u64 = 4096;
+/// Bytes of a child's complaints that are kept.
+pub(super) const MAX_COMPLAINTS: u64 = 4096;
 
 /// Hands over the listening socket the way of systemd's socket activation, which wants it as
 /// descriptor 3 and the process's own number in the environment. No library call does both
@@ -49,7 +49,7 @@ pub(super) struct ImageServer {
 impl ImageServer {
     /// Starts the child on an absolute path. It has opened the image when this returns.
     pub(super) fn start(path: &Path, format: ImageFormat) -> Result<Self, SourceError> {
-        let tool = find_tool().ok_or(SourceError::ToolMissing { tool: TOOL, format })?;
+        let tool = find_tool(TOOL).ok_or(SourceError::ToolMissing { tool: TOOL, format })?;
         let folder = Folder::create()
             .map_err(|source| SourceError::File { path: env::temp_dir(), source })?;
         let outside = |source| SourceError::File { path: folder.path().to_owned(), source };
@@ -109,9 +109,10 @@ pub(crate) fn activate(listener: OwnedFd, program: &Command) -> io::Result<Child
         .spawn()
 }
 
-fn find_tool() -> Option<PathBuf> {
+/// Where a program is.
+pub(super) fn find_tool(tool: &str) -> Option<PathBuf> {
     let folders = env::var_os("PATH")?;
-    env::split_paths(&folders).map(|folder| folder.join(TOOL)).find(|tool| tool.is_file())
+    env::split_paths(&folders).map(|folder| folder.join(tool)).find(|tool| tool.is_file())
 }
 
 /// A child that does not outlive the value.

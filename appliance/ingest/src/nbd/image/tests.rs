@@ -192,6 +192,25 @@ fn a_broken_image_is_refused_in_the_words_of_its_reader() {
 }
 
 #[test]
+fn an_image_that_was_cut_off_is_refused() {
+    if !installed("qemu-nbd") {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let raw = raw_image(folder.path());
+    for driver in ["qcow2", "vmdk", "vhdx", "vpc", "vdi"] {
+        let image = folder.path().join(format!("image.{driver}"));
+        qemu_img(&["convert", "-O", driver, text(&raw), text(&image)]);
+        open_source(text(&image)).unwrap_or_else(|error| panic!("{error}"));
+        let bytes = image.metadata().unwrap().len();
+        let file = File::options().write(true).open(&image).unwrap();
+        file.set_len(bytes / 4 * 3 / 512 * 512).unwrap();
+        let opened = open_source(text(&image));
+        assert!(matches!(opened, Err(SourceError::Image { .. })), "{driver}: {opened:?}");
+    }
+}
+
+#[test]
 fn what_is_no_image_is_raw() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("raw");

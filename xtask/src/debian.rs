@@ -8,6 +8,7 @@ use std::path::Path;
 use crate::error::{Error, Result};
 use crate::process::{command, quiet, shown};
 
+pub(crate) mod bootstrap;
 mod sources;
 
 pub(crate) use sources::Mirror;

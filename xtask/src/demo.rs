@@ -10,14 +10,12 @@ use std::path::{Path, PathBuf};
 use crate::error::{Error, Result};
 use crate::process::workspace;
 
-mod bootstrap;
-mod cache;
-mod compare;
+mod damage;
 mod database;
 mod figures;
+mod firmware;
 mod guest;
 mod holdfast;
-mod mounted;
 mod qmp;
 mod source;
 mod story;
@@ -28,7 +26,8 @@ pub(crate) use system::make as make_system;
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// Protect this disk image instead of a Debian system made for the purpose.
+    /// Protect this disk image instead of a Debian system made for the purpose. It is booted if it
+    /// is a whole disk with a boot loader.
     #[arg(long, value_name = "FILE")]
     image: Option<PathBuf>,
     /// Keep the pool, the restored images and the overlay.
@@ -48,8 +47,9 @@ pub(crate) fn run(args: &Args) -> Result<()> {
         .map_err(Error::io(&parent))?;
     folder.disable_cleanup(args.keep);
     let picture = picture()?;
-    story::tell(args.image.as_deref(), folder.path(), &picture)?;
-    println!("the booted system's screen: {}", picture.display());
+    if story::tell(args.image.as_deref(), folder.path(), &picture)? {
+        println!("the booted system's screen: {}", picture.display());
+    }
     if args.keep {
         println!("pool, overlay and restored images: {}", folder.path().display());
     }

@@ -5,10 +5,13 @@
 //! with rustup's toolchain is enough. A task that fails prints one line and exits with 1.
 
 mod bench;
+mod cache;
+mod compare;
 mod debian;
 mod demo;
 mod error;
 mod fuzz;
+mod mounted;
 mod process;
 mod test;
 mod tidy;

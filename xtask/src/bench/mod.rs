@@ -36,6 +36,7 @@ const PACKAGES: &[Package] = &[
     Package { name: "time", why: "measures processor time and peak memory of a process tree" },
     Package { name: "fio", why: "measures the disk, and reads from NBD servers" },
     Package { name: "qemu-utils", why: "qemu-nbd and qcow2 are what exports are compared with" },
+    Package { name: "libnbd-bin", why: "its nbdcopy reads a whole export to warm its server" },
     Package { name: "openssl", why: "measures how fast this processor encrypts" },
     Package { name: "procps", why: "ends NBD servers by its kill" },
     Package { name: "b3sum", why: "measures how fast this processor hashes" },

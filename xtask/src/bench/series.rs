@@ -13,6 +13,7 @@ use crate::bench::rows::Group;
 use crate::bench::timed::{Cost, clocked};
 use crate::bench::tools::{Ingest, Target, Tool};
 use crate::bench::work::{self, Work};
+use crate::compare;
 use crate::error::{Error, Result};
 
 /// Bytes read at once where whole images are read.
@@ -161,7 +162,7 @@ impl Series<'_> {
         })?;
         self.log("restore to file", cost.and(flush), "");
         self.add(Metric::RestoreFile, rate(&day1, cost.and(flush)));
-        demand_equal(&day1.path, &file, self.tool.subject())?;
+        compare::equal(&day1.path, &file)?;
         work::remove(&file)
     }
 
@@ -195,13 +196,4 @@ pub(super) fn warm(path: &Path) -> Result<()> {
     let mut buffer = vec![0; READ_BYTES];
     while file.read(&mut buffer).map_err(Error::io(path))? > 0 {}
     Ok(())
-}
-
-fn demand_equal(image: &Path, restored: &Path, tool: &str) -> Result<()> {
-    let same = crate::process::command("cmp").arg("--silent").arg(image).arg(restored).status();
-    if same.map_err(Error::io(restored))?.success() {
-        return Ok(());
-    }
-    let facts = format!("{tool} restored something else than {}", image.display());
-    Err(Error::Broken { rule: "a restore gives back what was taken in".into(), facts })
 }

@@ -4,6 +4,7 @@
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 
+use crate::cache;
 use crate::error::{Error, Result};
 use crate::process::{command, quiet};
 
@@ -64,9 +65,7 @@ pub(super) fn remove(path: &Path) -> Result<()> {
 
 /// For what is slow to make and the same every time.
 pub(super) fn cache_folder() -> PathBuf {
-    let user = std::env::var_os("XDG_CACHE_HOME").filter(|path| !path.is_empty());
-    let cache = user.map_or_else(|| PathBuf::from("/var/cache"), PathBuf::from);
-    cache.join("holdfast").join("bench")
+    cache::folder().join("bench")
 }
 
 /// Bytes of all files below a folder, by their length.

@@ -1,7 +1,7 @@
 //! The shop's orders in PostgreSQL, written by a real server running in the mounted system.
 
-use super::mounted::Mounted;
 use crate::error::Result;
+use crate::mounted::Mounted;
 use crate::process::quiet;
 
 /// Orders on the morning of day 1.

@@ -10,6 +10,7 @@ use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use super::firmware::Firmware;
 use super::qmp::Qmp;
 use super::tools::Tools;
 use crate::error::{Error, Result};
@@ -23,13 +24,6 @@ const MAX_UNREAD: usize = 256;
 
 /// Ticks of process times in a second, on every Linux that Debian 12 runs on.
 const TICKS_PER_SECOND: u64 = 100;
-
-/// Firmware for the disk: what is in its first sector decides.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Firmware {
-    Bios,
-    Uefi,
-}
 
 /// Killed when dropped.
 #[derive(Debug)]

@@ -45,9 +45,9 @@ impl Holdfast {
         Ok(Self { program: target.join("release/holdfast"), disks, passphrase_file })
     }
 
-    pub(super) fn create_pool(&self, size: &str, kit: &Path) -> Result<()> {
+    pub(super) fn create_pool(&self, bytes: u64, kit: &Path) -> Result<()> {
         let mut create = self.command(&["pool", "create"]);
-        create.args(&self.disks).args(["--size", size, "--yes"]);
+        create.args(&self.disks).args(["--size", &bytes.to_string(), "--yes"]);
         self.unlock(&mut create).arg("--kit-out").arg(kit);
         result(&mut create).map(drop)
     }

@@ -1,10 +1,10 @@
 //! What the demo protects: the Debian system on two days, or the user's own image twice.
 
-use std::fs::File;
-use std::os::unix::fs::FileExt;
+use std::fs::{self, File};
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
-use super::guest::Firmware;
+use super::firmware::{Firmware, SECTOR};
 use super::tools::Tools;
 use super::{database, system};
 use crate::error::{Error, Result};
@@ -33,30 +33,38 @@ impl Source {
     /// `folder` takes a raw copy if `image` is in another format.
     pub(super) fn of_image(image: &Path, tools: &Tools, folder: &Path) -> Result<Self> {
         let image = std::path::absolute(image).map_err(Error::io(image))?;
-        let raw = if is_raw(&image)? { image.clone() } else { convert(&image, tools, folder)? };
+        File::open(&image).map_err(Error::io(&image))?;
+        let raw = match format(&image, tools)?.as_str() {
+            "raw" => image.clone(),
+            _ => convert(&image, tools, folder)?,
+        };
         let name = image.file_stem().unwrap_or_default().to_string_lossy().into_owned();
         Ok(Self { name, images: [image.clone(), image], raw: [raw.clone(), raw], greeting: None })
     }
 
-    /// A disk with code in its first sector boots by it; another one needs UEFI.
-    pub(super) fn firmware(&self) -> Result<Firmware> {
-        let code: [u8; 440] = first_bytes(&self.raw[1])?;
-        let is_empty = code.iter().all(|byte| *byte == 0);
-        Ok(if is_empty { Firmware::Uefi } else { Firmware::Bios })
+    /// What the second state boots with; nothing if it is no disk that anything could boot from.
+    pub(super) fn firmware(&self) -> Result<Option<Firmware>> {
+        let path = &self.raw[1];
+        let file = File::open(path).map_err(Error::io(path))?;
+        let mut sectors = Vec::with_capacity(2 * SECTOR);
+        file.take(2 * SECTOR as u64).read_to_end(&mut sectors).map_err(Error::io(path))?;
+        Ok(Firmware::of(&sectors))
+    }
+
+    /// Bytes of the larger state.
+    pub(super) fn bytes(&self) -> Result<u64> {
+        let bytes = |path: &PathBuf| fs::metadata(path).map(|meta| meta.len());
+        let [first, second] = &self.raw;
+        Ok(bytes(first).map_err(Error::io(first))?.max(bytes(second).map_err(Error::io(second))?))
     }
 }
 
-fn is_raw(image: &Path) -> Result<bool> {
-    let first: [u8; 8] = first_bytes(image)?;
-    let others: [&[u8]; 4] = [b"QFI\xfb", b"KDMV", b"vhdxfile", b"conectix"];
-    Ok(!others.iter().any(|magic| first.starts_with(magic)))
-}
-
-fn first_bytes<const N: usize>(path: &Path) -> Result<[u8; N]> {
-    let mut bytes = [0; N];
-    let file = File::open(path).map_err(Error::io(path))?;
-    file.read_exact_at(&mut bytes, 0).map_err(Error::io(path))?;
-    Ok(bytes)
+/// As QEMU knows it.
+fn format(image: &Path, tools: &Tools) -> Result<String> {
+    let info = quiet(tools.qemu_img().args(["info", "--output=json"]).arg(image))?;
+    let info: serde_json::Value = serde_json::from_str(&info).unwrap_or_default();
+    let format = info["format"].as_str().map(str::to_owned);
+    format.ok_or_else(|| Error::Unexpected { from: "qemu-img".into(), what: info.to_string() })
 }
 
 fn convert(image: &Path, tools: &Tools, folder: &Path) -> Result<PathBuf> {

@@ -4,16 +4,17 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::compare;
+use super::damage;
 use super::figures::{Figures, megabytes};
 use super::guest::Guest;
 use super::holdfast::{Holdfast, Ingested, Verified, drive_of};
 use super::source::Source;
 use super::tools::Tools;
+use crate::compare;
 use crate::error::{Error, Result};
 
-/// Of each of the pool's two disks; the files are sparse.
-const DISK_SIZE: &str = "8GiB";
+/// Of each of the pool's two disks, at least; the files are sparse.
+const DISK_BYTES: u64 = 8 << 30;
 
 /// A boot takes about 45 s of processor time; the rest is for a machine that is busy.
 const BOOT_LIMIT: Duration = Duration::from_secs(600);
@@ -21,11 +22,15 @@ const BOOT_LIMIT: Duration = Duration::from_secs(600);
 /// An image of the user's may have no console on the serial line: then a picture must do.
 const OWN_BOOT_LIMIT: Duration = Duration::from_secs(120);
 
+/// Why an image is not booted.
+const NO_SYSTEM: &str = "left out: no boot sector and no EFI partition, so no system to boot";
+
 /// Single bits that go bad on one of the two disks.
 const FLIPS: u64 = 64;
 
 /// Runs every step and prints the figures. `folder` is empty and takes everything that is made.
-pub(super) fn tell(image: Option<&Path>, folder: &Path, picture: &Path) -> Result<()> {
+/// False when there was nothing to boot and so no picture to take.
+pub(super) fn tell(image: Option<&Path>, folder: &Path, picture: &Path) -> Result<bool> {
     let mut figures = Figures::default();
     let tools = figures.step("QEMU", Tools::ready, |_| "kept in the cache".into())?;
     let source = figures.step(
@@ -33,24 +38,33 @@ pub(super) fn tell(image: Option<&Path>, folder: &Path, picture: &Path) -> Resul
         || image.map_or_else(Source::debian, |image| Source::of_image(image, &tools, folder)),
         |source| source.name.clone(),
     )?;
-    let holdfast = set_up(&mut figures, folder)?;
+    let holdfast = set_up(&mut figures, &source, folder)?;
     let points = ingest(&mut figures, &holdfast, &source)?;
-    boot(&mut figures, &tools, &holdfast, &source, &points[1], folder, picture)?;
+    let firmware = source.firmware()?;
+    match firmware {
+        Some(firmware) => {
+            let start = |disk: &str| Guest::start(&tools, firmware, disk, folder);
+            boot(&mut figures, start, &holdfast, &source, &points[1], folder, picture)?;
+        }
+        None => figures.step("boot day 2 from the export", || Ok(()), |()| NO_SYSTEM.into())?,
+    }
     restore(&mut figures, "restore and compare", &holdfast, &source, &points, folder)?;
     damage(&mut figures, &holdfast, folder)?;
     restore(&mut figures, "restore and compare again", &holdfast, &source, &points, folder)?;
     figures.print();
-    Ok(())
+    Ok(firmware.is_some())
 }
 
-fn set_up(figures: &mut Figures, folder: &Path) -> Result<Holdfast> {
+fn set_up(figures: &mut Figures, source: &Source, folder: &Path) -> Result<Holdfast> {
     let passphrase = folder.join("passphrase");
     fs::write(&passphrase, "correct horse battery staple\n").map_err(Error::io(&passphrase))?;
     let build = || Holdfast::build(disks(folder), passphrase);
     let holdfast = figures.step("build holdfast", build, |_| "release profile".into())?;
     let kit = folder.join("recovery-kit");
-    let create = || holdfast.create_pool(DISK_SIZE, &kit);
-    figures.step("create a pool", create, |()| format!("two disks of {DISK_SIZE}"))?;
+    // What cannot be compressed needs its own size and a little more.
+    let bytes = DISK_BYTES.max(source.bytes()? / 8 * 9 + (1 << 30));
+    let create = || holdfast.create_pool(bytes, &kit);
+    figures.step("create a pool", create, |()| format!("two disks of {}", megabytes(bytes)))?;
     let prove = || holdfast.prove_kit(&kit);
     figures.step("prove the recovery kit", prove, |()| "opens the pool".into())?;
     Ok(holdfast)
@@ -74,7 +88,7 @@ fn ingest(figures: &mut Figures, holdfast: &Holdfast, source: &Source) -> Result
 /// Boots the second day from its recovery point and takes a picture.
 fn boot(
     figures: &mut Figures,
-    tools: &Tools,
+    guest: impl FnOnce(&str) -> Result<Guest>,
     holdfast: &Holdfast,
     source: &Source,
     point: &str,
@@ -85,8 +99,7 @@ fn boot(
     let serve = || holdfast.export(point, &overlay, &socket);
     let export = figures.step("export day 2", serve, |_| "over a Unix socket".into())?;
     let start = || {
-        let disk = drive_of(&socket);
-        let mut guest = Guest::start(tools, source.firmware()?, &disk, folder)?;
+        let mut guest = guest(&drive_of(&socket))?;
         let outcome = wait_for_login(&mut guest, source)?;
         Ok((outcome, guest.finish(picture)?))
     };
@@ -135,7 +148,7 @@ fn restore(
 /// Flips bits while the pool is closed; the other disk's copy must heal all of them.
 fn damage(figures: &mut Figures, holdfast: &Holdfast, folder: &Path) -> Result<()> {
     let disk = &disks(folder)[0];
-    let flip = || compare::flip_bits(disk, FLIPS);
+    let flip = || damage::flip_bits(disk, FLIPS);
     figures.step("damage one disk", flip, |count| format!("{count} bits flipped"))?;
     let healed = figures.step("verify and heal", || holdfast.verify(), fact_of_verify)?;
     let clean = figures.step("verify again", || holdfast.verify(), fact_of_verify)?;

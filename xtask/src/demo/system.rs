@@ -12,10 +12,11 @@ use std::fs::{self, File};
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
-use super::mounted::Mounted;
-use super::{bootstrap, cache, database};
-use crate::debian::{self, Mirror};
+use super::database;
+use crate::cache;
+use crate::debian::{self, Mirror, Package, bootstrap};
 use crate::error::{Error, Result};
+use crate::mounted::Mounted;
 use crate::process::{command, quiet, shown};
 
 /// One day's image is this long; about a third of it is in use.
@@ -25,6 +26,11 @@ const IMAGE_BYTES: u64 = 2 << 30;
 const PARTITION_AT: u64 = 1 << 20;
 
 const SECTOR: u64 = 512;
+
+const NEEDED: &[Package] = &[
+    Package { name: "e2fsprogs", why: "mkfs.ext4 makes the file system of the demo's system" },
+    Package { name: "mount", why: "that system is changed through a loop device" },
+];
 
 const PACKAGES: &str = "systemd-sysv,udev,dbus,kmod,procps,iproute2,zstd,initramfs-tools,\
                         linux-image-cloud-amd64,extlinux,syslinux-common,postgresql";
@@ -61,14 +67,16 @@ pub(super) fn ready() -> Result<[PathBuf; 2]> {
         release.as_str(),
         include_str!("system.rs"),
         include_str!("database.rs"),
-        include_str!("mounted.rs"),
-        include_str!("bootstrap.rs"),
+        include_str!("../mounted.rs"),
+        include_str!("../debian/bootstrap.rs"),
     ];
     let entry = cache::entry("system", &recipe, make_apart)?;
     Ok([entry.join("day1.raw"), entry.join("day2.raw")])
 }
 
 fn make_apart(folder: &Path) -> Result<()> {
+    debian::demand_root("the demo makes a Debian system; with --image FILE it takes yours")?;
+    debian::ensure(NEEDED)?;
     let own = Path::new("/proc/self/exe");
     let own = fs::read_link(own).map_err(Error::io(own))?;
     let mut unshare = command("unshare");

@@ -8,8 +8,8 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use super::{bootstrap, cache};
-use crate::debian;
+use crate::cache;
+use crate::debian::{self, bootstrap};
 use crate::error::Result;
 use crate::process::command;
 
@@ -24,10 +24,10 @@ impl Tools {
     /// Takes them from the cache, or downloads them (about 200 MB unpacked).
     pub(super) fn ready() -> Result<Self> {
         let release = debian::release()?;
-        let recipe = [PACKAGES, &release, include_str!("bootstrap.rs")];
+        let recipe = [PACKAGES, &release, include_str!("../debian/bootstrap.rs")];
         let tree = cache::entry("tools", &recipe, |folder| {
             println!("    unpacking QEMU of Debian {release}");
-            bootstrap::unpack(&release, PACKAGES, &folder.join("tree"))
+            bootstrap::unpack(&[&release], PACKAGES, &folder.join("tree"))
         })?;
         Ok(Self { tree: tree.join("tree") })
     }

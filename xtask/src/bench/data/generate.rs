@@ -4,16 +4,16 @@
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
 
-use crate::bench::data::images::{self, Mounted};
+use crate::bench::data::images;
 use crate::bench::data::trees::{self, Tree};
 use crate::bench::data::{MANIFEST, NAMES, contents, file_name};
 use crate::bench::work;
 use crate::debian::{self, Package};
 use crate::error::{Error, Result};
+use crate::mounted::Mounted;
 use crate::process::{command, quiet};
 
 const PACKAGES: &[Package] = &[
-    Package { name: "mmdebstrap", why: "unpacks Debian systems to make images of" },
     Package { name: "e2fsprogs", why: "mke2fs makes file systems of them" },
     Package { name: "rsync", why: "upgrades a system in place, as packages would" },
     Package { name: "sqlite3", why: "makes a database and changes it" },
@@ -111,14 +111,14 @@ impl Generator {
         let mut copy = command("cp");
         quiet(copy.args(["--sparse=always"]).arg(self.path("day0")).arg(image))?;
         let place = self.scratch("mounted")?;
-        let mounted = Mounted::mount(image, &place)?;
+        let mounted = Mounted::open(image, 0, &place)?;
         let mut upgrade = command("rsync");
         upgrade.args(["-aHX", "--checksum", "--exclude=/srv", "--exclude=/var/log/app.log"]);
         quiet(upgrade.arg(root.join("")).arg(&place))?;
         let seed = format!("{}-day1", self.seed);
         contents::churn(&place.join(DATABASE), &seed, DAY_ROWS_PERCENT)?;
         contents::log(&place.join(LOG), &seed, DAY_LOG_BYTES)?;
-        mounted.unmount()?;
+        mounted.close()?;
         work::remove(&root)
     }
 

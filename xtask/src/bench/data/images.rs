@@ -1,9 +1,9 @@
-//! Disk images as files: made from a tree, mounted, copied with changes, counted.
+//! Disk images as files: made from a tree, copied with changes, counted.
 
 use std::fs::File;
 use std::io::Read;
 use std::os::unix::fs::FileExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use crate::bench::data::random::Random;
 use crate::error::{Error, Result};
@@ -31,34 +31,6 @@ pub(super) fn from_tree(tree: &Path, label: &str, image: &Path) -> Result<()> {
     mke2fs.args(["-E", "root_owner=0:0,lazy_itable_init=0", "-d"]).arg(tree).arg(image);
     quiet(&mut mke2fs)?;
     Ok(())
-}
-
-/// A mounted image. Unmounted at the end, even after a failure.
-#[derive(Debug)]
-pub(super) struct Mounted {
-    folder: PathBuf,
-}
-
-impl Mounted {
-    pub(super) fn mount(image: &Path, folder: &Path) -> Result<Self> {
-        std::fs::create_dir_all(folder).map_err(Error::io(folder))?;
-        quiet(command("mount").args(["-o", "loop,discard"]).arg(image).arg(folder))?;
-        Ok(Self { folder: folder.to_path_buf() })
-    }
-
-    /// Reports what dropping would not.
-    pub(super) fn unmount(self) -> Result<()> {
-        quiet(command("umount").arg(&self.folder))?;
-        std::mem::forget(self);
-        Ok(())
-    }
-}
-
-impl Drop for Mounted {
-    fn drop(&mut self) {
-        // Only after a failure, which is what gets reported.
-        let _ = command("umount").arg(&self.folder).status();
-    }
 }
 
 /// Copies an image with some bytes changed in one of [`SCATTER_ONE_IN`] blocks that hold data.

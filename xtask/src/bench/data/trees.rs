@@ -2,8 +2,8 @@
 
 use std::path::Path;
 
-use crate::debian::{self, Mirror};
-use crate::error::{Error, Result};
+use crate::debian::{self, bootstrap};
+use crate::error::Result;
 use crate::process::{command, quiet};
 
 /// On every machine. The kernel's name ends in the architecture.
@@ -47,17 +47,12 @@ pub(super) enum Tree {
 /// Unpacks a tree into a folder that does not exist.
 pub(super) fn unpack(tree: Tree, seed: u64, folder: &Path) -> Result<()> {
     let release = debian::release()?;
-    let mut debootstrap = command("mmdebstrap");
-    debootstrap.args(["--quiet", "--variant=extract"]);
-    debootstrap.arg("--aptopt=APT::Install-Recommends \"false\"");
-    debootstrap.arg(format!("--include={}", packages(tree, seed)?.join(",")));
-    debootstrap.arg(&release).arg(folder).arg(mirror(&release)?);
+    let later = ["updates", "security"].map(|suite| format!("{release}-{suite}"));
+    let mut suites = vec![release.as_str()];
     if tree != Tree::Day0 {
-        debootstrap.arg(mirror(&format!("{release}-updates"))?);
-        debootstrap.arg(mirror(&format!("{release}-security"))?);
+        suites.extend(later.iter().map(String::as_str));
     }
-    quiet(&mut debootstrap)?;
-    Ok(())
+    bootstrap::unpack(&suites, &packages(tree, seed)?.join(","), folder)
 }
 
 fn packages(tree: Tree, seed: u64) -> Result<Vec<String>> {
@@ -71,12 +66,4 @@ fn packages(tree: Tree, seed: u64) -> Result<Vec<String>> {
     let mut packages = vec![format!("linux-image-{}", architecture.trim())];
     packages.extend([BASE, ROLES[role], new].concat().into_iter().map(str::to_owned));
     Ok(packages)
-}
-
-fn mirror(suite: &str) -> Result<String> {
-    let mirror = Mirror::of_suite(suite)?;
-    mirror.map(|mirror| mirror.line()).ok_or_else(|| Error::Needs {
-        what: format!("add {suite} to apt's sources"),
-        why: "the images are made of its packages".into(),
-    })
 }

@@ -12,7 +12,7 @@ use crate::error::{Error, Result};
 
 /// The folder `NAME-KEY` of the cache, made by `make` if it is not there yet. `recipe` is
 /// everything that the content depends on; `make` gets an empty folder to fill.
-pub(super) fn entry(
+pub(crate) fn entry(
     name: &str,
     recipe: &[&str],
     make: impl FnOnce(&Path) -> Result<()>,
@@ -31,7 +31,8 @@ pub(super) fn entry(
     Ok(entry)
 }
 
-fn folder() -> PathBuf {
+/// Where entries and other things that are slow to make are kept.
+pub(crate) fn folder() -> PathBuf {
     let user = std::env::var_os("XDG_CACHE_HOME").filter(|path| !path.is_empty());
     user.map_or_else(|| PathBuf::from("/var/cache"), PathBuf::from).join("holdfast")
 }

@@ -36,6 +36,23 @@ def word(text):
     return blake3.blake3(text.encode())
 
 
+def polyval(point, data):
+    """RFC 8452, section 3: numbers are polynomials, the lowest bit first."""
+    modulus = 1 << 128 | 1 << 127 | 1 << 126 | 1 << 121 | 1
+    point = int.from_bytes(point, "little")
+    total = 0
+    for at in range(0, len(data), 16):
+        total ^= int.from_bytes(data[at:at + 16], "little")
+        product = 0
+        for bit in range(128):
+            product ^= (total << bit) * (point >> bit & 1)
+        # Divided by x^128 along the way.
+        for bit in range(128):
+            product ^= (modulus << bit) * (product >> bit & 1)
+        total = product >> 128
+    return total.to_bytes(16, "little")
+
+
 class Blake3(unittest.TestCase):
     """Vectors of the BLAKE3 specification."""
 
@@ -112,11 +129,12 @@ class Structures(unittest.TestCase):
         self.assertEqual(load("PointRow", sections[4]).added_bytes, 123456789)
 
     def test_leaf_and_node(self):
-        leaf = example("leaf", 40)
-        extents, end = load_list("Extent", leaf, 8, load("LeafHeader", leaf).extents)
-        self.assertEqual(end, len(leaf))
+        leaf = example("leaf", 88)
+        header = load("LeafHeader", leaf)
+        extents, end = load_list("Extent", leaf, 8, header.extents)
+        self.assertEqual(end + 12 * header.tags, len(leaf))
         found = [(extent.blocks, extent.reference, extent.start) for extent in extents]
-        self.assertEqual(found, [(16, 0, 0), (4000, 65535, 0), (3, 1, 5), (77, 0, 2)])
+        self.assertEqual(found, [(1, 0, 0), (4000, 65535, 0), (2, 1, 5), (1, 0, 2)])
         node = example("node", 11)
         header = load("NodeHeader", node)
         self.assertEqual((header.level, header.children), (1, 20))
@@ -143,6 +161,8 @@ class Sealing(unittest.TestCase):
         envelope = AESGCM(key).decrypt(keys.nonce(5), value["stored bytes"], associated)
         self.assertEqual(envelope, value["envelope"])
         self.assertEqual(keys.open_envelope(envelope), b"holdfast")
+        point = blake3.derive_key("holdfast 2026-11 block tag key", value["tag seed"])[:16]
+        self.assertEqual(polyval(point, bytes(range(256)) * 16), value["block value"])
 
     def test_wrap(self):
         parent, salt, secret = bytes([1]) * 32, bytes([2]) * 32, bytes([3]) * 32

@@ -1,22 +1,22 @@
 //! Chunks of a disk image: cut by content, but only between 4 KiB blocks.
 //!
 //! Files lie at different offsets on different systems but nearly always on block borders, so this
-//! finds almost all that byte-wise chunking finds, at one cheap checksum per block, and a random
+//! finds almost all that byte-wise chunking finds, at one cheap hash per block, and a random
 //! 4 KiB read still touches one chunk. Whether a chunk may end behind a block depends on that block
 //! alone: after a change, cuts fall back into step at the next boundary behind a minimal chunk.
 //!
 //! The zero test comes first and stops at the first byte that is not zero, so it costs nothing for
-//! data; the checksum is not computed before a chunk has its minimal length.
+//! data. Each other block gets a tag, because parents are compared by them.
 
 use std::iter::FusedIterator;
 
-use model::BLOCK;
+use model::{BLOCK, BlockTag};
 
-use crate::boundary::BoundaryKey;
+use crate::tag::TagKey;
 
 /// No chunk is cut by its content before it has this many blocks. Shorter ones stand only before
 /// a hole or the end of a range. Half the average, so that lengths vary little: of long chunks more
-/// is opened than was asked for, by a random read and by the comparison with a parent.
+/// is opened than a random read asked for.
 pub const MIN_BLOCKS: u32 = 6;
 /// What random data comes to.
 pub const AVERAGE_BLOCKS: u32 = 12;
@@ -26,7 +26,7 @@ pub const MAX_BLOCKS: u32 = 64;
 pub const RANGE_MAX: usize = 16 << 20;
 
 /// One block in 7 ends a chunk that is long enough: 6 blocks and then 6 more on average.
-const BOUNDARY_BELOW: u64 = u64::MAX / (AVERAGE_BLOCKS - MIN_BLOCKS + 1) as u64;
+const BOUNDARY_BELOW: u32 = u32::MAX / (AVERAGE_BLOCKS - MIN_BLOCKS + 1);
 
 /// A piece of a range, in blocks, never empty.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -56,17 +56,18 @@ impl Cut {
 ///
 /// # Panics
 /// If the range is not whole blocks or longer than [`RANGE_MAX`]: the caller's mistake.
-pub fn cut<'a>(range: &'a [u8], key: &'a BoundaryKey) -> Cuts<'a> {
+pub fn cut<'a>(range: &'a [u8], key: &'a TagKey) -> Cuts<'a> {
     let (blocks, rest) = range.as_chunks();
     assert!(rest.is_empty() && range.len() <= RANGE_MAX, "a range is whole blocks up to 16 MiB");
-    Cuts { rest: blocks, key }
+    Cuts { rest: blocks, key, tags: Vec::with_capacity(blocks.len()) }
 }
 
 /// The pieces of a range, in order. See [`cut`].
 #[derive(Debug, Clone)]
 pub struct Cuts<'a> {
     rest: &'a [[u8; BLOCK]],
-    key: &'a BoundaryKey,
+    key: &'a TagKey,
+    tags: Vec<BlockTag>,
 }
 
 impl Iterator for Cuts<'_> {
@@ -75,6 +76,7 @@ impl Iterator for Cuts<'_> {
     fn next(&mut self) -> Option<Cut> {
         let holes = self.rest.iter().take_while(|block| is_zero(block)).count();
         let blocks = if holes > 0 { holes } else { self.chunk_blocks() };
+        self.tags.resize(self.tags.len() + holes, BlockTag::default());
         self.rest = self.rest.split_at_checked(blocks)?.1;
         match (blocks, holes) {
             (0, _) => None,
@@ -87,15 +89,23 @@ impl Iterator for Cuts<'_> {
 impl FusedIterator for Cuts<'_> {}
 
 impl Cuts<'_> {
-    /// How many blocks the chunk at the start of the rest has. The first block is not zero.
-    fn chunk_blocks(&self) -> usize {
+    /// The tag of each block of the pieces so far; that of a block in a hole says nothing.
+    pub fn into_tags(self) -> Vec<BlockTag> {
+        self.tags
+    }
+
+    /// Tags the chunk at the start of the rest, whose first block is not zero, and tells how many
+    /// blocks it has.
+    fn chunk_blocks(&mut self) -> usize {
         let longest = &self.rest[..self.rest.len().min(MAX_BLOCKS as usize)];
         for (at, block) in longest.iter().enumerate() {
             if at > 0 && is_zero(block) {
                 return at;
             }
+            let tagged = self.key.tag(block);
+            self.tags.push(tagged.tag);
             let blocks = at + 1;
-            if blocks >= MIN_BLOCKS as usize && self.key.checksum(block) < BOUNDARY_BELOW {
+            if blocks >= MIN_BLOCKS as usize && tagged.rest < BOUNDARY_BELOW {
                 return blocks;
             }
         }

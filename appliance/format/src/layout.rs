@@ -1,7 +1,9 @@
 //! Fixed-size little-endian structures, each declared once: the code and the tables of FORMAT.md
 //! are both held to the declaration.
 
-use model::{DataKeyId, Digest, DiskId, Epoch, PointId, PoolId, SegmentId, Sequence, SystemId};
+use model::{
+    BlockTag, DataKeyId, Digest, DiskId, Epoch, PointId, PoolId, SegmentId, Sequence, SystemId,
+};
 use model::{TenantId, WallTime};
 
 /// One field of a structure, as FORMAT.md lists it. Offset and size are in bytes.
@@ -86,9 +88,9 @@ macro_rules! fixed_newtype {
 }
 
 fixed_newtype! {
-    DataKeyId(u32), Digest([u8; 32]), DiskId([u8; 16]), Epoch(u64), PointId([u8; 16]),
-    PoolId([u8; 16]), SegmentId(u64), Sequence(u64), SystemId([u8; 16]), TenantId([u8; 16]),
-    WallTime(u64),
+    BlockTag([u8; 12]), DataKeyId(u32), Digest([u8; 32]), DiskId([u8; 16]), Epoch(u64),
+    PointId([u8; 16]), PoolId([u8; 16]), SegmentId(u64), Sequence(u64), SystemId([u8; 16]),
+    TenantId([u8; 16]), WallTime(u64),
 }
 
 /// Declares a structure: fields in order of their bytes, the heading of its table in FORMAT.md,

@@ -5,9 +5,11 @@
 //! record's references, in the clear: what is still in use can be told without keys. How they are
 //! laid out is in the sealed payload.
 
+use model::BlockTag;
+
 use crate::FormatError;
 use crate::bytes::{Taker, put};
-use crate::layout::layout;
+use crate::layout::{Fixed, layout};
 use crate::segment::MAX_REFS;
 
 /// Blocks of a volume that one leaf maps: 16 MiB.
@@ -29,10 +31,11 @@ const LEAF: &str = "manifest leaf";
 const NODE: &str = "manifest node";
 
 layout! {
-    /// Start of a leaf's payload.
+    /// Start of a leaf's payload; the extents follow, then a tag for each block that is not in a
+    /// hole, in order.
     pub struct LeafHeader = "LeafHeader", 8 bytes {
         extents: u32,
-        reserved: u32,
+        tags: u32,
     }
 }
 
@@ -59,23 +62,36 @@ layout! {
     }
 }
 
+/// What a leaf says.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct LeafRows {
+    /// In order, without gaps, from the first block of the range.
+    pub extents: Vec<Extent>,
+    /// One for each block that is not in a hole, in order.
+    pub tags: Vec<BlockTag>,
+}
+
 /// Encodes a leaf.
-pub fn encode_leaf(extents: &[Extent]) -> Vec<u8> {
-    let mut payload = Vec::with_capacity(8 + 8 * extents.len());
-    put(&mut payload, &LeafHeader { extents: extents.len() as u32, reserved: 0 });
+pub fn encode_leaf(rows: &LeafRows) -> Vec<u8> {
+    let LeafRows { extents, tags } = rows;
+    let mut payload = Vec::with_capacity(8 + 8 * extents.len() + BlockTag::SIZE * tags.len());
+    let header = LeafHeader { extents: extents.len() as u32, tags: tags.len() as u32 };
+    put(&mut payload, &header);
     extents.iter().for_each(|extent| put(&mut payload, extent));
+    tags.iter().for_each(|tag| put(&mut payload, tag));
     payload
 }
 
 /// Decodes a leaf that has `refs` references. The extents add up to at most [`LEAF_BLOCKS`] and
-/// name only references that exist.
-pub fn decode_leaf(payload: &[u8], refs: usize) -> Result<Vec<Extent>, FormatError> {
+/// name only references that exist, and all their blocks have tags.
+pub fn decode_leaf(payload: &[u8], refs: usize) -> Result<LeafRows, FormatError> {
     let mut taker = Taker::new(payload, LEAF);
     let header: LeafHeader = taker.value()?;
     if header.extents > LEAF_BLOCKS {
         return Err(taker.invalid("extent count"));
     }
     let extents: Vec<Extent> = taker.list(header.extents as usize)?;
+    let tags: Vec<BlockTag> = taker.list(header.tags as usize)?;
     if !taker.is_empty() {
         return Err(taker.invalid("length"));
     }
@@ -87,7 +103,11 @@ pub fn decode_leaf(payload: &[u8], refs: usize) -> Result<Vec<Extent>, FormatErr
     if !extents.iter().all(known) {
         return Err(taker.invalid("reference"));
     }
-    Ok(extents)
+    let data = extents.iter().filter(|extent| extent.reference != HOLE);
+    if data.map(|extent| usize::from(extent.blocks)).sum::<usize>() != tags.len() {
+        return Err(taker.invalid("tag count"));
+    }
+    Ok(LeafRows { extents, tags })
 }
 
 /// Encodes a node whose children exist where `present` says so.
@@ -148,9 +168,13 @@ mod tests {
     fn a_leaf_survives_the_way_there_and_back() {
         let extent = |blocks, reference, start| Extent { blocks, reference, start, reserved: 0 };
         let extents = vec![extent(4000, HOLE, 0), extent(16, 0, 3), extent(80, 1, 0)];
-        assert_eq!(decode_leaf(&encode_leaf(&extents), 2), Ok(extents.clone()));
-        assert!(decode_leaf(&encode_leaf(&extents), 1).is_err(), "a reference too many");
-        let long = vec![extent(4000, HOLE, 0), extent(97, HOLE, 0)];
+        let leaf = LeafRows { extents, tags: vec![BlockTag([7; 12]); 96] };
+        assert_eq!(decode_leaf(&encode_leaf(&leaf), 2), Ok(leaf.clone()));
+        assert!(decode_leaf(&encode_leaf(&leaf), 1).is_err(), "a reference too many");
+        let untagged = LeafRows { tags: vec![BlockTag([7; 12]); 95], ..leaf };
+        assert!(decode_leaf(&encode_leaf(&untagged), 2).is_err(), "a tag is missing");
+        let extents = vec![extent(4000, HOLE, 0), extent(97, HOLE, 0)];
+        let long = LeafRows { extents, tags: Vec::new() };
         assert!(decode_leaf(&encode_leaf(&long), 0).is_err(), "a block too many");
     }
 

@@ -2,8 +2,8 @@
 
 use std::collections::HashMap;
 
-use format::manifest::{Extent, HOLE};
-use model::Digest;
+use format::manifest::{Extent, HOLE, LeafRows};
+use model::{BlockTag, Digest};
 
 /// Extents in order: each chunk is listed once, neighbours that continue each other are one.
 #[derive(Debug, Default)]
@@ -39,5 +39,19 @@ impl Layout {
             }
         }
         self.extents.push(Extent { blocks, reference, start, reserved: 0 });
+    }
+
+    /// The leaf, given the tag of each block of the range.
+    pub(crate) fn rows(self, tags: &[BlockTag]) -> LeafRows {
+        let mut rest = tags;
+        let mut data = Vec::with_capacity(tags.len());
+        for extent in &self.extents {
+            let Some((these, after)) = rest.split_at_checked(extent.blocks.into()) else { break };
+            if extent.reference != HOLE {
+                data.extend_from_slice(these);
+            }
+            rest = after;
+        }
+        LeafRows { extents: self.extents, tags: data }
     }
 }

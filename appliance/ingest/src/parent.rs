@@ -1,13 +1,12 @@
 //! The parent recovery point: what it had where, so that only what differs is stored.
 //!
-//! Its chunks are compared with the new range while they are still in the cache of the core that
-//! opened them; what stays of them is one bit for each block.
+//! Blocks are compared by their tags, which stand in the parent's leaf: nothing else of the parent
+//! is read, so that scattered changes cost no scattered reads.
 
 use chunk::runs;
-use format::manifest::{Extent, HOLE, LEAF_BLOCKS};
-use format::segment::RecordKind;
-use model::{BLOCK, Digest};
-use record::{Leaf, RecordReader};
+use format::manifest::{HOLE, LEAF_BLOCKS};
+use model::{BlockTag, Digest};
+use record::Leaf;
 
 /// Most runs that a range is split into when most of it is as in the parent; with more, it is
 /// stored as one chunk, so that reading it stays one transfer.
@@ -16,13 +15,12 @@ pub(crate) const RUNS_MAX: usize = 16;
 /// Most pieces of older chunks and new runs together that a range may consist of.
 pub(crate) const PIECES_MAX: usize = 24;
 
-/// One leaf of the parent, compared with the range as it is now.
+/// One leaf of the parent.
 #[derive(Debug)]
 pub(crate) struct ParentLeaf {
     leaf: Leaf,
-    /// For each block of the range, whether it differs from what the parent had there, as far as
-    /// that was compared.
-    changed: Vec<bool>,
+    /// Of each block of the range; `None` for a hole.
+    tags: Vec<Option<BlockTag>>,
 }
 
 /// A part of a range: as it was, or new.
@@ -35,58 +33,27 @@ pub(crate) enum Piece {
 }
 
 impl ParentLeaf {
-    pub(crate) fn new(leaf: Leaf) -> Self {
-        Self { leaf, changed: vec![true; LEAF_BLOCKS as usize] }
-    }
-
-    /// Compares parts of the range (first block, blocks) with what the parent has there. `bytes`
-    /// is the whole range as it is now. Every chunk is opened once; what cannot be read counts as
-    /// changed, and so is stored anew.
-    pub(crate) async fn compare(
-        &mut self,
-        reader: &mut RecordReader,
-        parts: &[(u32, u32)],
-        bytes: &[u8],
-    ) {
-        let wanted = |at: u32, blocks: u32| {
-            let after = parts.partition_point(|(start, length)| start + length <= at);
-            parts.get(after).is_some_and(|(start, _)| *start < at + blocks)
-        };
-        let mut uses: Vec<Vec<(u32, Extent)>> = vec![Vec::new(); self.leaf.refs.len()];
-        for (at, extent) in self.leaf.placed() {
-            if extent.reference != HOLE
-                && wanted(at, u32::from(extent.blocks))
-                && let Some(list) = uses.get_mut(usize::from(extent.reference))
-            {
-                list.push((at, *extent));
+    /// A leaf and the tags of its blocks that are not in holes.
+    pub(crate) fn new(leaf: Leaf, tags: Vec<BlockTag>) -> Self {
+        let mut tags = tags.into_iter();
+        let mut all = Vec::with_capacity(LEAF_BLOCKS as usize);
+        for extent in &leaf.extents {
+            for _ in 0..extent.blocks {
+                all.push(if extent.reference == HOLE { None } else { tags.next() });
             }
         }
-        let used: Vec<(Digest, &Vec<(u32, Extent)>)> = self
-            .leaf
-            .refs
-            .iter()
-            .zip(&uses)
-            .filter(|(_, list)| !list.is_empty())
-            .map(|(digest, list)| (*digest, list))
-            .collect();
-        let digests: Vec<Digest> = used.iter().map(|(digest, _)| *digest).collect();
-        let changed = &mut self.changed;
-        let compared = reader.read_batch(&digests, RecordKind::Chunk, |number, _, plain| {
-            let extents = used.get(number).map(|(_, list)| list.as_slice());
-            for (at, extent) in extents.unwrap_or_default() {
-                compare(changed, bytes, *at, extent, plain);
-            }
-        });
-        // Nothing more to do about an error: what was not compared counts as changed.
-        let _ = compared.await;
+        Self { leaf, tags: all }
     }
 
-    /// The pieces that make a new chunk (first block, blocks) out of what the parent has there;
-    /// `None` when it is better stored as a whole. It must have been compared.
-    pub(crate) fn pieces(&self, at: u32, blocks: u32) -> Option<Vec<Piece>> {
-        let changed = self.changed.get(at as usize..(at + blocks) as usize)?;
+    /// The pieces that make a new chunk, which begins at this block of the range and has blocks
+    /// with these tags, out of what the parent has there; `None` when it is better stored as a
+    /// whole.
+    pub(crate) fn pieces(&self, at: u32, tags: &[BlockTag]) -> Option<Vec<Piece>> {
+        let old = self.tags.iter().skip(at as usize).copied();
+        let old = old.chain(std::iter::repeat(None));
+        let changed: Vec<bool> = tags.iter().zip(old).map(|(new, old)| old != Some(*new)).collect();
         let mut pieces = Vec::new();
-        for run in runs(changed, RUNS_MAX)? {
+        for run in runs(&changed, RUNS_MAX)? {
             let start = at + run.start_block;
             if run.changed {
                 pieces.push(Piece::New { at: start, blocks: run.blocks });
@@ -116,13 +83,55 @@ impl ParentLeaf {
     }
 }
 
-/// Notes which blocks of an extent are now as its chunk has them.
-fn compare(changed: &mut [bool], bytes: &[u8], at: u32, extent: &Extent, plain: &[u8]) {
-    let (old, _) = plain.as_chunks::<BLOCK>();
-    let (new, _) = bytes.as_chunks::<BLOCK>();
-    let old = old.iter().skip(usize::from(extent.start));
-    let pairs = old.zip(new.iter().skip(at as usize)).take(usize::from(extent.blocks));
-    for ((old, new), changed) in pairs.zip(changed.iter_mut().skip(at as usize)) {
-        *changed = old != new;
+#[cfg(test)]
+mod tests {
+    use format::manifest::Extent;
+
+    use super::*;
+
+    const A: Digest = Digest([1; 32]);
+    const B: Digest = Digest([2; 32]);
+
+    fn tag(number: u8) -> BlockTag {
+        BlockTag([number; 12])
+    }
+
+    /// Ten blocks of A from its block 3, two zero blocks, four blocks of B.
+    fn parent() -> ParentLeaf {
+        let extent = |blocks, reference, start| Extent { blocks, reference, start, reserved: 0 };
+        let extents = vec![extent(10, 0, 3), extent(2, HOLE, 0), extent(4, 1, 0)];
+        ParentLeaf::new(Leaf { extents, refs: vec![A, B] }, (0..14).map(tag).collect())
+    }
+
+    #[test]
+    fn what_is_equal_in_the_same_place_points_into_the_parents_chunks() {
+        let new: Vec<BlockTag> = [2, 3, 99, 5, 6, 7, 8, 9].map(tag).to_vec();
+        let pieces = parent().pieces(2, &new);
+        let expected = vec![
+            Piece::Old { digest: A, start: 5, blocks: 2 },
+            Piece::New { at: 4, blocks: 1 },
+            Piece::Old { digest: A, start: 8, blocks: 5 },
+        ];
+        assert_eq!(pieces, Some(expected));
+    }
+
+    #[test]
+    fn a_hole_of_the_parent_and_what_lies_behind_its_end_are_changed() {
+        let new: Vec<BlockTag> = [9, 0, 0, 10, 11, 12, 13, 14].map(tag).to_vec();
+        let expected = vec![
+            Piece::Old { digest: A, start: 12, blocks: 1 },
+            Piece::New { at: 10, blocks: 2 },
+            Piece::Old { digest: B, start: 0, blocks: 4 },
+            Piece::New { at: 16, blocks: 1 },
+        ];
+        assert_eq!(parent().pieces(9, &new), Some(expected));
+    }
+
+    #[test]
+    fn what_moved_or_mostly_changed_is_stored_whole() {
+        let moved: Vec<BlockTag> = (1..9).map(tag).collect();
+        assert_eq!(parent().pieces(0, &moved), None);
+        assert_eq!(parent().pieces(0, &[tag(0), tag(98), tag(99)]), None);
+        assert_eq!(parent().pieces(4000, &[tag(0)]), None);
     }
 }

@@ -5,15 +5,14 @@ use std::time::{Duration, Instant};
 
 use format::manifest::{LEAF_BYTES, encode_leaf};
 use format::segment::RecordKind;
-use futures_util::future::join;
-use model::{BLOCK, BLOCK_U64, Digest};
+use model::{BLOCK, BLOCK_U64, BlockTag, Digest};
 use record::{Leaf, RecordReader, RecordWriter, Result, Volume};
 use seal::Codec;
 
 use crate::claims::Claims;
 use crate::codec::Pace;
 use crate::layout::Layout;
-use crate::naming::{Naming, NewChunk, Part};
+use crate::naming::{NewChunk, Part, name_range};
 use crate::parent::{ParentLeaf, Piece};
 use crate::source::Source;
 
@@ -101,37 +100,27 @@ impl Worker<'_> {
 
     async fn take_bytes(&mut self, leaf: u64, bytes: &[u8]) -> Result<Done> {
         let codec = self.pace.codec();
-        let access = self.reader.access().clone();
-        let mut parent = self.parent_leaf(leaf).await;
-        let mut naming = Naming::new(&access, bytes);
-        let mut window = naming.window().await?;
-        while let Some(new) = window {
-            let compare = async {
-                if let Some(parent) = &mut parent {
-                    parent.compare(&mut self.reader, &new, bytes).await;
-                }
-            };
-            // The reads are under way before the next window is named.
-            window = join(compare, naming.window()).await.1?;
-        }
-        let data_bytes = u64::from(naming.data_blocks) * BLOCK_U64;
+        let parent = self.parent_leaf(leaf).await;
+        let named = name_range(self.reader.access(), bytes).await?;
+        let data_bytes = u64::from(named.data_blocks) * BLOCK_U64;
         let mut done = Done { data_bytes, ..Done::default() };
         let mut layout = Layout::default();
-        for part in naming.parts {
-            match part {
+        for part in &named.parts {
+            match *part {
                 Part::Hole { blocks } => layout.hole(blocks),
                 Part::Known { digest, blocks } => layout.add(digest, 0, blocks),
                 Part::New(chunk) => {
-                    let parent = parent.as_ref();
-                    self.keep(chunk, bytes, parent, codec, &mut layout, &mut done).await?;
+                    let pieces = self.pieces(&chunk, parent.as_ref(), &named.tags).await?;
+                    self.keep(&chunk, bytes, pieces, codec, &mut layout, &mut done).await?;
                 }
             }
         }
         if layout.refs.is_empty() {
             return Ok(Done::default());
         }
-        let payload = encode_leaf(&layout.extents);
-        let put = self.writer.put(RecordKind::Leaf, &layout.refs, &payload, Codec::Lz4).await?;
+        let refs = std::mem::take(&mut layout.refs);
+        let payload = encode_leaf(&layout.rows(&named.tags));
+        let put = self.writer.put(RecordKind::Leaf, &refs, &payload, Codec::Lz4).await?;
         done.stored_bytes += put.stored_bytes;
         done.leaf = Some(put.digest);
         Ok(done)
@@ -141,21 +130,45 @@ impl Worker<'_> {
     async fn parent_leaf(&mut self, leaf: u64) -> Option<ParentLeaf> {
         let parent = self.parent.as_mut().filter(|parent| leaf < parent.leaves())?;
         let digest = parent.leaf(&mut self.reader, leaf).await.ok()??;
-        let leaf = Leaf::read(&mut self.reader, &digest).await.ok()?;
-        Some(ParentLeaf::new(leaf))
+        let (leaf, tags) = Leaf::read_tagged(&mut self.reader, &digest).await.ok()?;
+        Some(ParentLeaf::new(leaf, tags))
     }
 
-    /// Stores a chunk, or only what of it differs from the parent.
+    /// The pieces that make a new chunk out of what the parent has there, if that is worth it and
+    /// the store still has all of them: a chunk that was found damaged is no longer there, and is
+    /// stored anew.
+    async fn pieces(
+        &self,
+        chunk: &NewChunk,
+        parent: Option<&ParentLeaf>,
+        tags: &[BlockTag],
+    ) -> Result<Option<Vec<Piece>>> {
+        let from = chunk.at as usize;
+        let tags = tags.get(from..from + chunk.blocks as usize).unwrap_or_default();
+        let Some(pieces) = parent.and_then(|parent| parent.pieces(chunk.at, tags)) else {
+            return Ok(None);
+        };
+        for piece in &pieces {
+            if let Piece::Old { digest, .. } = piece
+                && !self.reader.access().store().contains(digest).await?
+            {
+                return Ok(None);
+            }
+        }
+        Ok(Some(pieces))
+    }
+
+    /// Stores a chunk, or those of its pieces that are new.
     async fn keep(
         &mut self,
-        chunk: NewChunk,
+        chunk: &NewChunk,
         bytes: &[u8],
-        parent: Option<&ParentLeaf>,
+        pieces: Option<Vec<Piece>>,
         codec: Codec,
         layout: &mut Layout,
         done: &mut Done,
     ) -> Result<()> {
-        let Some(pieces) = parent.and_then(|parent| parent.pieces(chunk.at, chunk.blocks)) else {
+        let Some(pieces) = pieces else {
             let plain = blocks_of(bytes, chunk.at, chunk.blocks);
             self.store(chunk.digest, plain, codec, done).await?;
             layout.add(chunk.digest, 0, chunk.blocks);

@@ -4,10 +4,12 @@ mod digest;
 mod hex;
 mod id;
 mod size;
+mod tag;
 mod time;
 
 pub use digest::Digest;
 pub use hex::HexError;
 pub use id::{DataKeyId, DiskId, Epoch, PointId, PoolId, SegmentId, Sequence, SystemId, TenantId};
 pub use size::{BLOCK, BLOCK_U64, Bytes, blocks_for, parse_bytes};
+pub use tag::BlockTag;
 pub use time::WallTime;

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use chunk::{BoundaryKey, Namer};
+use chunk::{Namer, TagKey};
 use format::segment::SegmentInfo;
 use model::{Digest, PoolId, SegmentId, TenantId};
 use seal::{Backend, RecordContext, SegmentCipher, SegmentKey, TenantKeys};
@@ -26,16 +26,16 @@ pub struct TenantAccess {
     keys: TenantKeys,
     backend: Backend,
     namer: Namer,
-    boundary: BoundaryKey,
+    tag_key: TagKey,
     ciphers: Mutex<HashMap<SegmentId, Arc<SegmentCipher>>>,
 }
 
 impl TenantAccess {
     pub fn new(store: Store, keys: TenantKeys, backend: Backend) -> Arc<Self> {
         let namer = Namer::new(keys.digest_key().bytes());
-        let boundary = BoundaryKey::new(keys.boundary_seed().bytes());
+        let tag_key = TagKey::new(keys.tag_seed().bytes());
         let pool = store.pool_id();
-        Arc::new(Self { store, pool, keys, backend, namer, boundary, ciphers: Mutex::default() })
+        Arc::new(Self { store, pool, keys, backend, namer, tag_key, ciphers: Mutex::default() })
     }
 
     pub fn store(&self) -> &Store {
@@ -56,8 +56,8 @@ impl TenantAccess {
     }
 
     /// Places chunk boundaries.
-    pub fn boundary(&self) -> &BoundaryKey {
-        &self.boundary
+    pub fn tag_key(&self) -> &TagKey {
+        &self.tag_key
     }
 
     /// What a writer of the store needs to know of the keys.

@@ -2,7 +2,7 @@
 
 use format::manifest::{Extent, HOLE, decode_leaf};
 use format::segment::RecordKind;
-use model::Digest;
+use model::{BlockTag, Digest};
 
 use crate::{RecordError, RecordReader, Result};
 
@@ -18,10 +18,18 @@ pub struct Leaf {
 impl Leaf {
     /// Reads a leaf.
     pub async fn read(reader: &mut RecordReader, digest: &Digest) -> Result<Self> {
+        Self::read_tagged(reader, digest).await.map(|(leaf, _)| leaf)
+    }
+
+    /// Reads a leaf, and the tag of each of its blocks that is not in a hole, in order.
+    pub async fn read_tagged(
+        reader: &mut RecordReader,
+        digest: &Digest,
+    ) -> Result<(Self, Vec<BlockTag>)> {
         let record = reader.read(digest, RecordKind::Leaf).await?;
-        let extents = decode_leaf(&record.plain, record.refs.len())
+        let rows = decode_leaf(&record.plain, record.refs.len())
             .map_err(|source| RecordError::Format { digest: *digest, source })?;
-        Ok(Self { extents, refs: record.refs })
+        Ok((Self { extents: rows.extents, refs: record.refs }, rows.tags))
     }
 
     /// Extents with the block, from the start of the range, where each begins.

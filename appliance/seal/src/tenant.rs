@@ -1,6 +1,6 @@
 //! The unlocked keys of one tenant.
 //!
-//! Digest key, boundary seed and name key are derived from the tenant's key, which is never
+//! Digest key, tag seed and name key are derived from the tenant's key, which is never
 //! rotated: equal data must keep its name and its cuts, or nothing would deduplicate any more.
 
 use model::{DataKeyId, TenantId};
@@ -9,7 +9,7 @@ use crate::SealError;
 use crate::secret::{DataKey, Secret, TenantKey};
 
 const DIGEST_CONTEXT: &str = "holdfast 2026-11 tenant digest key";
-const BOUNDARY_CONTEXT: &str = "holdfast 2026-11 tenant boundary seed";
+const TAG_CONTEXT: &str = "holdfast 2026-11 tenant tag seed";
 const NAME_CONTEXT: &str = "holdfast 2026-11 tenant system name key";
 
 /// Everything that is needed to read and write one tenant's data.
@@ -40,9 +40,9 @@ impl TenantKeys {
         Secret::derive(DIGEST_CONTEXT, &[self.key.secret().bytes()])
     }
 
-    /// Places chunk boundaries.
-    pub fn boundary_seed(&self) -> Secret {
-        Secret::derive(BOUNDARY_CONTEXT, &[self.key.secret().bytes()])
+    /// Tags blocks, and so places chunk boundaries.
+    pub fn tag_seed(&self) -> Secret {
+        Secret::derive(TAG_CONTEXT, &[self.key.secret().bytes()])
     }
 
     /// Seals names of protected systems and volumes.

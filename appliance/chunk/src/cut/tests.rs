@@ -2,8 +2,8 @@ use proptest::prelude::*;
 
 use super::*;
 
-fn key(seed: u8) -> BoundaryKey {
-    BoundaryKey::new(&[seed; 32])
+fn key(seed: u8) -> TagKey {
+    TagKey::new(&[seed; 32])
 }
 
 /// Random blocks from a seed.
@@ -20,7 +20,7 @@ fn range(blocks: &[u16]) -> Vec<u8> {
 }
 
 /// The content of each chunk.
-fn chunks<'a>(range: &'a [u8], key: &BoundaryKey) -> Vec<&'a [u8]> {
+fn chunks<'a>(range: &'a [u8], key: &TagKey) -> Vec<&'a [u8]> {
     let mut rest = range;
     let mut chunks = Vec::new();
     for piece in cut(range, key) {
@@ -84,7 +84,7 @@ fn zero_blocks_are_one_hole() {
 #[test]
 fn a_block_that_ends_nothing_repeated_gives_the_longest_chunks() {
     let key = key(1);
-    let block = (1_u8..).map(|byte| [byte; BLOCK]).find(|b| key.checksum(b) >= BOUNDARY_BELOW);
+    let block = (1_u8..).map(|byte| [byte; BLOCK]).find(|b| key.tag(b).rest >= BOUNDARY_BELOW);
     let pieces: Vec<Cut> = cut(&block.unwrap().repeat(130), &key).collect();
     assert_eq!(pieces, [64, 64, 2].map(|blocks| Cut::Data { blocks }));
 }
@@ -99,6 +99,17 @@ fn chunks_of_random_data_have_the_promised_average() {
     let average = 16.0 * 4096.0 / count as f64;
     let promised = f64::from(AVERAGE_BLOCKS);
     assert!((0.9 * promised..1.1 * promised).contains(&average), "{average} blocks");
+}
+
+#[test]
+fn every_block_of_a_chunk_has_its_tag() {
+    let key = key(2);
+    let range = range(&[1, 2, 0, 0, 3, 1, 0, 2]);
+    let mut cuts = cut(&range, &key);
+    assert_eq!(cuts.by_ref().count(), 5);
+    let tags = cuts.into_tags();
+    let [one, two, _, _, three, again, _, two_again] = tags[..] else { panic!() };
+    assert!(one == again && two == two_again && one != two && two != three && one != three);
 }
 
 #[test]

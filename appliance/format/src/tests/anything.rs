@@ -131,8 +131,8 @@ proptest! {
 
     #[test]
     fn leaves_and_nodes_of_small_numbers(bytes in small_words(40), refs in 0_usize..6) {
-        if let Ok(extents) = manifest::decode_leaf(&bytes, refs) {
-            prop_assert_eq!(manifest::encode_leaf(&extents).len(), bytes.len());
+        if let Ok(leaf) = manifest::decode_leaf(&bytes, refs) {
+            prop_assert_eq!(manifest::encode_leaf(&leaf).len(), bytes.len());
         }
         if let Ok((level, children)) = manifest::decode_node(&bytes, refs) {
             prop_assert!((1..=manifest::MAX_LEVEL).contains(&level));

@@ -7,12 +7,12 @@ use crate::log::{
     Commit, EntryGroup, GroupHeader, LogHeader, LogPlace, NO_SLOT, SealedSegment, SegmentPlace,
     encode_log_record,
 };
-use crate::manifest::{self, Extent, HOLE};
+use crate::manifest::{self, Extent, HOLE, LeafRows};
 use crate::segment::{Entry, SegmentInfo, record_checksum};
 use crate::superblock::{MEMBER_ACTIVE, Member, Superblock};
 use model::{
-    DataKeyId, Digest, DiskId, Epoch, PointId, PoolId, SegmentId, Sequence, SystemId, TenantId,
-    WallTime,
+    BlockTag, DataKeyId, Digest, DiskId, Epoch, PointId, PoolId, SegmentId, Sequence, SystemId,
+    TenantId, WallTime,
 };
 
 use super::document::DOCUMENT;
@@ -156,8 +156,9 @@ fn the_log_record() {
 #[test]
 fn the_leaf_and_the_node() {
     let extent = |blocks, reference, start| Extent { blocks, reference, start, reserved: 0 };
-    let extents = [extent(16, 0, 0), extent(4000, HOLE, 0), extent(3, 1, 5), extent(77, 0, 2)];
-    assert_documented("leaf", &manifest::encode_leaf(&extents));
+    let extents = vec![extent(1, 0, 0), extent(4000, HOLE, 0), extent(2, 1, 5), extent(1, 0, 2)];
+    let tags = (1..=4).map(|number| BlockTag([0x10 * number; 12])).collect();
+    assert_documented("leaf", &manifest::encode_leaf(&LeafRows { extents, tags }));
     let present: Vec<bool> = (0..20).map(|child| child % 3 == 0).collect();
     assert_documented("node", &manifest::encode_node(1, &present));
 }

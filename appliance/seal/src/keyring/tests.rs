@@ -50,7 +50,7 @@ fn kit_and_passphrase_open_the_same_keys_after_a_restart() {
     let [a, b] = opened.each_ref().map(|unlocked| unlocked.tenant(TENANT).unwrap());
     assert_eq!(a.digest_key().bytes(), b.digest_key().bytes());
     assert_eq!(a.current().unwrap().1.secret().bytes(), b.current().unwrap().1.secret().bytes());
-    let derived = [a.digest_key(), a.boundary_seed(), a.name_key()];
+    let derived = [a.digest_key(), a.tag_seed(), a.name_key()];
     for (at, key) in derived.iter().enumerate() {
         assert!(derived[..at].iter().all(|other| other.bytes() != key.bytes()));
     }

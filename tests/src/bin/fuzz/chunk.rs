@@ -1,6 +1,6 @@
 //! Cuts: whatever the content, the pieces are the input again and keep to their bounds.
 
-use chunk::{BoundaryKey, Cut, MAX_BLOCKS, cut, runs};
+use chunk::{Cut, MAX_BLOCKS, TagKey, cut, runs};
 use disk::sim::SimRng;
 use model::BLOCK;
 
@@ -12,12 +12,12 @@ const MOST_BLOCKS: u64 = 300;
 
 /// Input: any bytes; what is left of a whole block is not looked at.
 pub(crate) struct Ranges {
-    key: BoundaryKey,
+    key: TagKey,
 }
 
 impl Ranges {
     pub(crate) fn new() -> Self {
-        Self { key: BoundaryKey::new(&[3; 32]) }
+        Self { key: TagKey::new(&[3; 32]) }
     }
 }
 
@@ -39,7 +39,9 @@ impl Reader for Ranges {
 
     fn read(&mut self, input: &[u8]) {
         let range = &input[..input.len() / BLOCK * BLOCK];
-        let cuts: Vec<Cut> = cut(range, &self.key).collect();
+        let mut pieces = cut(range, &self.key);
+        let cuts: Vec<Cut> = pieces.by_ref().collect();
+        assert_eq!(pieces.into_tags().len() * BLOCK, range.len(), "each block has a tag");
         let mut rest = range;
         for cut in &cuts {
             let (piece, behind) = rest.split_at(cut.bytes());

@@ -97,7 +97,7 @@ impl Keyrings {
         let (root, now) = (&unlocked.root, WallTime(9));
         let mut random = |bytes: &mut [u8]| bytes.fill(5);
         for tenant in unlocked.tenants() {
-            let _ = (tenant.current(), tenant.digest_key(), tenant.boundary_seed());
+            let _ = (tenant.current(), tenant.digest_key(), tenant.tag_seed());
             let _ = keyring.rotate_data_key(root, tenant.tenant(), now, &mut random);
         }
         let _ = keyring.add_kit(root, "new", now, &mut random);

@@ -3,9 +3,10 @@
 
 use disk::sim::SimRng;
 use format::manifest::{
-    Extent, HOLE, LEAF_BLOCKS, MAX_LEVEL, NODE_FANOUT, decode_leaf, decode_node, encode_leaf,
-    encode_node,
+    Extent, HOLE, LEAF_BLOCKS, LeafRows, MAX_LEVEL, NODE_FANOUT, decode_leaf, decode_node,
+    encode_leaf, encode_node,
 };
+use model::BlockTag;
 
 use crate::mutate::{in_place, mutate, number};
 use crate::target::Reader;
@@ -49,7 +50,10 @@ fn leaf(rng: &mut SimRng) -> (u8, u16, Vec<u8>) {
         let reference = if hole { HOLE } else { rng.below(refs.into()) as u16 };
         extents.push(Extent { blocks, reference, start: rng.below(64) as u16, reserved: 0 });
     }
-    (LEAF, refs, encode_leaf(&extents))
+    let data = extents.iter().filter(|extent| extent.reference != HOLE);
+    let blocks: u16 = data.map(|extent| extent.blocks).sum();
+    let tags = (0..blocks).map(|_| BlockTag([rng.next_u64() as u8; 12])).collect();
+    (LEAF, refs, encode_leaf(&LeafRows { extents, tags }))
 }
 
 fn node(rng: &mut SimRng) -> (u8, u16, Vec<u8>) {
@@ -61,10 +65,11 @@ fn node(rng: &mut SimRng) -> (u8, u16, Vec<u8>) {
 }
 
 fn read_leaf(payload: &[u8], refs: usize) {
-    let Ok(extents) = decode_leaf(payload, refs) else { return };
-    let blocks: u32 = extents.iter().map(|extent| u32::from(extent.blocks)).sum();
-    assert!(blocks <= LEAF_BLOCKS && extents.iter().all(|extent| extent.blocks > 0));
-    assert_eq!(decode_leaf(&encode_leaf(&extents), refs), Ok(extents));
+    let Ok(leaf) = decode_leaf(payload, refs) else { return };
+    let blocks: u32 = leaf.extents.iter().map(|extent| u32::from(extent.blocks)).sum();
+    assert!(blocks <= LEAF_BLOCKS && leaf.extents.iter().all(|extent| extent.blocks > 0));
+    assert!(leaf.tags.len() <= blocks as usize);
+    assert_eq!(decode_leaf(&encode_leaf(&leaf), refs), Ok(leaf));
 }
 
 fn read_node(payload: &[u8], refs: usize) {

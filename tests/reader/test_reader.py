@@ -9,6 +9,7 @@ import unittest
 from pathlib import Path
 from types import SimpleNamespace
 
+from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 import blake3
@@ -161,8 +162,11 @@ class Sealing(unittest.TestCase):
         envelope = AESGCM(key).decrypt(keys.nonce(5), value["stored bytes"], associated)
         self.assertEqual(envelope, value["envelope"])
         self.assertEqual(keys.open_envelope(envelope), b"holdfast")
-        point = blake3.derive_key("holdfast 2026-11 block tag key", value["tag seed"])[:16]
-        self.assertEqual(polyval(point, bytes(range(256)) * 16), value["block value"])
+        point = blake3.derive_key("holdfast 2026-11 block tag point", value["tag seed"])[:16]
+        cipher = blake3.derive_key("holdfast 2026-11 block tag cipher", value["tag seed"])
+        hashed = polyval(point, bytes(range(256)) * 16)
+        encryptor = Cipher(algorithms.AES(cipher), modes.ECB()).encryptor()
+        self.assertEqual(encryptor.update(hashed), value["block value"])
 
     def test_wrap(self):
         parent, salt, secret = bytes([1]) * 32, bytes([2]) * 32, bytes([3]) * 32

@@ -97,6 +97,10 @@ pub fn decode_leaf(payload: &[u8], refs: usize) -> Result<LeafRows, FormatError>
     }
     let blocks: u64 = extents.iter().map(|extent| u64::from(extent.blocks)).sum();
     let known = |extent: &Extent| extent.reference == HOLE || usize::from(extent.reference) < refs;
+    let ends = |extent: &Extent| extent.start.checked_add(extent.blocks).is_some();
+    if !extents.iter().all(ends) {
+        return Err(taker.invalid("extent start"));
+    }
     if blocks > u64::from(LEAF_BLOCKS) || extents.iter().any(|extent| extent.blocks == 0) {
         return Err(taker.invalid("extent length"));
     }
@@ -168,13 +172,17 @@ mod tests {
     fn a_leaf_survives_the_way_there_and_back() {
         let extent = |blocks, reference, start| Extent { blocks, reference, start, reserved: 0 };
         let extents = vec![extent(4000, HOLE, 0), extent(16, 0, 3), extent(80, 1, 0)];
-        let leaf = LeafRows { extents, tags: vec![BlockTag([7; 12]); 96] };
+        let leaf_of =
+            |blocks| LeafRows { tags: vec![BlockTag([7; 12]); blocks], ..LeafRows::default() };
+        let leaf = LeafRows { extents, ..leaf_of(96) };
         assert_eq!(decode_leaf(&encode_leaf(&leaf), 2), Ok(leaf.clone()));
         assert!(decode_leaf(&encode_leaf(&leaf), 1).is_err(), "a reference too many");
-        let untagged = LeafRows { tags: vec![BlockTag([7; 12]); 95], ..leaf };
+        let untagged = LeafRows { extents: leaf.extents, ..leaf_of(95) };
         assert!(decode_leaf(&encode_leaf(&untagged), 2).is_err(), "a tag is missing");
+        let wrapped = LeafRows { extents: vec![extent(96, 0, u16::MAX)], ..leaf_of(96) };
+        assert!(decode_leaf(&encode_leaf(&wrapped), 1).is_err(), "no chunk is that long");
         let extents = vec![extent(4000, HOLE, 0), extent(97, HOLE, 0)];
-        let long = LeafRows { extents, tags: Vec::new() };
+        let long = LeafRows { extents, ..leaf_of(0) };
         assert!(decode_leaf(&encode_leaf(&long), 0).is_err(), "a block too many");
     }
 

@@ -2,8 +2,8 @@ use std::fmt;
 
 use crate::hex::write_hex;
 
-/// Keyed hash of one block of a volume: equal for equal blocks of a tenant. It is no name that may
-/// stand in the clear: whoever sees tags of chosen blocks can work out the key.
+/// Keyed hash of one block of a volume: equal for equal blocks of a tenant, and for different ones
+/// with a chance of 2^-96.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub struct BlockTag(pub [u8; 12]);
 

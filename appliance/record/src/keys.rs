@@ -55,7 +55,7 @@ impl TenantAccess {
         &self.namer
     }
 
-    /// Places chunk boundaries.
+    /// Tags blocks, and so places chunk boundaries.
     pub fn tag_key(&self) -> &TagKey {
         &self.tag_key
     }

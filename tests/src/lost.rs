@@ -7,7 +7,7 @@ use std::process::Command;
 use serde_json::Value;
 
 use crate::harness::{
-    MIB, Pool, Random, flip_between, holdfast, image, number, run, scatter, text,
+    Export, MIB, Pool, Random, flip_between, holdfast, image, number, run, scatter, text,
 };
 
 /// A pool on one disk with a recovery point most of whose chunks are damaged, the noise in it, and
@@ -79,4 +79,29 @@ fn a_damaged_parent_does_not_stop_the_next_ingest() {
     scatter(&mut bytes, 115, 20);
     let next = pool.take_bytes("changed", &bytes);
     assert!(pool.restore(&next) == bytes);
+}
+
+#[test]
+fn what_lies_before_and_behind_a_lost_chunk_can_be_read_in_order() {
+    const REQUEST: usize = 64 << 10;
+    let pool = Pool::new(1, 64);
+    let mut bytes = vec![0; 12 * MIB];
+    Random(117).fill(&mut bytes);
+    pool.take(&pool.image("image", &bytes));
+    assert_eq!(flip_between(&pool.disks[0], 7 * MIB..7 * MIB + 1, 117), 1);
+    let export = pool.command(&["export", "--point", "latest"]);
+    let export = Export::start(export, pool.path("socket"));
+    let mut reads = Command::new("qemu-io");
+    reads.args(["-r", "-f", "raw"]);
+    for at in (0..bytes.len()).step_by(REQUEST) {
+        reads.arg("-c").arg(format!("read {at} {REQUEST}"));
+    }
+    let Ok(answers) = reads.arg(export.uri()).output() else { return };
+    let answers = String::from_utf8_lossy(&[answers.stdout, answers.stderr].concat()).into_owned();
+    let read = answers.matches("read 65536/65536 bytes").count();
+    let failed = answers.matches("read failed").count();
+    assert_eq!(read + failed, bytes.len() / REQUEST, "{answers}");
+    // A chunk is at most four requests long, and may begin and end within one.
+    assert!((1..=5).contains(&failed), "{failed} requests failed");
+    export.stop();
 }

@@ -70,6 +70,8 @@ fn damage_and_heal(damaged: usize) {
     assert!(flips > 20, "{flips} flips are too few");
 
     assert!(pool.restore(&id) == bytes, "damage came through");
+    let looked = run(&mut pool.command(&["verify", "--no-heal"]));
+    looked.refused("damaged and were left so", "without --no-heal");
     assert!(pool.verify() > 0, "nothing was healed");
     assert_eq!(pool.verify(), 0, "something was healed twice");
     // The damaged disk is as good as the other now.

@@ -8,12 +8,20 @@ use format::manifest::{HOLE, LEAF_BLOCKS};
 use model::{BlockTag, Digest};
 use record::Leaf;
 
-/// Most runs that a range is split into when most of it is as in the parent; with more, it is
-/// stored as one chunk, so that reading it stays one transfer.
+/// Most runs that a new chunk is split into when most of it is as in the parent; with more, it is
+/// stored whole, so that reading it stays one transfer.
 pub(crate) const RUNS_MAX: usize = 16;
 
-/// Most pieces of older chunks and new runs together that a range may consist of.
+/// Most pieces of older chunks and new runs together that stand in place of a new chunk, however
+/// long it is.
 pub(crate) const PIECES_MAX: usize = 24;
+
+/// As many pieces may stand in place of the shortest chunks: two blocks that changed apart.
+pub(crate) const PIECES_MIN: usize = 5;
+
+/// Otherwise a piece has at least this many blocks on average, or small changes day after day
+/// would turn a volume into single blocks all over the store.
+pub(crate) const BLOCKS_PER_PIECE: usize = 2;
 
 /// One leaf of the parent.
 #[derive(Debug)]
@@ -61,7 +69,8 @@ impl ParentLeaf {
                 self.old_pieces(start, run.blocks, &mut pieces)?;
             }
         }
-        (pieces.len() <= PIECES_MAX).then_some(pieces)
+        let most = (tags.len() / BLOCKS_PER_PIECE).clamp(PIECES_MIN, PIECES_MAX);
+        (pieces.len() <= most).then_some(pieces)
     }
 
     /// The parent's own pieces for a run of blocks.
@@ -133,5 +142,14 @@ mod tests {
         assert_eq!(parent().pieces(0, &moved), None);
         assert_eq!(parent().pieces(0, &[tag(0), tag(98), tag(99)]), None);
         assert_eq!(parent().pieces(4000, &[tag(0)]), None);
+    }
+
+    #[test]
+    fn what_came_to_too_many_pieces_is_stored_whole() {
+        let changed = |at: &[u8]| -> Vec<BlockTag> {
+            (0..9).map(|block| tag(if at.contains(&block) { 99 } else { block })).collect()
+        };
+        assert_eq!(parent().pieces(0, &changed(&[2, 5])).map(|pieces| pieces.len()), Some(5));
+        assert_eq!(parent().pieces(0, &changed(&[1, 3, 5])), None);
     }
 }

@@ -25,7 +25,8 @@ pub(crate) struct ChunkCache {
 }
 
 impl ChunkCache {
-    /// A cache of at most `limit` bytes; it holds one chunk even if that is longer.
+    /// A cache of at most `limit` bytes of memory, which may be more than its chunks have; it holds
+    /// one chunk even if that is longer.
     pub(crate) fn new(limit: usize) -> Self {
         Self { map: HashMap::new(), queue: VecDeque::new(), bytes: 0, limit }
     }
@@ -38,10 +39,10 @@ impl ChunkCache {
 
     /// Keeps a chunk. Gives back memory of one that was dropped, if nobody reads it any more.
     pub(crate) fn put(&mut self, digest: Digest, plain: Plain) -> Option<Vec<u8>> {
-        self.bytes += plain.len();
+        self.bytes += plain.capacity();
         let kept = Kept { plain, used: AtomicBool::new(false) };
         match self.map.insert(digest, kept) {
-            Some(old) => self.bytes -= old.plain.len(),
+            Some(old) => self.bytes -= old.plain.capacity(),
             None => self.queue.push_back(digest),
         }
         let mut dropped = None;
@@ -59,7 +60,7 @@ impl ChunkCache {
             return None;
         }
         let old = self.map.remove(&oldest)?;
-        self.bytes -= old.plain.len();
+        self.bytes -= old.plain.capacity();
         Some(old.plain)
     }
 }

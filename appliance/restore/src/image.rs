@@ -14,7 +14,8 @@ use tokio::sync::OnceCell;
 
 use crate::fetching::{Chunks, Claim, Plain, Whereabouts};
 
-/// Leaves kept in memory: each maps 16 MiB and takes about 12 KiB, so these map 16 GiB.
+/// Leaves kept in memory: each maps 16 MiB and takes about 15 KiB, so these map 16 GiB. One of the
+/// most pieces possible takes 180 KiB.
 const LEAVES_KEPT: usize = 1024;
 
 /// Plain bytes that are fetched along when reads follow each other.
@@ -179,6 +180,7 @@ impl VolumeImage {
         follows: bool,
     ) -> Result<HashMap<Digest, Plain>> {
         let mut found = HashMap::new();
+        let mut reads_ahead = follows;
         loop {
             let mut claim = self.chunks.claim();
             let mut coming = Vec::new();
@@ -196,11 +198,17 @@ impl VolumeImage {
             if claim.digests().is_empty() && coming.is_empty() {
                 return Ok(found);
             }
-            if follows && !claim.digests().is_empty() {
+            let needed = claim.digests().len();
+            if reads_ahead && needed > 0 {
                 let ahead = leaf.touching(to, (to + AHEAD_BLOCKS).min(LEAF_BLOCKS));
                 ahead.filter_map(|(_, extent)| leaf.leaf.chunk(extent)).for_each(|d| claim.want(d));
             }
-            self.fetch(claim, &mut found).await?;
+            let also_ahead = claim.digests().len() > needed;
+            match self.fetch(claim, &mut found).await {
+                // What is lost may lie ahead, where nobody has asked for it.
+                Err(_) if also_ahead => reads_ahead = false,
+                outcome => outcome?,
+            }
             for (digest, plain) in coming {
                 // Whoever fetched it may have failed; then it is this reader's turn.
                 if let Ok(plain) = plain.await {

@@ -81,7 +81,10 @@ impl Inner {
         let index = Index::load(Part { buffer: body.buffer.clone(), range });
         let index = index.ok_or(StoreError::DamagedStructure { structure: "index" })?;
         self.check_lists(&checkpoint)?;
-        self.journal.restore(&checkpoint.catalog).map_err(bad)?;
+        // Its bytes are those that were written: the hash of the checkpoint says so.
+        self.journal
+            .restore(&checkpoint.catalog)
+            .map_err(|source| StoreError::Unreadable { disk: "the catalog".to_owned(), source })?;
         self.index = index;
         self.adopt_segments(&checkpoint);
         let anchor = Anchor { parts, ..anchor.clone() };

@@ -17,7 +17,7 @@ use crate::process::{command, quiet};
 const DISK_BYTES: &str = "4GiB";
 
 /// The size at which the cipher is measured: that of an average chunk.
-const AEAD_BYTES: &str = "65536";
+const AEAD_BYTES: &str = "49152";
 
 const MB: f64 = 1e6;
 

@@ -49,17 +49,26 @@ pub(crate) fn run(arguments: &Verify, output: &Output) -> Result<(), Failure> {
     let points = pool.catalog.points().len();
     let value = to_json(points, &found, &broken, healed, seconds);
     let text = || to_text(points, &found, &broken, healed, seconds);
-    // Damage beside intact records, in a list of records that are all elsewhere, say, stays where
-    // it is and harms no recovery point.
-    if found.lost.is_empty() && broken.is_empty() {
+    let Some(failure) = failure(&found, broken.len(), arguments.no_heal) else {
         output.result(&value, text);
         return Ok(());
-    }
+    };
     output.before_failure(text);
-    let what =
-        format!("{} records are lost, {} recovery points broken", found.lost.len(), broken.len());
-    let next = "ingest these systems again: what they still have heals the store";
-    Err(Failure::new(what, next).with(value))
+    Err(failure.with(value))
+}
+
+/// What is wrong. Damage beside intact records, in a list of records that are all elsewhere, say,
+/// is not: it stays where it is and harms no recovery point. Who does not heal cannot tell.
+fn failure(found: &Scrubbed, broken: usize, no_heal: bool) -> Option<Failure> {
+    if !found.lost.is_empty() || broken > 0 {
+        let what =
+            format!("{} records are lost, {broken} recovery points broken", found.lost.len());
+        let next = "ingest these systems again: what they still have heals the store";
+        return Some(Failure::new(what, next));
+    }
+    let what = format!("{} places are damaged and were left so", found.damaged);
+    let next = "run `holdfast verify` without --no-heal";
+    (no_heal && found.damaged > 0).then(|| Failure::new(what, next))
 }
 
 /// Shares the segments among as many workers as there are cores.

@@ -52,6 +52,9 @@ pub enum SourceError {
     /// The program that reads images is not on this box.
     #[error("{tool} is not installed, which reads {format} images")]
     ToolMissing { tool: &'static str, format: ImageFormat },
+    /// The file's name promises a format of which nothing is in it.
+    #[error("{} has the name of a {format} image and is none: it may be cut off", path.display())]
+    Unlike { path: PathBuf, format: ImageFormat },
     /// The program that reads images cannot read this one, or it is not all there.
     #[error("the {format} image {} cannot be read whole{}", path.display(), Said(message))]
     Image { path: PathBuf, format: ImageFormat, message: String },
@@ -78,6 +81,7 @@ impl SourceError {
             Self::Linked { .. } => "make it stand alone with `qemu-img convert`",
             Self::Differencing { .. } => "merge it into its parent first",
             Self::ToolMissing { .. } => "install the package qemu-utils",
+            Self::Unlike { .. } => "copy it here again, or rename it to .raw if that is what it is",
             Self::Image { .. } => "look at it with `qemu-img check`, or copy it here again",
         }
     }

@@ -4,6 +4,7 @@ use std::fmt;
 use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt;
+use std::path::Path;
 
 /// Bytes of a sector: where footers stand, and all of a file that its magic needs.
 pub(super) const SECTOR: usize = 512;
@@ -35,6 +36,18 @@ impl ImageFormat {
         let head = head.get_mut(..length).unwrap_or_default();
         file.read_exact_at(head, 0)?;
         Ok(Self::of(head, &footer(file)?))
+    }
+
+    /// The format that a file's name promises: a file that was cut off may have lost its magic.
+    /// Flat files of a VMDK are named like it and have none.
+    pub(super) fn promised(path: &Path) -> Option<Self> {
+        match path.extension()?.to_str()?.to_ascii_lowercase().as_str() {
+            "qcow2" => Some(Self::Qcow2),
+            "vhdx" => Some(Self::Vhdx),
+            "vhd" => Some(Self::Vhd),
+            "vdi" => Some(Self::Vdi),
+            _ => None,
+        }
     }
 
     fn of(head: &[u8], footer: &[u8]) -> Option<Self> {

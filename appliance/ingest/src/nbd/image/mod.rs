@@ -53,6 +53,7 @@ pub struct ImageSource {
 
 impl ImageSource {
     /// Opens the image in a file; `None` when the file has none of the formats and is raw.
+    /// `Unlike` when its name says that it is not.
     ///
     /// Devices are raw whatever they hold: what a guest writes to its disk says nothing here.
     pub fn open(path: &Path, backing: Backing) -> Result<Option<Self>, SourceError> {
@@ -63,7 +64,10 @@ impl ImageSource {
         }
         let file = File::open(path).map_err(outside)?;
         let Some(format) = ImageFormat::detect(&file).map_err(outside)? else {
-            return Ok(None);
+            return match ImageFormat::promised(path) {
+                None => Ok(None),
+                Some(format) => Err(SourceError::Unlike { path: path.to_owned(), format }),
+            };
         };
         refuse(path, format, header::find(&file, format).map_err(outside)?, backing)?;
         // An absolute path cannot be taken for one of the reader's own protocols.

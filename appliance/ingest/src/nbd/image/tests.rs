@@ -211,6 +211,34 @@ fn an_image_that_was_cut_off_is_refused() {
 }
 
 #[test]
+fn a_flat_file_that_was_cut_off_is_refused() {
+    if !installed("qemu-nbd") {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let (raw, image) = (raw_image(folder.path()), folder.path().join("image.vmdk"));
+    let flat =
+        ["convert", "-O", "vmdk", "-o", "subformat=monolithicFlat", text(&raw), text(&image)];
+    qemu_img(&flat);
+    open_source(text(&image)).unwrap();
+    let file = File::options().write(true).open(folder.path().join("image-flat.vmdk")).unwrap();
+    file.set_len(file.metadata().unwrap().len() - 1).unwrap();
+    let opened = open_source(text(&image));
+    assert!(matches!(opened, Err(SourceError::Image { .. })), "{opened:?}");
+}
+
+#[test]
+fn what_is_named_like_an_image_and_is_none_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    for name in ["a.vhd", "a.VHDX", "a.qcow2", "a.vdi"] {
+        let path = folder.path().join(name);
+        fs::write(&path, [7; 5000]).unwrap();
+        let opened = open_source(text(&path));
+        assert!(matches!(opened, Err(SourceError::Unlike { .. })), "{name}: {opened:?}");
+    }
+}
+
+#[test]
 fn what_is_no_image_is_raw() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("raw");

@@ -5,6 +5,7 @@
 
 use std::fs::File;
 use std::io;
+use std::path::Path;
 
 use super::format::is_descriptor;
 use super::header::{Finding, read_up_to};
@@ -19,8 +20,40 @@ const SECTOR: u64 = 512;
 const ACCESSES: [&str; 3] = ["RW", "RDONLY", "NOACCESS"];
 
 pub(super) fn find(file: &File) -> io::Result<Finding> {
-    let text = read_up_to(file, descriptor_at(file)?, MAX_DESCRIPTOR)?;
-    Ok(look(&text))
+    Ok(look(&descriptor(file)?))
+}
+
+/// What is missing of the flat files in the image's folder, in words.
+pub(super) fn missing(file: &File, folder: &Path) -> io::Result<Option<String>> {
+    let descriptor = descriptor(file)?;
+    for line in lines(&String::from_utf8_lossy(&descriptor)) {
+        let Some((name, needed)) = flat_extent(line) else { continue };
+        let bytes = folder.join(name).metadata()?.len();
+        if bytes < needed {
+            return Ok(Some(format!("{name} has {bytes} bytes and needs {needed}")));
+        }
+    }
+    Ok(None)
+}
+
+/// The name of a flat file and how many bytes it must have.
+fn flat_extent(line: &str) -> Option<(&str, u64)> {
+    let (front, rest) = line.split_once('"')?;
+    let (name, offset) = rest.split_once('"')?;
+    let mut words = front.split_whitespace().skip(1);
+    let sectors: u64 = words.next()?.parse().ok()?;
+    let kind = words.next()?;
+    let flat = ["FLAT", "VMFS"].iter().any(|known| kind.eq_ignore_ascii_case(known));
+    let offset: u64 = offset.trim().parse().unwrap_or(0);
+    flat.then(|| (name, sectors.saturating_add(offset).saturating_mul(SECTOR)))
+}
+
+fn descriptor(file: &File) -> io::Result<Vec<u8>> {
+    read_up_to(file, descriptor_at(file)?, MAX_DESCRIPTOR)
+}
+
+fn lines(descriptor: &str) -> impl Iterator<Item = &str> {
+    descriptor.split(['\n', '\r', '\0']).map(str::trim)
 }
 
 /// Where the descriptor starts, in bytes. At the end of everything when there is none.
@@ -36,7 +69,7 @@ fn descriptor_at(file: &File) -> io::Result<u64> {
 
 /// Finds the first name in a descriptor that may lead out of the image's folder.
 fn look(descriptor: &[u8]) -> Finding {
-    for line in String::from_utf8_lossy(descriptor).split(['\n', '\r', '\0']).map(str::trim) {
+    for line in lines(&String::from_utf8_lossy(descriptor)) {
         if line.to_ascii_lowercase().starts_with("parentfilenamehint") {
             return Finding::Names(line.to_owned());
         }
@@ -77,10 +110,20 @@ mod tests {
         assert_eq!(line(hint), Finding::Names(hint.to_owned()));
     }
 
+    #[test]
+    fn flat_files_say_how_long_they_are() {
+        let extent = flat_extent("RW 2048 FLAT \"a disk-flat.vmdk\" 128");
+        assert_eq!(extent, Some(("a disk-flat.vmdk", (2048 + 128) * SECTOR)));
+        assert_eq!(flat_extent("RW 7 vmfs \"a\""), Some(("a", 7 * SECTOR)));
+        assert_eq!(flat_extent("RW 2048 SPARSE \"a.vmdk\""), None);
+        assert_eq!(flat_extent("RW 2048 ZERO"), None);
+    }
+
     proptest! {
         #[test]
         fn any_bytes_are_looked_at(bytes in prop::collection::vec(any::<u8>(), 0..400)) {
             let _ = look(&bytes);
+            let _ = flat_extent(&String::from_utf8_lossy(&bytes));
         }
     }
 }

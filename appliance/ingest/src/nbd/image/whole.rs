@@ -2,7 +2,9 @@
 //! one: its reader takes what lies behind the end of the file for zeroes.
 //!
 //! VHD and VHDX are refused by their reader itself. For qcow2 and VMDK `qemu-img check` looks at
-//! the tables; VDI counts its blocks in the header (`struct VdiHeader` in QEMU's `block/vdi.c`).
+//! the tables; VDI counts its blocks in the header (`struct VdiHeader` in QEMU's `block/vdi.c`);
+//! flat files have their length in the descriptor. What is cut off within the last cluster of a
+//! qcow2 or sparse VMDK cannot be told: their writers leave the rest of that out, too.
 
 use std::fs::File;
 use std::io::{self, Read};
@@ -12,6 +14,7 @@ use std::process::{Child, Command, Stdio};
 use super::format::ImageFormat;
 use super::header::read_up_to;
 use super::server::{MAX_COMPLAINTS, find_tool};
+use super::vmdk;
 use crate::nbd::error::SourceError;
 use crate::nbd::wire::clean_text;
 
@@ -29,7 +32,12 @@ pub(super) fn check(path: &Path, file: &File, format: ImageFormat) -> Result<(),
             let tool = find_tool(TOOL).ok_or(SourceError::ToolMissing { tool: TOOL, format })?;
             let mut command = Command::new(tool);
             command.args(["check", "--quiet", "-f", format.driver()]).arg(path);
-            complaint(command.env("LC_ALL", "C")).map_err(outside)?
+            match complaint(command.env("LC_ALL", "C")).map_err(outside)? {
+                None if format == ImageFormat::Vmdk => {
+                    vmdk::missing(file, path.parent().unwrap_or(path)).map_err(outside)?
+                }
+                said => said,
+            }
         }
         ImageFormat::Vdi => vdi(file).map_err(outside)?,
         ImageFormat::Vhd | ImageFormat::Vhdx => None,

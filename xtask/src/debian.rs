@@ -34,7 +34,10 @@ pub(crate) fn ensure(packages: &[Package]) -> Result<()> {
     for package in &missing {
         println!("installing {}: {}", package.name, package.why);
     }
-    quiet(apt_get().arg("update"))?;
+    // One list out of reach must not stop what the others have.
+    if let Err(error) = quiet(apt_get().arg("update")) {
+        println!("going on with the package lists that are here: {error}");
+    }
     shown(apt_get().args(["install", "--no-install-recommends"]).args(names.split(' ')))
 }
 
@@ -60,6 +63,7 @@ fn apt_get() -> std::process::Command {
     let mut apt_get = command("apt-get");
     apt_get.env("DEBIAN_FRONTEND", "noninteractive");
     apt_get.args(["--quiet", "--quiet", "--yes", "-o", "DPkg::Lock::Timeout=300"]);
+    apt_get.args(["-o", "Acquire::Retries=3"]);
     apt_get
 }
 

@@ -3,7 +3,7 @@
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::{PoisonError, RwLock, RwLockReadGuard};
+use std::sync::{OnceLock, PoisonError, RwLock, RwLockReadGuard};
 
 use crate::create_file;
 
@@ -14,8 +14,27 @@ pub(super) fn is_able() -> bool {
     let tools = ["losetup", "mkfs.ext4", "mount"].iter().all(|tool| run(tool, &["-V"]).is_some());
     if !(root && control && tools) {
         eprintln!("skipped: needs root ({root}), /dev/loop-control ({control}), tools ({tools})");
+        return false;
     }
-    root && control && tools
+    let allowed = *ALLOWED.get_or_init(is_allowed);
+    if !allowed {
+        eprintln!("skipped: this machine allows no loop devices or no mounts");
+    }
+    allowed
+}
+
+static ALLOWED: OnceLock<bool> = OnceLock::new();
+
+/// Root in a container may have neither, although everything is there.
+fn is_allowed() -> bool {
+    let folder = tempfile::tempdir().unwrap();
+    let (file, mount) = (folder.path().join("file"), folder.path().join("mount"));
+    create_file(&file, 1 << 20).unwrap();
+    std::fs::create_dir(&mount).unwrap();
+    let device = run("losetup", &["--find", "--show", text(&file)]);
+    let detached = device.is_some_and(|device| run("losetup", &["--detach", &device]).is_some());
+    let mounted = run("mount", &["-t", "tmpfs", "tmpfs", text(&mount)]).is_some();
+    detached && mounted && run("umount", &[text(&mount)]).is_some()
 }
 
 fn is_root() -> bool {

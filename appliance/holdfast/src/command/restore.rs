@@ -32,8 +32,8 @@ pub(crate) fn run(arguments: &Restore, output: &Output) -> Result<(), Failure> {
     let to = &arguments.to;
     let place = Place::of(to);
     let target = place.open(to, volume.bytes(), arguments.yes)?;
-    // One more than there are cores, to work while others wait for a disk.
-    let workers = std::thread::available_parallelism().map_or(2, usize::from) + 1;
+    // Two more than there are cores, to work while others wait for a disk to read or to write.
+    let workers = std::thread::available_parallelism().map_or(2, usize::from) + 2;
     let restored = shown(output, "restore", &progress, || {
         restore::restore(&access, || volume.clone(), target.as_ref(), workers, &progress)
     });

@@ -2,10 +2,11 @@
 //! and the least work an ingest and a restore must do.
 
 use std::path::Path;
+use std::process::Command;
 
 use crate::bench::data::{Data, Image};
 use crate::bench::nbd::fio;
-use crate::bench::records::{AEAD, DISK, HASH, Metric, PIPE, Records};
+use crate::bench::records::{AEAD, DISK, DISK_BOTH, HASH, Metric, PIPE, Records};
 use crate::bench::rows::Group;
 use crate::bench::series::warm;
 use crate::bench::timed::{Stdout, timed};
@@ -15,6 +16,7 @@ use crate::process::{command, quiet};
 
 /// Bytes that one measurement of the disk writes and reads: enough to outlast its caches' start.
 const DISK_BYTES: &str = "4GiB";
+const HALF_DISK_BYTES: &str = "2GiB";
 
 /// The size at which the cipher is measured: that of an average chunk.
 const AEAD_BYTES: &str = "49152";
@@ -51,17 +53,33 @@ pub(super) fn measure(
 fn disk(work: &Work, records: &mut Records) -> Result<f64> {
     let file = work.path("disk");
     work.settle()?;
-    let run = |access: &str| {
-        let mut job = fio::command(access, "1m", 8);
-        job.args(["--ioengine=io_uring", "--direct=1", "--end_fsync=1"]);
-        job.arg(format!("--size={DISK_BYTES}")).arg(format!("--filename={}", file.display()));
-        fio::run(&mut job, access)
-    };
-    let (written, read) = (run("write")?, run("read")?);
+    let written = fio::run(&mut transfer("write", DISK_BYTES, &file), "write")?;
+    let read = fio::run(&mut transfer("read", DISK_BYTES, &file), "read")?;
+    let both = both_ways(work, &file)?;
     work::remove(&file)?;
     records.add(DISK, Metric::RestoreFile, written.mb_per_s);
+    records.add(DISK_BOTH, Metric::RestoreFile, both);
     records.add(DISK, Metric::VerifyRate, read.mb_per_s);
     Ok(written.mb_per_s)
+}
+
+/// MB written in a second while half as much is read from another file, as LZ4 about halves what
+/// is stored.
+fn both_ways(work: &Work, other: &Path) -> Result<f64> {
+    let file = work.path("disk-both");
+    work.settle()?;
+    let mut job = transfer("write", DISK_BYTES, &file);
+    job.args(transfer("read", HALF_DISK_BYTES, other).get_args());
+    let written = fio::run(&mut job, "write")?;
+    work::remove(&file)?;
+    Ok(written.mb_per_s)
+}
+
+fn transfer(access: &str, bytes: &str, file: &Path) -> Command {
+    let mut job = fio::command(access, "1m", 8);
+    job.args(["--ioengine=io_uring", "--direct=1", "--end_fsync=1"]);
+    job.arg(format!("--size={bytes}")).arg(format!("--filename={}", file.display()));
+    job
 }
 
 fn least_work(

@@ -17,6 +17,9 @@ pub(super) const RAW: &str = "raw";
 pub(super) const PIPE: &str = "pipe";
 /// Sequential direct access to the disk, 1 MiB at depth 8.
 pub(super) const DISK: &str = "disk";
+/// The same, writing while half as much is read: what a restore asks of a disk that holds the pool
+/// and takes the restored file.
+pub(super) const DISK_BOTH: &str = "disk, r+w";
 /// AES-256-GCM on all cores.
 pub(super) const AEAD: &str = "aead";
 /// BLAKE3 on all cores.

@@ -7,8 +7,8 @@ use clap::ValueEnum;
 
 use crate::bench::records::Metric::{self, *};
 use crate::bench::records::{
-    AEAD, AGAIN, BORG, BUDGET, BUPSTASH, DISK, HASH, HOLDFAST, HOLDFAST_ZSTD, PIPE, QCOW2, RAW,
-    RESTIC,
+    AEAD, AGAIN, BORG, BUDGET, BUPSTASH, DISK, DISK_BOTH, HASH, HOLDFAST, HOLDFAST_ZSTD, PIPE,
+    QCOW2, RAW, RESTIC,
 };
 
 /// Rows that are measured together; what `--rows` names.
@@ -132,7 +132,7 @@ const ROWS: &[Row] = &[
         .within(&[PIPE], 0.7),
     row(Group::Restore, RestoreFile, "restore to a file", "MB/s")
         .more(&[(RESTIC, 2.0), (BUPSTASH, 1.0)])
-        .within(&[DISK], 0.8),
+        .within(&[DISK, DISK_BOTH], 0.8),
     row(Group::Verify, VerifyRate, "verify, stored bytes", "MB/s")
         .more(&[(RESTIC, 4.0)])
         .within(&[DISK, AEAD], 0.8),

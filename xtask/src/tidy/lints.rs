@@ -1,5 +1,6 @@
 //! Lints: each member takes those of the workspace, which forbid unsafe code. Only the crate
 //! `disk` has a table of its own, and that one demands an argument for each unsafe block.
+//! The LZ4 decoder is built with its checks.
 
 use std::path::Path;
 
@@ -14,6 +15,7 @@ pub(super) fn check(root: &Path) -> Result<Vec<String>> {
     if !has_line(&manifest, "unsafe_code = \"forbid\"") {
         complaints.push("Cargo.toml: the lints of the workspace must forbid unsafe code".into());
     }
+    complaints.extend(decoder(&manifest));
     for line in arrays::lines(&manifest, "members") {
         let folder = line.trim_matches(['"', ',']);
         let member = read(&root.join(folder).join("Cargo.toml"))?;
@@ -32,6 +34,13 @@ fn complaint(folder: &str, manifest: &str) -> Option<String> {
     Some(format!("{folder}/Cargo.toml: the lints of the workspace must apply"))
 }
 
+/// The LZ4 decoder takes what disks give: it must keep its checks, whatever the encoder does.
+fn decoder(manifest: &str) -> Option<String> {
+    let line = manifest.lines().find(|line| line.starts_with("lz4_flex"))?;
+    let checked = ["\"safe-decode\"", "\"checked-decode\""].iter().all(|name| line.contains(name));
+    (!checked).then(|| "Cargo.toml: lz4_flex needs safe-decode and checked-decode".into())
+}
+
 fn has_line(text: &str, wanted: &str) -> bool {
     text.lines().any(|line| line.trim() == wanted)
 }
@@ -43,6 +52,14 @@ fn read(path: &Path) -> Result<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_lz4_decoder_without_checks_is_refused() {
+        let line = |features: &str| format!("lz4_flex = {{ features = [{features}] }}\n");
+        assert_eq!(decoder(&line("\"std\", \"safe-decode\", \"checked-decode\"")), None);
+        assert!(decoder(&line("\"std\", \"safe-decode\"")).is_some());
+        assert!(decoder(&line("\"std\", \"checked-decode\"")).is_some());
+    }
 
     #[test]
     fn only_the_disk_may_have_lints_of_its_own() {

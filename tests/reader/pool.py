@@ -10,9 +10,11 @@ from log import Log, load_group, split_sections, whole_blocks
 from segments import Segment, scan
 from structures import NO_SLOT, Damaged, check_head, load, load_list, numbers, size
 
-OPENED, RECORDS, SEALED, EVENT = 1, 2, 3, 4
-SEALED_ROW = 2
-POINT_EVENT = 1
+OPENED, RECORDS, SEALED, EVENT, RETIRED, RELEASED, COPIED = 1, 2, 3, 4, 5, 6, 7
+SEALED_ROW, RETIRED_ROW = 2, 3
+POINT_EVENT, GONE_EVENT = 1, 6
+EVENTS = {1: "PointRow", 8: "ClockRow", 9: "PolicyRow", 10: "ScrubRow"}
+EVENTS |= dict.fromkeys(range(2, 8), "MarkRow")
 POINT_KIND = 4
 
 
@@ -20,9 +22,10 @@ def load_catalog(body, at, end):
     """The recovery points in a checkpoint; events that may be skipped are skipped."""
     points = []
     while at < end:
-        if body[at] == POINT_EVENT:
-            points.append(load("PointRow", body, at))
-            at += size("PointRow")
+        if body[at] in EVENTS:
+            if body[at] == POINT_EVENT:
+                points.append(load("PointRow", body, at))
+            at += size(EVENTS[body[at]])
         elif body[at] >= 128:
             at += size("KeptEvent") + load("KeptEvent", body, at).bytes
         else:
@@ -123,6 +126,8 @@ class Pool:
         rows, at = load_list("SegmentRow", body, 0, head.segments)
         self.segments = {}
         for row in rows:
+            if row.state == RETIRED_ROW:
+                continue
             sealed = row.state == SEALED_ROW
             entries, trailer = (None, row.trailer) if sealed else ([], None)
             segment = Segment(row.info, numbers(row.slots), entries, trailer)
@@ -159,7 +164,13 @@ class Pool:
                 self._apply_group(body)
             elif kind == EVENT:
                 self._apply_event(record, body)
-            elif kind != SEALED:
+            elif kind == RETIRED:
+                self.segments.pop(load("RetiredSegment", body).segment, None)
+            elif kind == COPIED:
+                copy = load("CopiedSegment", body)
+                if copy.segment in self.segments:
+                    self.segments[copy.segment].slots[copy.member] = copy.slot
+            elif kind not in (SEALED, RELEASED):
                 raise Damaged(f"section kind {kind} is not known to this reader")
 
     def _apply_group(self, body):
@@ -178,7 +189,10 @@ class Pool:
             point = load("PointRow", body)
             point.sequence = record.sequence
             self.points.append(point)
-        elif body[0] < 128:
+        elif body[0] == GONE_EVENT:
+            gone = load("MarkRow", body).point
+            self.points = [point for point in self.points if point.point != gone]
+        elif body[0] < 128 and body[0] not in EVENTS:
             raise Damaged(f"event kind {body[0]} is not known to this reader")
 
     # Keys and records.

@@ -107,7 +107,8 @@ class Structures(unittest.TestCase):
         points = load_catalog(catalog, 5, len(catalog))
         self.assertEqual([point.added_bytes for point in points], [123456789] * 2)
         with self.assertRaises(Damaged):
-            load_catalog(b"\2" + kept, 0, 1 + len(kept))
+            load_catalog(b"\x0b" + kept, 0, 1 + len(kept))
+        self.assertEqual(load_catalog(b"\2" + bytes(55) + kept, 0, 56 + len(kept)), [])
 
     def test_log_record(self):
         data = example("log record", BLOCK)

@@ -3,9 +3,8 @@
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use format::FormatError;
-use format::event::{
-    CONTENT_VOLUMES, CatalogRows, EVENT_POINT, PointRow, decode_event, encode_point,
-};
+use format::catalog::CatalogRows;
+use format::event::{CONTENT_VOLUMES, EVENT_POINT, Event, PointRow, decode_event};
 use model::{Digest, PointId, Sequence, SystemId, TenantId, WallTime};
 use store::Journal;
 
@@ -26,6 +25,14 @@ pub struct Point {
     pub logical_bytes: u64,
     /// Bytes that it added to the store.
     pub added_bytes: u64,
+    /// The pool's age when it was made, in seconds.
+    pub age: u64,
+    /// Bytes that differ from its parent's; all of its data if it had none.
+    pub changed_bytes: u64,
+    /// Of these, bytes of chunks that did not shrink.
+    pub dense_bytes: u64,
+    /// `SIGNAL_*` bits of `format::event`.
+    pub signals: u8,
 }
 
 /// All recovery points of a pool, in the order in which they were made.
@@ -37,24 +44,24 @@ pub struct Catalog {
 impl Catalog {
     /// All points, oldest first.
     pub fn points(&self) -> Vec<Point> {
-        self.rows().points.iter().map(point_of).collect()
+        points(&self.rows()).map(point_of).collect()
     }
 
     /// The point with this identity.
     pub fn point(&self, id: PointId) -> Option<Point> {
-        self.rows().points.iter().find(|row| row.point == id).map(point_of)
+        points(&self.rows()).find(|row| row.point == id).map(point_of)
     }
 
     /// The newest point of a system: what the next one is compared with.
     pub fn newest(&self, tenant: TenantId, system: SystemId) -> Option<Point> {
         let rows = self.rows();
-        let mut own = rows.points.iter().filter(|row| row.tenant == tenant && row.system == system);
-        own.next_back().map(point_of)
+        let own = points(&rows).filter(|row| row.tenant == tenant && row.system == system);
+        own.last().map(point_of)
     }
 
     /// The event that adds a point, for the commit that makes it durable.
     pub fn event(point: &Point) -> Vec<u8> {
-        encode_point(&PointRow {
+        let row = PointRow {
             kind: EVENT_POINT,
             content: CONTENT_VOLUMES,
             volumes: point.volumes,
@@ -67,8 +74,13 @@ impl Catalog {
             created: point.created,
             logical_bytes: point.logical_bytes,
             added_bytes: point.added_bytes,
-            reserved2: [0; 40],
-        })
+            age: point.age,
+            changed_bytes: point.changed_bytes,
+            dense_bytes: point.dense_bytes,
+            signals: point.signals,
+            reserved2: [0; 15],
+        };
+        Event::Point(row).encode()
     }
 
     fn rows(&self) -> MutexGuard<'_, CatalogRows> {
@@ -84,7 +96,10 @@ impl Journal for Catalog {
 
     fn apply(&self, sequence: Sequence, event: &[u8]) -> Result<(), FormatError> {
         match decode_event(event)? {
-            Some(row) => self.rows().points.push(PointRow { sequence, ..row }),
+            Some(Event::Point(row)) => {
+                self.rows().events.push(Event::Point(PointRow { sequence, ..row }));
+            }
+            Some(event) => self.rows().events.push(event),
             None => self.rows().keep(sequence, event)?,
         }
         Ok(())
@@ -93,6 +108,13 @@ impl Journal for Catalog {
     fn snapshot(&self) -> Vec<u8> {
         self.rows().encode()
     }
+}
+
+fn points(rows: &CatalogRows) -> impl Iterator<Item = &PointRow> {
+    rows.events.iter().filter_map(|event| match event {
+        Event::Point(row) => Some(row),
+        _ => None,
+    })
 }
 
 fn point_of(row: &PointRow) -> Point {
@@ -106,6 +128,10 @@ fn point_of(row: &PointRow) -> Point {
         volumes: row.volumes,
         logical_bytes: row.logical_bytes,
         added_bytes: row.added_bytes,
+        age: row.age,
+        changed_bytes: row.changed_bytes,
+        dense_bytes: row.dense_bytes,
+        signals: row.signals,
     }
 }
 
@@ -124,6 +150,10 @@ mod tests {
             volumes: 1,
             logical_bytes: 4096,
             added_bytes: 100,
+            age: 7,
+            changed_bytes: 4096,
+            dense_bytes: 0,
+            signals: 0,
         }
     }
 

@@ -20,6 +20,10 @@ impl<'a> Taker<'a> {
         self.rest.is_empty()
     }
 
+    pub(crate) fn rest(&self) -> &'a [u8] {
+        self.rest
+    }
+
     pub(crate) fn bytes(&mut self, length: usize) -> Result<&'a [u8], FormatError> {
         let Some((taken, rest)) = self.rest.split_at_checked(length) else {
             return Err(self.invalid("length"));

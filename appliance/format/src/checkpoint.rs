@@ -58,12 +58,13 @@ layout! {
     pub struct SegmentRow = "SegmentRow", 152 bytes {
         info: SegmentInfo,
         slots: [u32; MAX_MEMBERS],
-        /// 1 without a footer, 2 with one.
+        /// 1 without a footer, 2 with one, 3 with one and retired.
         state: u8,
         reserved: [u8; 3],
         records: u32,
         body_end: u32,
-        reserved2: u32,
+        /// State 3: the pool's age when the segment was retired, in seconds; else 0.
+        retired: u32,
         /// `checksum` of the trailer of a segment with a footer.
         trailer: [u8; 32],
     }
@@ -73,6 +74,8 @@ layout! {
 pub const SEGMENT_UNSEALED: u8 = 1;
 /// [`SegmentRow::state`] of a segment with a footer.
 pub const SEGMENT_SEALED: u8 = 2;
+/// [`SegmentRow::state`]: with a footer, and nothing in it is needed any more.
+pub const SEGMENT_RETIRED: u8 = 3;
 
 /// A checkpoint in memory; what was decoded borrows its large sections.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]

@@ -1,22 +1,20 @@
 //! Events of the catalog: what a commit says about recovery points, readable without keys.
 //!
-//! Names and descriptions are not here: they are in the point's own record, sealed. Events that a
-//! newer Holdfast made and this one may skip are kept as they are: one that goes back to an older
-//! version for a while, and writes, loses nothing.
+//! Names and descriptions are not here: they are in the point's own record, sealed. Every event is
+//! one fixed structure that begins with its kind; a reader that meets a kind below 128 that it does
+//! not know must stop, from 128 on it may skip the event.
 
 use model::{Digest, PointId, Sequence, SystemId, TenantId, WallTime};
 
 use crate::FormatError;
 use crate::bytes::{Taker, put};
-use crate::layout::{Fixed, layout};
+use crate::layout::layout;
 
-const NAME: &str = "catalog event";
+pub(crate) const NAME: &str = "catalog event";
 
 layout! {
     /// A recovery point, as an event and as a row of the catalog in a checkpoint.
     pub struct PointRow = "PointRow", 160 bytes {
-        /// 1 for a recovery point. Every event begins with its kind; a reader that meets a kind
-        /// below 128 that it does not know must stop, above it may skip the event.
         kind: u8,
         /// What the point is of: 1 volumes. Other numbers are reserved (file trees, streams).
         content: u8,
@@ -35,116 +33,188 @@ layout! {
         logical_bytes: u64,
         /// Bytes that it added to the store.
         added_bytes: u64,
-        reserved2: [u8; 40],
+        /// The pool's age when the point was made, in seconds: see [`ClockRow`].
+        age: u64,
+        /// Bytes of its volumes that differ from its parent's; all of its data if it had none.
+        changed_bytes: u64,
+        /// Of these, bytes of chunks that did not shrink: encrypted or compressed data is such.
+        dense_bytes: u64,
+        /// What was noticed when it was made, one bit each: see `SIGNAL_*`.
+        signals: u8,
+        reserved2: [u8; 15],
     }
 }
 
 layout! {
-    /// What stands in a checkpoint in front of an event that its writer did not know.
-    pub struct KeptEvent = "KeptEvent", 16 bytes {
-        /// That of the event, whose first byte it is.
+    /// Something said about a recovery point; the kind tells what.
+    pub struct MarkRow = "MarkRow", 56 bytes {
         kind: u8,
-        reserved: [u8; 3],
-        /// Bytes of the event.
-        bytes: u32,
-        /// Sequence of the commit that it came with.
+        /// Of a removal: 1 by hand, 2 by the system's policy.
+        reason: u8,
+        reserved: [u8; 6],
+        point: PointId,
+        /// Sequence of the commit that it came with, 0 in the commit itself.
         sequence: Sequence,
+        /// The pool's age when it was said, in seconds.
+        age: u64,
+        /// Of a removal: the pool's age from which on it may be carried out.
+        due: u64,
+        reserved2: u64,
     }
 }
 
-/// Most bytes of the events that a catalog keeps without knowing them, with what stands in front
-/// of each: they are in memory and in every checkpoint.
-pub const MAX_KEPT_BYTES: usize = 4 << 20;
+layout! {
+    /// How old the pool is: the seconds that machines have demonstrably run since it was made. It
+    /// never goes back, whatever clocks say, and is what deletion goes by.
+    pub struct ClockRow = "ClockRow", 56 bytes {
+        kind: u8,
+        reserved: [u8; 7],
+        age: u64,
+        /// Which start of which machine `uptime` belongs to.
+        boot: [u8; 16],
+        /// Seconds that the machine had run then.
+        uptime: u64,
+        /// The box's clock then.
+        wall: WallTime,
+        reserved2: u64,
+    }
+}
+
+layout! {
+    /// What to keep of a protected system's recovery points. A later one replaces it.
+    pub struct PolicyRow = "PolicyRow", 80 bytes {
+        kind: u8,
+        reserved: [u8; 7],
+        tenant: TenantId,
+        /// Zeroes: all systems of the tenant that have none of their own.
+        system: SystemId,
+        /// So many newest points; all counts 0 keep everything.
+        last: u16,
+        /// The last point of so many hours, days, weeks, months, years that have one.
+        hourly: u16,
+        daily: u16,
+        weekly: u16,
+        monthly: u16,
+        yearly: u16,
+        reserved2: u32,
+        /// Retention lock, in seconds of age: younger points cannot be removed. Never shortened.
+        lock: u64,
+        /// Seconds of age between a removal and its being carried out.
+        delay: u64,
+        reserved3: u64,
+    }
+}
+
+layout! {
+    /// A scrub that ended, or as far as it came.
+    pub struct ScrubRow = "ScrubRow", 88 bytes {
+        kind: u8,
+        reserved: [u8; 7],
+        /// Counts scrubs of the pool; a later row of the same number replaces the earlier.
+        number: u64,
+        /// The pool's age at its begin and at this row, in seconds.
+        begun: u64,
+        age: u64,
+        /// The box's clock at this row.
+        wall: WallTime,
+        /// The segment to go on from; 0: it is done.
+        next: u64,
+        bytes_read: u64,
+        healed: u64,
+        /// Bad copies that could not be healed, of which another was good.
+        damaged: u64,
+        /// Records without a good copy.
+        lost: u64,
+        reserved2: u64,
+    }
+}
 
 /// [`PointRow::kind`].
 pub const EVENT_POINT: u8 = 1;
+/// [`MarkRow::kind`]: the point is to go when `due` has come.
+pub const EVENT_REMOVED: u8 = 2;
+/// [`MarkRow::kind`]: it is held and cannot be removed.
+pub const EVENT_HELD: u8 = 3;
+/// [`MarkRow::kind`]: it is held no longer.
+pub const EVENT_RELEASED: u8 = 4;
+/// [`MarkRow::kind`]: its removal was taken back.
+pub const EVENT_RETURNED: u8 = 5;
+/// [`MarkRow::kind`]: it is gone; nothing else is known of it from here on.
+pub const EVENT_GONE: u8 = 6;
+/// [`MarkRow::kind`]: somebody looked at its signals, and they freeze nothing any more.
+pub const EVENT_CLEARED: u8 = 7;
+/// [`ClockRow::kind`].
+pub const EVENT_CLOCK: u8 = 8;
+/// [`PolicyRow::kind`].
+pub const EVENT_POLICY: u8 = 9;
+/// [`ScrubRow::kind`].
+pub const EVENT_SCRUB: u8 = 10;
+
 /// [`PointRow::content`] of a point that consists of volumes.
 pub const CONTENT_VOLUMES: u8 = 1;
 
-/// First event kind that may be skipped by a reader that does not know it.
-const SKIPPABLE: u8 = 128;
+/// [`PointRow::signals`]: far more of the system changed than it used to.
+pub const SIGNAL_CHANGE: u8 = 1;
+/// [`PointRow::signals`]: far more of what changed is dense than used to be.
+pub const SIGNAL_DENSE: u8 = 2;
 
-/// Encodes the event that makes a recovery point known.
-pub fn encode_point(row: &PointRow) -> Vec<u8> {
-    let mut event = Vec::new();
-    put(&mut event, row);
-    event
+/// [`MarkRow::reason`]: a person wants it gone.
+pub const REASON_HAND: u8 = 1;
+/// [`MarkRow::reason`]: the policy keeps it no longer.
+pub const REASON_POLICY: u8 = 2;
+
+/// First event kind that may be skipped by a reader that does not know it.
+pub(crate) const SKIPPABLE: u8 = 128;
+
+/// An event that this version knows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Event {
+    Point(PointRow),
+    /// Kinds 2 to 7.
+    Mark(MarkRow),
+    Clock(ClockRow),
+    Policy(PolicyRow),
+    Scrub(ScrubRow),
+}
+
+impl Event {
+    /// The event as a commit carries it.
+    pub fn encode(&self) -> Vec<u8> {
+        let mut event = Vec::new();
+        self.put(&mut event);
+        event
+    }
+
+    pub(crate) fn put(&self, to: &mut Vec<u8>) {
+        match self {
+            Self::Point(row) => put(to, row),
+            Self::Mark(row) => put(to, row),
+            Self::Clock(row) => put(to, row),
+            Self::Policy(row) => put(to, row),
+            Self::Scrub(row) => put(to, row),
+        }
+    }
+
+    /// The event at the start of some bytes; `None` if its kind is not known.
+    pub(crate) fn take(taker: &mut Taker<'_>, kind: u8) -> Result<Option<Self>, FormatError> {
+        Ok(Some(match kind {
+            EVENT_POINT => Self::Point(taker.value()?),
+            EVENT_REMOVED..=EVENT_CLEARED => Self::Mark(taker.value()?),
+            EVENT_CLOCK => Self::Clock(taker.value()?),
+            EVENT_POLICY => Self::Policy(taker.value()?),
+            EVENT_SCRUB => Self::Scrub(taker.value()?),
+            _ => return Ok(None),
+        }))
+    }
 }
 
 /// Decodes an event; `None` for one that may be skipped, and must be kept.
-pub fn decode_event(event: &[u8]) -> Result<Option<PointRow>, FormatError> {
-    match event.first() {
-        Some(&EVENT_POINT) => {
-            let mut taker = Taker::new(event, NAME);
-            let row = taker.value()?;
-            if taker.is_empty() { Ok(Some(row)) } else { Err(taker.invalid("length")) }
-        }
-        Some(kind) if *kind >= SKIPPABLE => Ok(None),
-        _ => Err(FormatError::Invalid { structure: NAME, field: "kind" }),
+pub fn decode_event(event: &[u8]) -> Result<Option<Event>, FormatError> {
+    let mut taker = Taker::new(event, NAME);
+    let kind = *event.first().ok_or(taker.invalid("kind"))?;
+    match Event::take(&mut taker, kind)? {
+        Some(_) if !taker.is_empty() => Err(taker.invalid("length")),
+        None if kind < SKIPPABLE => Err(taker.invalid("kind")),
+        event => Ok(event),
     }
-}
-
-/// The catalog as checkpoints keep it.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct CatalogRows {
-    /// In the order of the log.
-    pub points: Vec<PointRow>,
-    /// Events that are not known here, as a checkpoint has them.
-    kept: Vec<u8>,
-}
-
-impl CatalogRows {
-    /// Decodes a checkpoint's catalog.
-    pub fn decode(bytes: &[u8]) -> Result<Self, FormatError> {
-        let mut rows = Self::default();
-        let mut rest = bytes;
-        while rest.first() == Some(&EVENT_POINT) {
-            rows.points.push(Taker::new(rest, NAME).value()?);
-            rest = rest.get(PointRow::SIZE..).unwrap_or_default();
-        }
-        check_kept(rest)?;
-        rows.kept.extend_from_slice(rest);
-        Ok(rows)
-    }
-
-    /// Encodes the catalog for a checkpoint.
-    pub fn encode(&self) -> Vec<u8> {
-        let room = self.points.len() * PointRow::SIZE + self.kept.len();
-        let mut bytes = Vec::with_capacity(room);
-        self.points.iter().for_each(|row| put(&mut bytes, row));
-        bytes.extend_from_slice(&self.kept);
-        bytes
-    }
-
-    /// Keeps an event that may be skipped, for a Holdfast that knows it.
-    ///
-    /// # Errors
-    /// When it would be more than [`MAX_KEPT_BYTES`], which no writer lets happen.
-    pub fn keep(&mut self, sequence: Sequence, event: &[u8]) -> Result<(), FormatError> {
-        let too_much = FormatError::Invalid { structure: NAME, field: "length" };
-        let room = MAX_KEPT_BYTES.saturating_sub(self.kept.len());
-        let Some(kind) = event.first().filter(|_| KeptEvent::SIZE + event.len() <= room) else {
-            return Err(too_much);
-        };
-        let (kind, bytes) = (*kind, event.len() as u32);
-        put(&mut self.kept, &KeptEvent { kind, reserved: [0; 3], bytes, sequence });
-        self.kept.extend_from_slice(event);
-        Ok(())
-    }
-}
-
-/// Refuses what is no row of kept events.
-fn check_kept(bytes: &[u8]) -> Result<(), FormatError> {
-    let mut taker = Taker::new(bytes, NAME);
-    if bytes.len() > MAX_KEPT_BYTES {
-        return Err(taker.invalid("length"));
-    }
-    while !taker.is_empty() {
-        let header: KeptEvent = taker.value()?;
-        let event = taker.bytes(header.bytes as usize)?;
-        if header.kind < SKIPPABLE || event.first() != Some(&header.kind) {
-            return Err(taker.invalid("kind"));
-        }
-    }
-    Ok(())
 }

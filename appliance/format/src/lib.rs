@@ -1,6 +1,7 @@
 //! Bytes on disk and on the wire: encode and decode, described in FORMAT.md. Pure.
 
 mod bytes;
+pub mod catalog;
 pub mod checkpoint;
 mod error;
 pub mod event;

@@ -88,10 +88,39 @@ layout! {
     }
 }
 
+layout! {
+    /// Section 5: a segment whose live records are elsewhere. Nothing is found in it from here on;
+    /// its slots stay as they are until it is released.
+    pub struct RetiredSegment = "RetiredSegment", 16 bytes {
+        segment: SegmentId,
+        /// The pool's age at that time, in seconds.
+        age: u64,
+    }
+}
+
+layout! {
+    /// Section 6: a retired segment whose slots may be used again.
+    pub struct ReleasedSegment = "ReleasedSegment", 8 bytes {
+        segment: SegmentId,
+    }
+}
+
+layout! {
+    /// Section 7: a copy of a segment that was made on a member that had none.
+    pub struct CopiedSegment = "CopiedSegment", 16 bytes {
+        segment: SegmentId,
+        member: u32,
+        slot: u32,
+    }
+}
+
 const SECTION_OPENED: u32 = 1;
 const SECTION_RECORDS: u32 = 2;
 const SECTION_SEALED: u32 = 3;
 const SECTION_EVENT: u32 = 4;
+const SECTION_RETIRED: u32 = 5;
+const SECTION_RELEASED: u32 = 6;
+const SECTION_COPIED: u32 = 7;
 
 /// [`SegmentPlace::slots`] of a member without a copy.
 pub const NO_SLOT: u32 = u32::MAX;
@@ -111,6 +140,9 @@ pub struct Commit {
     pub sealed: Vec<SealedSegment>,
     /// Events of the catalog, opaque to the store.
     pub events: Vec<Vec<u8>>,
+    pub retired: Vec<RetiredSegment>,
+    pub released: Vec<ReleasedSegment>,
+    pub copied: Vec<CopiedSegment>,
 }
 
 impl Commit {
@@ -118,32 +150,29 @@ impl Commit {
     pub fn payload_bytes(&self) -> usize {
         let groups: usize = self.groups.iter().map(|group| group_bytes(group.entries.len())).sum();
         let events: usize = self.events.iter().map(|event| 8 + event.len()).sum();
-        self.opened.len() * (8 + SegmentPlace::SIZE)
+        sections(&self.opened)
             + groups
-            + self.sealed.len() * (8 + SealedSegment::SIZE)
+            + sections(&self.sealed)
             + events
+            + sections(&self.retired)
+            + sections(&self.released)
+            + sections(&self.copied)
     }
 
     fn encode(&self, to: &mut Vec<u8>) {
-        let section = |to: &mut Vec<u8>, kind, bytes: usize| {
-            put(to, &SectionHeader { kind, bytes: bytes as u32 });
-        };
-        for place in &self.opened {
-            section(to, SECTION_OPENED, SegmentPlace::SIZE);
-            put(to, place);
-        }
+        put_sections(to, SECTION_OPENED, &self.opened);
         for group in &self.groups {
             section(to, SECTION_RECORDS, group_bytes(group.entries.len()) - 8);
             put_group(to, group);
         }
-        for sealed in &self.sealed {
-            section(to, SECTION_SEALED, SealedSegment::SIZE);
-            put(to, sealed);
-        }
+        put_sections(to, SECTION_SEALED, &self.sealed);
         for event in &self.events {
             section(to, SECTION_EVENT, event.len());
             to.extend_from_slice(event);
         }
+        put_sections(to, SECTION_RETIRED, &self.retired);
+        put_sections(to, SECTION_RELEASED, &self.released);
+        put_sections(to, SECTION_COPIED, &self.copied);
     }
 
     fn decode(payload: &[u8]) -> Result<Self, FormatError> {
@@ -159,6 +188,9 @@ impl Commit {
                 SECTION_EVENT => {
                     commit.events.push(body.bytes(header.bytes as usize)?.to_vec());
                 }
+                SECTION_RETIRED => commit.retired.push(body.value()?),
+                SECTION_RELEASED => commit.released.push(body.value()?),
+                SECTION_COPIED => commit.copied.push(body.value()?),
                 _ => return Err(taker.invalid("section kind")),
             }
             if !body.is_empty() {
@@ -167,6 +199,22 @@ impl Commit {
         }
         Ok(commit)
     }
+}
+
+/// Bytes of sections that hold one structure each.
+fn sections<T: Fixed>(list: &[T]) -> usize {
+    list.len() * (SectionHeader::SIZE + T::SIZE)
+}
+
+fn put_sections<T: Fixed>(to: &mut Vec<u8>, kind: u32, list: &[T]) {
+    for body in list {
+        section(to, kind, T::SIZE);
+        put(to, body);
+    }
+}
+
+fn section(to: &mut Vec<u8>, kind: u32, bytes: usize) {
+    put(to, &SectionHeader { kind, bytes: bytes as u32 });
 }
 
 /// Bytes that a group of `count` records takes in a payload, its section header included.

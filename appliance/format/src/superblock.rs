@@ -41,6 +41,8 @@ layout! {
 pub const MEMBER_ACTIVE: u8 = 1;
 /// [`Member::state`] of a member that was left behind and may not be read from.
 pub const MEMBER_MISSING: u8 = 2;
+/// [`Member::state`]: in service, and has not got a copy of each segment yet.
+pub const MEMBER_SYNCING: u8 = 3;
 
 layout! {
     /// The vital 512 bytes of a superblock.

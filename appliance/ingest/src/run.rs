@@ -184,6 +184,10 @@ impl Ingest<'_> {
             volumes: 1,
             logical_bytes: self.source.size(),
             added_bytes: total.stored_bytes + tree_bytes + put.stored_bytes,
+            age: 0,
+            changed_bytes: 0,
+            dense_bytes: 0,
+            signals: 0,
         };
         self.access.store().commit(vec![Catalog::event(&point)]).await?;
         if let Some(known) = self.catalog.point(point.id) {

@@ -230,7 +230,7 @@ fn row_of(segment: &Segment) -> (SegmentRow, Option<Vec<Entry>>) {
         reserved: [0; 3],
         records,
         body_end,
-        reserved2: 0,
+        retired: 0,
         trailer,
     };
     let unsealed = |entries: Vec<Entry>| {

@@ -10,7 +10,7 @@ use crate::layout::Fixed;
 use crate::log::{LogHeader, MAX_LOG_PAYLOAD};
 use crate::segment::{Entry, SegmentHeader, SegmentTrailer};
 use crate::superblock::Superblock;
-use crate::{event, manifest};
+use crate::{catalog, event, manifest};
 use model::PoolId;
 
 const POOL: PoolId = PoolId([7; 16]);
@@ -59,7 +59,7 @@ proptest! {
         let _ = decode_first_part(&bytes, POOL);
         let _ = KeyBlock::decode(&bytes);
         let _ = event::decode_event(&bytes);
-        let _ = event::CatalogRows::decode(&bytes);
+        let _ = catalog::CatalogRows::decode(&bytes);
         let _ = manifest::decode_leaf(&bytes, refs);
         let _ = manifest::decode_node(&bytes, refs);
     }

@@ -5,14 +5,14 @@ use std::fs;
 use std::path::Path;
 
 use crate::layout::Table;
-use crate::{checkpoint, event, geometry, keyring, log, manifest, segment, superblock};
+use crate::{catalog, checkpoint, event, geometry, keyring, log, manifest, segment, superblock};
 
 pub(super) const DOCUMENT: &str = include_str!("../../FORMAT.md");
 
 const TABLE_HEAD: &str = "| offset | size | field | meaning | guards against |";
 
 /// Every structure of this crate; [`no_structure_is_forgotten_here`] sees to that.
-const STRUCTURES: [Table; 25] = [
+const STRUCTURES: [Table; 32] = [
     superblock::Superblock::TABLE,
     superblock::Member::TABLE,
     segment::SegmentInfo::TABLE,
@@ -24,8 +24,15 @@ const STRUCTURES: [Table; 25] = [
     log::SegmentPlace::TABLE,
     log::GroupHeader::TABLE,
     log::SealedSegment::TABLE,
+    log::RetiredSegment::TABLE,
+    log::ReleasedSegment::TABLE,
+    log::CopiedSegment::TABLE,
     event::PointRow::TABLE,
-    event::KeptEvent::TABLE,
+    event::MarkRow::TABLE,
+    event::ClockRow::TABLE,
+    event::PolicyRow::TABLE,
+    event::ScrubRow::TABLE,
+    catalog::KeptEvent::TABLE,
     checkpoint::CheckpointHead::TABLE,
     checkpoint::PartPlace::TABLE,
     checkpoint::SegmentRow::TABLE,
@@ -150,7 +157,7 @@ fn limits_of_the_document_are_those_of_the_code() {
         ("MAX_REFS", segment::MAX_REFS.into()),
         ("GROUP_BYTES", segment::GROUP_BYTES as u64),
         ("MAX_LOG_PAYLOAD", log::MAX_LOG_PAYLOAD as u64),
-        ("MAX_KEPT_BYTES", event::MAX_KEPT_BYTES as u64),
+        ("MAX_KEPT_BYTES", catalog::MAX_KEPT_BYTES as u64),
         ("LEAF_BLOCKS", manifest::LEAF_BLOCKS.into()),
         ("NODE_FANOUT", manifest::NODE_FANOUT.into()),
         ("MAX_LEVEL", manifest::MAX_LEVEL.into()),

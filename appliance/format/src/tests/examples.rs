@@ -96,7 +96,8 @@ fn commit() -> Commit {
         opened: vec![SegmentPlace { info, slots: [2, 6, NO_SLOT, NO_SLOT] }],
         groups: vec![EntryGroup { header, entries: vec![entry] }],
         sealed: vec![SealedSegment { segment: SegmentId(3), trailer: hash("trailer") }],
-        events: vec![event::encode_point(&point())],
+        events: vec![event::Event::Point(point()).encode()],
+        ..Commit::default()
     }
 }
 
@@ -114,7 +115,11 @@ fn point() -> PointRow {
         created: WallTime(1_795_288_443),
         logical_bytes: 64 << 30,
         added_bytes: 123_456_789,
-        reserved2: [0; 40],
+        age: 0,
+        changed_bytes: 0,
+        dense_bytes: 0,
+        signals: 0,
+        reserved2: [0; 15],
     }
 }
 

@@ -4,10 +4,17 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 
 use crate::checkpoint::{Checkpoint, CheckpointPlace, SegmentRow};
+use crate::event::{
+    ClockRow, EVENT_CLEARED, EVENT_CLOCK, EVENT_POINT, EVENT_POLICY, EVENT_REMOVED, EVENT_SCRUB,
+    Event, MarkRow, PointRow, PolicyRow, ScrubRow,
+};
 use crate::geometry::Geometry;
 use crate::keyring::{DataKeyEntry, KeyBlock, KeySlot, TenantEntry};
 use crate::layout::Fixed;
-use crate::log::{Commit, EntryGroup, GroupHeader, LogPlace, SealedSegment, SegmentPlace};
+use crate::log::{
+    Commit, CopiedSegment, EntryGroup, GroupHeader, LogPlace, ReleasedSegment, RetiredSegment,
+    SealedSegment, SegmentPlace,
+};
 use crate::segment::{Entry, SegmentInfo};
 use crate::superblock::{Member, Superblock};
 use model::{DiskId, Epoch, PoolId, SegmentId, Sequence};
@@ -65,8 +72,31 @@ pub(super) fn group() -> impl Strategy<Value = EntryGroup> {
 pub(super) fn commit() -> impl Strategy<Value = Commit> {
     let opened = vec(fixed::<SegmentPlace>(), 0..4);
     let sealed = vec(fixed::<SealedSegment>(), 0..4);
-    (opened, vec(group(), 0..4), sealed, vec(bytes(300), 0..4))
-        .prop_map(|(opened, groups, sealed, events)| Commit { opened, groups, sealed, events })
+    let retired = vec(fixed::<RetiredSegment>(), 0..3);
+    let moved =
+        (retired, vec(fixed::<ReleasedSegment>(), 0..3), vec(fixed::<CopiedSegment>(), 0..3));
+    (opened, vec(group(), 0..4), sealed, vec(bytes(300), 0..4), moved).prop_map(
+        |(opened, groups, sealed, events, (retired, released, copied))| Commit {
+            opened,
+            groups,
+            sealed,
+            events,
+            retired,
+            released,
+            copied,
+        },
+    )
+}
+
+pub(super) fn event() -> impl Strategy<Value = Event> {
+    let marks = EVENT_REMOVED..=EVENT_CLEARED;
+    prop_oneof![
+        fixed::<PointRow>().prop_map(|row| Event::Point(PointRow { kind: EVENT_POINT, ..row })),
+        (fixed::<MarkRow>(), marks).prop_map(|(row, kind)| Event::Mark(MarkRow { kind, ..row })),
+        fixed::<ClockRow>().prop_map(|row| Event::Clock(ClockRow { kind: EVENT_CLOCK, ..row })),
+        fixed::<PolicyRow>().prop_map(|row| Event::Policy(PolicyRow { kind: EVENT_POLICY, ..row })),
+        fixed::<ScrubRow>().prop_map(|row| Event::Scrub(ScrubRow { kind: EVENT_SCRUB, ..row })),
+    ]
 }
 
 pub(super) fn log_place() -> impl Strategy<Value = LogPlace> {

@@ -1,8 +1,9 @@
 //! Intact structures that are not for this reader, place or pool are told apart from damage.
 
 use crate::FormatError;
+use crate::catalog::{CatalogRows, KeptEvent, MAX_KEPT_BYTES};
 use crate::checkpoint::{Checkpoint, CheckpointPlace, decode_first_part, encode_first_part};
-use crate::event::{CatalogRows, KeptEvent, MAX_KEPT_BYTES, PointRow, decode_event};
+use crate::event::{PointRow, decode_event};
 use crate::layout::Fixed;
 use crate::log::{LogHeader, encode_log_record};
 use crate::segment::{SegmentHeader, SegmentInfo};
@@ -81,7 +82,7 @@ fn segments_and_checkpoints_of_another_pool() {
 
 #[test]
 fn events_that_must_be_known_stop_a_reader_and_others_do_not() {
-    for kind in [0, 2, 127] {
+    for kind in [0, 2, 11, 127] {
         assert!(decode_event(&[kind, 1, 2, 3]).is_err());
     }
     for kind in [128, 255] {

@@ -4,8 +4,9 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 
 use super::make;
+use crate::catalog::{self, CatalogRows};
 use crate::checkpoint::{Checkpoint, PartPlace, decode_first_part, encode_first_part};
-use crate::event::{self, CatalogRows, EVENT_POINT, PointRow};
+use crate::event;
 use crate::keyring::KeyBlock;
 use crate::layout::{Fixed, Table};
 use crate::log::{LOG_CLOSE, LOG_COMMIT, LogHeader, encode_log_record, log_record_bytes};
@@ -40,7 +41,9 @@ proptest! {
             superblock::Superblock, superblock::Member, segment::SegmentInfo,
             segment::SegmentHeader, segment::Entry, segment::SegmentTrailer, log::LogHeader,
             log::SectionHeader, log::SegmentPlace, log::GroupHeader, log::SealedSegment,
-            event::PointRow, event::KeptEvent, checkpoint::CheckpointHead, checkpoint::PartPlace,
+            log::RetiredSegment, log::ReleasedSegment, log::CopiedSegment, event::PointRow,
+            event::MarkRow, event::ClockRow, event::PolicyRow, event::ScrubRow,
+            catalog::KeptEvent, checkpoint::CheckpointHead, checkpoint::PartPlace,
             checkpoint::SegmentRow, manifest::LeafHeader, manifest::Extent, manifest::NodeHeader,
             keyring::KeyBlockHeader, keyring::WrappedKey, keyring::KeySlot, keyring::TenantEntry,
             keyring::DataKeyEntry,
@@ -117,12 +120,11 @@ proptest! {
 
     #[test]
     fn catalogs(
-        points in vec(make::fixed::<PointRow>(), 0..10),
+        events in vec(make::event(), 0..10),
         kept in vec((128_u8.., make::bytes(40), any::<u64>()), 0..5),
     ) {
-        let points = points.into_iter().map(|row| PointRow { kind: EVENT_POINT, ..row });
         let mut rows = CatalogRows::default();
-        rows.points.extend(points);
+        rows.events.extend(events);
         for (kind, mut event, sequence) in kept {
             event.insert(0, kind);
             rows.keep(Sequence(sequence), &event)?;
@@ -131,9 +133,11 @@ proptest! {
     }
 
     #[test]
-    fn events(row in make::fixed::<PointRow>()) {
-        let row = PointRow { kind: EVENT_POINT, ..row };
-        prop_assert_eq!(event::decode_event(&event::encode_point(&row)), Ok(Some(row)));
+    fn events(event in make::event()) {
+        let mut encoded = event.encode();
+        prop_assert_eq!(event::decode_event(&encoded), Ok(Some(event)));
+        encoded.push(0);
+        prop_assert!(event::decode_event(&encoded).is_err());
     }
 
     #[test]

@@ -1,10 +1,14 @@
 //! Events of the catalog, and its rows in a checkpoint.
 
 use disk::sim::SimRng;
-use format::event::{CatalogRows, EVENT_POINT, KeptEvent, PointRow, decode_event, encode_point};
+use format::catalog::{CatalogRows, KeptEvent};
+use format::event::{
+    ClockRow, EVENT_CLOCK, EVENT_POINT, EVENT_POLICY, EVENT_REMOVED, EVENT_SCRUB, Event, MarkRow,
+    PointRow, PolicyRow, ScrubRow, decode_event,
+};
 use model::Sequence;
 
-use crate::make::{fixed, list};
+use crate::make::fixed;
 use crate::mutate::{field, mutate};
 use crate::target::Reader;
 
@@ -19,11 +23,8 @@ pub(crate) struct Events;
 
 impl Reader for Events {
     fn input(&mut self, rng: &mut SimRng) -> Vec<u8> {
-        let (kind, mut bytes) = if rng.below(2) == 0 {
-            (EVENT, encode_point(&PointRow { kind: EVENT_POINT, ..fixed(rng) }))
-        } else {
-            (CATALOG, catalog(rng))
-        };
+        let (kind, mut bytes) =
+            if rng.below(2) == 0 { (EVENT, event(rng).encode()) } else { (CATALOG, catalog(rng)) };
         match rng.below(3) {
             0 => mutate(rng, &mut bytes),
             1 => field(rng, &PointRow::TABLE, &mut bytes),
@@ -39,7 +40,7 @@ impl Reader for Events {
     fn read(&mut self, input: &[u8]) {
         match input.split_first() {
             Some((&EVENT, event)) => match decode_event(event) {
-                Ok(Some(row)) => assert_eq!(encode_point(&row), event, "encoded again"),
+                Ok(Some(known)) => assert_eq!(known.encode(), event, "encoded again"),
                 Ok(None) => assert!(event.first().is_some_and(|kind| *kind >= 128)),
                 Err(_) => {}
             },
@@ -53,10 +54,19 @@ impl Reader for Events {
     }
 }
 
+fn event(rng: &mut SimRng) -> Event {
+    match rng.below(5) {
+        0 => Event::Point(PointRow { kind: EVENT_POINT, ..fixed(rng) }),
+        1 => Event::Mark(MarkRow { kind: EVENT_REMOVED + rng.below(6) as u8, ..fixed(rng) }),
+        2 => Event::Clock(ClockRow { kind: EVENT_CLOCK, ..fixed(rng) }),
+        3 => Event::Policy(PolicyRow { kind: EVENT_POLICY, ..fixed(rng) }),
+        _ => Event::Scrub(ScrubRow { kind: EVENT_SCRUB, ..fixed(rng) }),
+    }
+}
+
 fn catalog(rng: &mut SimRng) -> Vec<u8> {
-    let points = list(rng, 6).into_iter().map(|row| PointRow { kind: EVENT_POINT, ..row });
     let mut rows = CatalogRows::default();
-    rows.points.extend(points);
+    rows.events.extend((0..rng.below(6)).map(|_| event(rng)));
     for _ in 0..rng.below(4) {
         let kind = 128 + rng.below(128) as u8;
         rows.keep(Sequence(rng.next_u64()), &[kind; KEPT]).expect("it has room");

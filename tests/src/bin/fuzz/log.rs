@@ -74,6 +74,9 @@ fn commit(rng: &mut SimRng) -> Commit {
         opened: list(rng, 3),
         groups: (0..rng.below(4)).map(|_| group(rng)).collect(),
         sealed: list(rng, 3),
+        retired: list(rng, 2),
+        released: list(rng, 2),
+        copied: list(rng, 2),
         events: (0..rng.below(4)).map(|_| random(rng, 300)).collect(),
     }
 }

@@ -65,7 +65,7 @@ impl TenantAccess {
         let (data_key, key) = self.keys.current()?;
         let key = key.clone();
         let commitment = Arc::new(move |salt: &[u8; 32]| SegmentKey::derive(&key, salt).1);
-        Ok(WriterKeys { tenant: self.tenant(), data_key, commitment })
+        Ok(WriterKeys { tenant: self.tenant(), data_key, commitment, moves: false })
     }
 
     /// The cipher of a segment, if this tenant wrote it.

@@ -20,6 +20,6 @@ pub use keys::TenantAccess;
 pub use leaf::Leaf;
 pub use progress::Progress;
 pub use put::{Put, RecordWriter};
-pub use reader::{OpenedRecord, RecordReader};
+pub use reader::{ChunkTarget, OpenedRecord, RecordReader};
 pub use tree::write_tree;
 pub use volume::Volume;

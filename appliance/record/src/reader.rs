@@ -17,6 +17,15 @@ pub struct OpenedRecord {
     pub plain: Vec<u8>,
 }
 
+/// Where the contents of chunks go. Chunks are named by their number in what was asked for.
+pub trait ChunkTarget {
+    /// Room for a chunk of this many bytes, if it is needed just once and whole: it is opened there
+    /// and not copied. What was there is lost, also when the chunk turns out to be damaged.
+    fn room(&mut self, number: usize, bytes: usize) -> Option<&mut [u8]>;
+    /// Takes a chunk for which there was no room.
+    fn take(&mut self, number: usize, plain: &[u8]);
+}
+
 /// Opens records for one worker; keeps what it works with.
 #[derive(Debug)]
 pub struct RecordReader {
@@ -55,23 +64,39 @@ impl RecordReader {
         kind: RecordKind,
         mut take: impl FnMut(usize, &[Digest], &mut Vec<u8>),
     ) -> Result<()> {
+        let open = |reader: &mut Self, at, view: RecordView<'_>| {
+            let refs = reader.open(view)?;
+            take(at, &refs, &mut reader.plain);
+            Ok(())
+        };
+        self.read_each(digests, kind, open).await
+    }
+
+    /// Reads chunks, each named once, in the order in which they lie, to where they are needed.
+    pub async fn read_chunks(
+        &mut self,
+        digests: &[Digest],
+        target: &mut impl ChunkTarget,
+    ) -> Result<()> {
+        let open = |reader: &mut Self, at, view: RecordView<'_>| reader.open_to(at, view, target);
+        self.read_each(digests, RecordKind::Chunk, open).await
+    }
+
+    async fn read_each(
+        &mut self,
+        digests: &[Digest],
+        kind: RecordKind,
+        mut open: impl FnMut(&mut Self, usize, RecordView<'_>) -> Result<()>,
+    ) -> Result<()> {
         let store = self.access.store().clone();
         let mut failed = None;
         let outcome = store.read_batch(digests, |at, view| {
-            if view.kind() != Some(kind) {
-                failed = Some(RecordError::Kind { digest: view.digest });
-                return false;
-            }
-            match self.open(view) {
-                Ok(refs) => {
-                    take(at, &refs, &mut self.plain);
-                    true
-                }
-                Err(error) => {
-                    failed = Some(error);
-                    false
-                }
-            }
+            let opened = match view.kind() == Some(kind) {
+                true => open(self, at, view),
+                false => Err(RecordError::Kind { digest: view.digest }),
+            };
+            failed = opened.err();
+            failed.is_none()
         });
         match (outcome.await, failed) {
             // Its checksum holds and its seal does not open: the reason is in the keys.
@@ -100,6 +125,28 @@ impl RecordReader {
         let (digest, kind) = (view.digest, view.kind);
         self.open(view)
             .is_ok_and(|refs| self.access.namer().name(kind, &refs, &self.plain) == digest)
+    }
+
+    fn open_to(
+        &mut self,
+        at: usize,
+        view: RecordView<'_>,
+        target: &mut impl ChunkTarget,
+    ) -> Result<()> {
+        let refs = view.ref_list();
+        let cipher = self.access.cipher(view.info)?;
+        let context = self.access.context(view.info, view.kind, view.digest, &refs);
+        let associated = context.write(&mut self.associated);
+        let record = u64::from(view.record);
+        let decrypted = self.opener.decrypt(&*cipher, record, associated, view.payload)?;
+        let bytes = decrypted.plain_bytes();
+        if let Some(room) = target.room(at, bytes).filter(|room| room.len() == bytes) {
+            return Ok(self.opener.unpack(&decrypted, room)?);
+        }
+        self.plain.resize(bytes, 0);
+        self.opener.unpack(&decrypted, &mut self.plain)?;
+        target.take(at, &self.plain);
+        Ok(())
     }
 
     fn open(&mut self, view: RecordView<'_>) -> Result<Vec<Digest>> {

@@ -1,9 +1,8 @@
 //! One leaf range as bytes.
 
 use format::manifest::Extent;
-use format::segment::RecordKind;
 use model::{BLOCK, Digest};
-use record::{Leaf, RecordError, RecordReader, Result};
+use record::{ChunkTarget, Leaf, RecordError, RecordReader, Result};
 
 /// Fills `bytes`, which are zeroes, with what the leaf says. Each chunk is opened once.
 pub(crate) async fn fill(reader: &mut RecordReader, leaf: &Leaf, bytes: &mut [u8]) -> Result<()> {
@@ -13,21 +12,39 @@ pub(crate) async fn fill(reader: &mut RecordReader, leaf: &Leaf, bytes: &mut [u8
             list.push((at, *extent));
         }
     }
-    let used: Vec<(&Digest, &Vec<(u32, Extent)>)> =
-        leaf.refs.iter().zip(&uses).filter(|(_, list)| !list.is_empty()).collect();
+    let used: Vec<(&Digest, Vec<(u32, Extent)>)> =
+        leaf.refs.iter().zip(uses).filter(|(_, list)| !list.is_empty()).collect();
     let digests: Vec<Digest> = used.iter().map(|(digest, _)| **digest).collect();
-    let mut short = None;
-    reader
-        .read_batch(&digests, RecordKind::Chunk, |number, _, plain| {
-            let Some((digest, extents)) = used.get(number) else { return };
-            for (at, extent) in extents.iter() {
-                if !copy(bytes, *at, extent, plain) {
-                    short = Some(**digest);
-                }
+    let mut range = Range { bytes, used, short: None };
+    reader.read_chunks(&digests, &mut range).await?;
+    range.short.map_or(Ok(()), |digest| Err(RecordError::Short { digest }))
+}
+
+/// A range that is being filled, and where each chunk goes in it.
+struct Range<'a> {
+    bytes: &'a mut [u8],
+    used: Vec<(&'a Digest, Vec<(u32, Extent)>)>,
+    /// A chunk that has less than the leaf takes from it.
+    short: Option<Digest>,
+}
+
+impl ChunkTarget for Range<'_> {
+    fn room(&mut self, number: usize, bytes: usize) -> Option<&mut [u8]> {
+        let (_, extents) = self.used.get(number)?;
+        let &[(at, extent)] = extents.as_slice() else { return None };
+        let whole = extent.start == 0 && usize::from(extent.blocks) * BLOCK == bytes;
+        let from = at as usize * BLOCK;
+        self.bytes.get_mut(from..from + bytes).filter(|_| whole)
+    }
+
+    fn take(&mut self, number: usize, plain: &[u8]) {
+        let Some((digest, extents)) = self.used.get(number) else { return };
+        for (at, extent) in extents {
+            if !copy(self.bytes, *at, extent, plain) {
+                self.short = Some(**digest);
             }
-        })
-        .await?;
-    short.map_or(Ok(()), |digest| Err(RecordError::Short { digest }))
+        }
+    }
 }
 
 /// Copies an extent's blocks to their place; false when chunk or range are too short for it.

@@ -26,7 +26,7 @@ pub use envelope::{Codec, HEADER_BYTES, PLAIN_MAX};
 pub use error::SealError;
 pub use keyring::{Keyring, SlotInfo, Unlocked};
 pub use kit::{KIT_GROUPS, KitSecret};
-pub use open::Opener;
+pub use open::{Decrypted, Opener};
 pub use passphrase::{PASSPHRASE_MAX, PASSPHRASE_MIN, Strength};
 pub use secret::{DataKey, RootKey, Secret, SegmentKey, TenantKey};
 pub use segment::{Backend, SegmentCipher, nonce, seal};

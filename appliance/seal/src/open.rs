@@ -10,6 +10,27 @@ use crate::aead::{Aead, TAG_BYTES};
 use crate::envelope::{Codec, split};
 use crate::segment::nonce;
 
+/// A record that was decrypted and is still compressed.
+#[derive(Debug)]
+pub struct Decrypted<'a> {
+    envelope: &'a [u8],
+    codec: Codec,
+    plain_bytes: usize,
+    payload: &'a [u8],
+}
+
+impl<'a> Decrypted<'a> {
+    /// Length of the plaintext, at most [`PLAIN_MAX`](crate::PLAIN_MAX).
+    pub fn plain_bytes(&self) -> usize {
+        self.plain_bytes
+    }
+
+    /// What was sealed, and can be sealed again.
+    pub fn envelope(&self) -> &'a [u8] {
+        self.envelope
+    }
+}
+
 /// Opens records, one opener per worker thread.
 pub struct Opener {
     zstd: zstd::bulk::Decompressor<'static>,
@@ -36,7 +57,7 @@ impl Opener {
         let done = opened.and_then(|(codec, bytes, payload)| {
             // What is there already is overwritten to its last byte, or thrown away below.
             out.resize(bytes, 0);
-            self.unpack(codec, payload, out).map(|()| bytes)
+            self.decompress(codec, payload, out).map(|()| bytes)
         });
         if done.is_err() {
             // Its contents, not its whole capacity: one long record must not slow all others.
@@ -46,21 +67,24 @@ impl Opener {
         done
     }
 
-    /// Opens into the start of `out`, which needs the plain length: [`SealError::TooLong`] if it
-    /// is shorter. Returns the plain length in bytes. What `out` holds after an error, or behind
-    /// the plain length, is undefined.
-    pub fn open_into(
-        &mut self,
+    /// Decrypts the sealed payload of a record in place: what can be unpacked when its length is
+    /// known, or sealed again as it is.
+    pub fn decrypt<'a>(
+        &self,
         cipher: &impl Aead,
         record: u64,
         aad: &[u8],
-        sealed: &mut [u8],
-        out: &mut [u8],
-    ) -> Result<usize, SealError> {
-        let (codec, bytes, payload) = split(decrypt(cipher, record, aad, sealed)?)?;
-        let max = out.len();
-        let room = out.get_mut(..bytes).ok_or(SealError::TooLong { bytes, max })?;
-        self.unpack(codec, payload, room).map(|()| bytes)
+        sealed: &'a mut [u8],
+    ) -> Result<Decrypted<'a>, SealError> {
+        let envelope = decrypt(cipher, record, aad, sealed)?;
+        let (codec, plain_bytes, payload) = split(envelope)?;
+        Ok(Decrypted { envelope, codec, plain_bytes, payload })
+    }
+
+    /// Decompresses into `out`, which must be as long as the plaintext: [`SealError::Damaged`] if
+    /// it is not. What `out` holds after an error is undefined.
+    pub fn unpack(&mut self, decrypted: &Decrypted<'_>, out: &mut [u8]) -> Result<(), SealError> {
+        self.decompress(decrypted.codec, decrypted.payload, out)
     }
 
     /// Checks that a sealed payload is what was sealed, without decompressing it. `sealed` is
@@ -76,7 +100,12 @@ impl Opener {
     }
 
     /// Decompresses into `out`, which must come out exactly full.
-    fn unpack(&mut self, codec: Codec, payload: &[u8], out: &mut [u8]) -> Result<(), SealError> {
+    fn decompress(
+        &mut self,
+        codec: Codec,
+        payload: &[u8],
+        out: &mut [u8],
+    ) -> Result<(), SealError> {
         let bytes = match codec {
             Codec::Raw if payload.len() == out.len() => {
                 out.copy_from_slice(payload);

@@ -22,13 +22,15 @@ impl Inner {
         let log = self.log.get_mut();
         (log.position, log.previous) = (start.position, start.previous);
         log.durable = Sequence(start.sequence.0.saturating_sub(1));
-        let (mut heals, mut lacked) = (Vec::new(), Vec::new());
+        let (mut heals, mut lacked, mut gone) = (Vec::new(), Vec::new(), Vec::new());
         for record in run.records {
             let proved = record.header.sequence <= run.proved || planted(Bug::TailUnverified);
             match self.apply(&record, proved).await? {
                 Some(bad_copies) => heals.extend(bad_copies),
                 None => break,
             }
+            let commit = record.commit.iter();
+            gone.extend(commit.flat_map(|c| &c.retired).map(|retired| number(retired.segment)));
             lacked.extend((!record.lacking.is_empty()).then_some(record.header));
             let log = self.log.get_mut();
             log.position = record.header.position + record.header.record_bytes() as u64;
@@ -38,6 +40,9 @@ impl Inner {
         }
         let log = self.log.get_mut();
         (log.heals, log.lacked) = (heals, lacked);
+        if !gone.is_empty() {
+            self.forget_retired(gone.into_iter());
+        }
         Ok(())
     }
 
@@ -75,6 +80,13 @@ impl Inner {
             self.journal.apply(record.header.sequence, event).map_err(|source| {
                 StoreError::Unreadable { disk: "the catalog".to_owned(), source }
             })?;
+        }
+        let generation = self.log.get_mut().generation;
+        self.retire(&commit.retired, generation);
+        for released in &commit.released {
+            if let Some(gone) = lock(&self.retired).remove(&number(released.segment)) {
+                self.members.give_slots(&gone.segment.place.slots);
+            }
         }
         Ok(Some(heals))
     }

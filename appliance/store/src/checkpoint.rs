@@ -217,6 +217,7 @@ impl Inner {
             }
             checkpoint.segments.push(row);
         }
+        checkpoint.segments.extend(self.retired_rows());
         checkpoint
     }
 }

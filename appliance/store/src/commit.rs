@@ -15,7 +15,7 @@ use crate::filling::Drained;
 use crate::log::{Log, split};
 use crate::members::lock;
 use crate::planted::{Bug, planted};
-use crate::queue::event_bytes;
+use crate::queue::Changes;
 use crate::segments::{State, number};
 use crate::store::{Inner, Store};
 use crate::{Result, StoreError};
@@ -32,22 +32,7 @@ impl Store {
     /// disks, 512 KiB on others. `Full` when there is no room for the next checkpoint. After any
     /// other error the store has stopped.
     pub async fn commit(&self, events: Vec<Vec<u8>>) -> Result<Sequence> {
-        let inner = &self.inner;
-        let (bytes, limit) = (event_bytes(&events), inner.commit_bytes() / 2);
-        if bytes > limit {
-            return Err(StoreError::TooLarge { what: "a list of events", bytes, limit });
-        }
-        let outcome = lock(&inner.queue).join(events, limit);
-        let mut log = inner.log.lock().await;
-        while outcome.get().is_none() {
-            let Some(round) = lock(&inner.queue).take() else {
-                // Who had taken these events did not wait for the end.
-                return Err(StoreError::Stopped);
-            };
-            let result = inner.commit_round(&mut log, round.events).await;
-            let _ = round.outcome.set(result);
-        }
-        outcome.get().cloned().unwrap_or(Err(StoreError::Stopped))
+        self.inner.commit(Changes { events, ..Changes::default() }).await
     }
 
     /// Writes down that the last commit is durable, so that damage to it can never be taken for
@@ -100,15 +85,30 @@ impl Inner {
         result
     }
 
-    async fn commit_round(
-        self: &Arc<Self>,
-        log: &mut Log,
-        events: Vec<Vec<u8>>,
-    ) -> Result<Sequence> {
+    /// See [`Store::commit`].
+    pub(crate) async fn commit(self: &Arc<Self>, changes: Changes) -> Result<Sequence> {
+        let (bytes, limit) = (changes.bytes(), self.commit_bytes() / 2);
+        if bytes > limit {
+            return Err(StoreError::TooLarge { what: "a list of events", bytes, limit });
+        }
+        let outcome = lock(&self.queue).join(changes, limit);
+        let mut log = self.log.lock().await;
+        while outcome.get().is_none() {
+            let Some(round) = lock(&self.queue).take() else {
+                // Who had taken these changes did not wait for the end.
+                return Err(StoreError::Stopped);
+            };
+            let result = self.commit_round(&mut log, round.changes).await;
+            let _ = round.outcome.set(result);
+        }
+        outcome.get().cloned().unwrap_or(Err(StoreError::Stopped))
+    }
+
+    async fn commit_round(self: &Arc<Self>, log: &mut Log, changes: Changes) -> Result<Sequence> {
         self.check_writable()?;
         self.begin_locked(log).await?;
         self.make_log_room(log, self.round_bytes()).await?;
-        self.all_or_stop(self.commit_drained(log, events)).await?;
+        self.all_or_stop(self.commit_drained(log, changes)).await?;
         if self.wants_checkpoint(log) {
             match self.checkpoint(log, false).await {
                 // The commit stands; the next one looks for room again.
@@ -119,14 +119,14 @@ impl Inner {
         Ok(log.durable)
     }
 
-    async fn commit_drained(self: &Arc<Self>, log: &mut Log, events: Vec<Vec<u8>>) -> Result<()> {
+    async fn commit_drained(self: &Arc<Self>, log: &mut Log, changes: Changes) -> Result<()> {
         self.pending_bytes.store(0, Ordering::Release);
         let writers: Vec<_> = lock(&self.writers).iter().map(|slot| slot.state.clone()).collect();
         let mut drained = Vec::new();
         for writer in writers {
             drained.push(writer.lock().await.drain(self).await?);
         }
-        let commits = split(&drained, events, self.commit_bytes());
+        let commits = split(&drained, changes, self.commit_bytes());
         self.make_log_room(log, self.bytes_of(&commits)).await?;
         let first = log.next;
         for commit in &commits {
@@ -138,6 +138,7 @@ impl Inner {
         self.note_failed_members(log).await?;
         log.durable = Sequence(log.next.0 - 1);
         self.publish(&drained);
+        commits.iter().for_each(|commit| self.publish_moves(commit, log.generation));
         for (sequence, commit) in (first.0..).map(Sequence).zip(&commits) {
             for event in &commit.events {
                 self.journal.apply(sequence, event).map_err(|source| StoreError::Unreadable {

@@ -63,6 +63,9 @@ pub enum StoreError {
     /// A write failed before; the pool must be opened again.
     #[error("the pool stopped writing after an earlier failure")]
     Stopped,
+    /// It was asked to stop. What it did until then stands.
+    #[error("interrupted")]
+    Interrupted,
     /// The event or record is larger than the format allows.
     #[error("{what} of {bytes} bytes is over the limit of {limit}")]
     TooLarge { what: &'static str, bytes: usize, limit: usize },

@@ -139,6 +139,7 @@ impl WriterState {
         let position = current.open.push(entry);
         let place = Place { segment, record: position as u16 };
         inner.index.insert(&record.digest, place);
+        lock(&inner.uses).touch(place);
         self.start_writes().await
     }
 
@@ -300,7 +301,11 @@ impl WriterState {
 
 impl Current {
     fn open(inner: &Arc<Inner>, keys: &WriterKeys) -> Result<Self> {
-        let slots = inner.members.take_slots(inner.reserve())?;
+        let reserve = match keys.moves {
+            true => inner.checkpoint_reserve(),
+            false => inner.reserve(),
+        };
+        let slots = inner.members.take_slots(reserve)?;
         let segment = inner.take_segment_id();
         let mut salt = [0; 32];
         inner.entropy.fill(&mut salt);

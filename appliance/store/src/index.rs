@@ -209,6 +209,20 @@ impl Index {
         kept.for_each(|slot| shard.place_new(slot));
     }
 
+    /// Forgets all places but those that are in these segments. Builds all shards anew.
+    pub(crate) fn retain(&self, keep: impl Fn(u32) -> bool) {
+        for shard in &self.shards {
+            let mut shard = lock(shard);
+            shard.take_in();
+            let size = shard.slots.len();
+            let old = std::mem::replace(&mut shard.slots, vec![Slot::default(); size]);
+            shard.used = 0;
+            let kept =
+                old.into_iter().filter(|slot| !slot.is_empty() && keep(slot.place().segment));
+            kept.for_each(|slot| shard.place_new(slot));
+        }
+    }
+
     /// Places that may hold the record; nearly always none or one.
     pub(crate) fn candidates(&self, digest: &Digest) -> Candidates {
         let mut found = Candidates::default();

@@ -8,7 +8,7 @@ use std::sync::atomic::Ordering;
 use disk::Buffer;
 use format::FormatError;
 use format::checkpoint::{
-    Checkpoint, CheckpointHead, PartPlace, SEGMENT_SEALED, decode_first_part,
+    Checkpoint, CheckpointHead, PartPlace, SEGMENT_RETIRED, SEGMENT_SEALED, decode_first_part,
 };
 use format::log::{NO_SLOT, SegmentPlace};
 use format::segment::Entry;
@@ -86,7 +86,7 @@ impl Inner {
             .restore(&checkpoint.catalog)
             .map_err(|source| StoreError::Unreadable { disk: "the catalog".to_owned(), source })?;
         self.index = index;
-        self.adopt_segments(&checkpoint);
+        self.adopt_segments(&checkpoint, superblock.generation);
         let anchor = Anchor { parts, ..anchor.clone() };
         self.claim(&anchor);
         let before = anchor_of(copies, superblock.generation.saturating_sub(1));
@@ -158,7 +158,7 @@ impl Inner {
         anchor.slots().for_each(|slots| self.members.claim_slots(slots));
     }
 
-    fn adopt_segments(&mut self, checkpoint: &Checkpoint<'_>) {
+    fn adopt_segments(&mut self, checkpoint: &Checkpoint<'_>, generation: u64) {
         self.next_segment.store(checkpoint.next_segment.0, Ordering::Release);
         let mut unsealed: HashMap<SegmentId, (Vec<Entry>, u32)> = HashMap::new();
         for group in &checkpoint.groups {
@@ -166,7 +166,7 @@ impl Inner {
         }
         let mut segments = lock(&self.segments);
         for row in &checkpoint.segments {
-            let state = if row.state == SEGMENT_SEALED {
+            let state = if row.state == SEGMENT_SEALED || row.state == SEGMENT_RETIRED {
                 State::Sealed { records: row.records, body_end: row.body_end, trailer: row.trailer }
             } else {
                 let (entries, body_end) = unsealed.remove(&row.info.segment).unwrap_or_default();
@@ -174,7 +174,11 @@ impl Inner {
             };
             self.members.claim_slots(&row.slots);
             let place = SegmentPlace { info: row.info, slots: row.slots };
-            segments.insert(Segment { place, state });
+            let segment = Segment { place, state };
+            match row.state {
+                SEGMENT_RETIRED => self.adopt_retired(segment, row, generation),
+                _ => segments.insert(segment),
+            }
         }
     }
 

@@ -13,7 +13,7 @@ use model::{BLOCK, Epoch, SegmentId, Sequence};
 use crate::filling::Drained;
 use crate::members::{Slots, padded};
 use crate::planted::{Bug, planted};
-use crate::queue::event_bytes;
+use crate::queue::Changes;
 use crate::replay::Start;
 use crate::store::Inner;
 use crate::{Result, StoreError};
@@ -179,9 +179,9 @@ pub(crate) fn fit(position: u64, bytes: u64, ring: u64) -> u64 {
     if position % ring + bytes <= ring { position } else { position.next_multiple_of(ring) }
 }
 
-/// Cuts what the writers hand over into commits of at most `limit` payload bytes. The events are
+/// Cuts what the writers hand over into commits of at most `limit` payload bytes. The changes are
 /// in the last, so that they are durable only with everything before them.
-pub(crate) fn split(drained: &[Drained], mut events: Vec<Vec<u8>>, limit: usize) -> Vec<Commit> {
+pub(crate) fn split(drained: &[Drained], mut changes: Changes, limit: usize) -> Vec<Commit> {
     let mut commits = vec![Commit::default()];
     let mut room = limit;
     let mut next = |commits: &mut Vec<Commit>, bytes: usize, put: &mut dyn FnMut(&mut Commit)| {
@@ -207,9 +207,11 @@ pub(crate) fn split(drained: &[Drained], mut events: Vec<Vec<u8>>, limit: usize)
             next(&mut commits, 48, &mut |commit| commit.sealed.push(closed.sealed));
         }
     }
-    // All of them in one record: the events of one caller are there together or not at all.
-    next(&mut commits, event_bytes(&events), &mut |commit| {
-        commit.events = std::mem::take(&mut events);
+    // All of them in one record: those of one caller are there together or not at all.
+    next(&mut commits, changes.bytes(), &mut |commit| {
+        let Changes { events, retired, released, copied } = std::mem::take(&mut changes);
+        (commit.events, commit.retired) = (events, retired);
+        (commit.released, commit.copied) = (released, copied);
     });
     commits
 }
@@ -262,7 +264,8 @@ mod tests {
         let parts = [drained(1, 150), drained(2, 20), drained(3, 300)];
         let events = vec![vec![1; 1500], vec![2; 1500]];
         let limit = 8000;
-        let commits = split(&parts, events.clone(), limit);
+        let changes = Changes { events: events.clone(), ..Changes::default() };
+        let commits = split(&parts, changes, limit);
         assert!(commits.iter().all(|commit| commit.payload_bytes() <= limit));
         let with_events: Vec<_> = commits.iter().map(|commit| commit.events.len()).collect();
         assert_eq!(with_events.iter().sum::<usize>(), 2);

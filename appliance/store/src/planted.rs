@@ -40,6 +40,12 @@ pub(crate) enum Bug {
     AlwaysClosed,
     /// The copies of the wrapped keys are all in flight at once.
     KeysAtOnce,
+    /// What is found or appended while reclaim runs is not remembered.
+    UsesForgotten,
+    /// Reclaim does not look whether what it moved can be read where it is now.
+    NotReadBack,
+    /// The slots of a retired segment are free at once.
+    ReleasedEarly,
 }
 
 #[cfg(all(test, feature = "planted"))]
@@ -64,6 +70,9 @@ impl Bug {
         Self::CheckpointUncommitted,
         Self::AlwaysClosed,
         Self::KeysAtOnce,
+        Self::UsesForgotten,
+        Self::NotReadBack,
+        Self::ReleasedEarly,
     ];
 }
 

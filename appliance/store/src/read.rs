@@ -85,7 +85,10 @@ impl Store {
 impl Inner {
     pub(crate) fn segment(&self, place: Place) -> Result<Segment> {
         let found = lock(&self.segments).get(place.segment).cloned();
-        found.ok_or(StoreError::DamagedStructure { structure: "segment table" })
+        // Whoever found the place before the segment was retired finds its bytes untouched.
+        found
+            .or_else(|| self.retired_segment(place.segment))
+            .ok_or(StoreError::DamagedStructure { structure: "segment table" })
     }
 
     async fn read_place(self: &Arc<Self>, place: Place, entry: &Entry) -> Result<StoredRecord> {

@@ -148,6 +148,12 @@ impl FooterCache {
         Some(entries.clone())
     }
 
+    pub(crate) fn remove(&mut self, segment: u32) {
+        if let Some((old, _)) = self.map.remove(&segment) {
+            self.bytes -= size(&old);
+        }
+    }
+
     pub(crate) fn put(&mut self, segment: u32, entries: Arc<Vec<Entry>>) {
         self.clock += 1;
         self.bytes += size(&entries);

@@ -18,7 +18,9 @@ use crate::index::{Index, Place};
 use crate::log::Log;
 use crate::members::{Members, lock};
 use crate::queue::Queue;
+use crate::retired::RetiredSegments;
 use crate::segments::{FooterCache, Segments};
+use crate::uses::Uses;
 use crate::writer::WriterSlot;
 use crate::{Result, StoreError};
 
@@ -48,7 +50,9 @@ pub(crate) struct Inner {
     pub(crate) members: Members,
     pub(crate) index: Index,
     pub(crate) segments: Mutex<Segments>,
+    pub(crate) retired: Mutex<RetiredSegments>,
     pub(crate) footers: Mutex<FooterCache>,
+    pub(crate) uses: Mutex<Uses>,
     /// Records that no disk could give: stored anew when they come again.
     pub(crate) damaged: Mutex<HashSet<Place>>,
     pub(crate) buffers: OnceLock<BufferPool>,
@@ -77,6 +81,9 @@ impl fmt::Debug for Inner {
     }
 }
 
+/// Slots that reclaim may fill while new records find the pool full.
+const MOVING_SLOTS: u32 = 4;
+
 impl Inner {
     /// Refuses to write when it may not or must not.
     pub(crate) fn check_writable(&self) -> Result<()> {
@@ -103,10 +110,17 @@ impl Inner {
         self.buffers.get_or_init(|| BufferPool::new(slab_bytes, SLABS))
     }
 
+    /// Slots that new records may not take: those of checkpoints, and some for reclaim to move
+    /// records to, so that a full pool can be emptied.
+    pub(crate) fn reserve(&self) -> u32 {
+        self.checkpoint_reserve() + MOVING_SLOTS.min(self.geometry.segment_slots() / 8)
+    }
+
     /// Slots that only checkpoints may take: always enough for the two that are referred to and
     /// one being written, so that a full pool can still be read, checked and emptied.
-    pub(crate) fn reserve(&self) -> u32 {
-        let segments = (lock(&self.segments).len() + 1) * SegmentRow::SIZE;
+    pub(crate) fn checkpoint_reserve(&self) -> u32 {
+        let rows = lock(&self.segments).len() + lock(&self.retired).len() + 1;
+        let segments = rows * SegmentRow::SIZE;
         let catalog = self.catalog_bytes.load(Ordering::Relaxed) + BLOCK;
         // A shard of the index grows by half.
         let bytes = segments + catalog + self.index.bytes() / 2 * 3;
@@ -146,6 +160,8 @@ pub struct PoolStatus {
     /// What all segments together could take.
     pub capacity_bytes: u64,
     pub records: u64,
+    /// Bytes that will be free when retired segments are released.
+    pub retired_bytes: u64,
     /// Memory of the index.
     pub index_bytes: u64,
     /// Copies rewritten from another disk since the pool was opened.
@@ -190,6 +206,7 @@ impl Store {
                 * segment_bytes,
             capacity_bytes: u64::from(slots.saturating_sub(reserve)) * segment_bytes,
             records: segments.iter().map(|segment| segment.records() as u64).sum(),
+            retired_bytes: inner.retired_bytes(),
             index_bytes: inner.index.bytes() as u64,
             healed: inner.healed.load(Ordering::Relaxed),
         }
@@ -205,9 +222,11 @@ impl Store {
     /// # Errors
     /// When the disks cannot tell.
     pub async fn contains(&self, digest: &Digest) -> Result<bool> {
-        match self.inner.find(digest).await {
+        match self.inner.find_all(digest).await {
             Ok(found) => {
-                Ok(found.is_some_and(|(place, _)| !lock(&self.inner.damaged).contains(&place)))
+                let good = |place: &Place| !lock(&self.inner.damaged).contains(place);
+                let mut places = found.into_iter().map(|(place, _)| place).filter(good);
+                Ok(places.any(|place| lock(&self.inner.uses).touch(place)))
             }
             // Its list is damaged everywhere: store the record anew.
             Err(StoreError::Damaged { .. }) => Ok(false),

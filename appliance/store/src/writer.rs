@@ -23,6 +23,8 @@ pub struct WriterKeys {
     pub data_key: DataKeyId,
     /// Segment salt -> commitment. The store has no keys; this comes from who does.
     pub commitment: Commitment,
+    /// What is written is there already, and moves: it may take slots that new records may not.
+    pub moves: bool,
 }
 
 impl fmt::Debug for WriterKeys {
@@ -71,8 +73,9 @@ impl Store {
             }
             None => {
                 let state: Arc<tokio::sync::Mutex<WriterState>> = Arc::default();
-                let (tenant, data_key) = (keys.tenant, keys.data_key);
-                writers.push(WriterSlot { tenant, data_key, busy: true, state: state.clone() });
+                let WriterKeys { tenant, data_key, moves, .. } = keys;
+                let busy = true;
+                writers.push(WriterSlot { tenant, data_key, moves, busy, state: state.clone() });
                 state
             }
         };
@@ -85,13 +88,14 @@ impl Store {
 pub(crate) struct WriterSlot {
     tenant: TenantId,
     data_key: DataKeyId,
+    moves: bool,
     busy: bool,
     pub(crate) state: Arc<tokio::sync::Mutex<WriterState>>,
 }
 
 impl WriterSlot {
     fn belongs_to(&self, keys: &WriterKeys) -> bool {
-        self.tenant == keys.tenant && self.data_key == keys.data_key
+        self.tenant == keys.tenant && self.data_key == keys.data_key && self.moves == keys.moves
     }
 }
 
@@ -105,6 +109,11 @@ impl SegmentWriter {
         let mut state = self.state.lock().await;
         let result = state.make_room(&self.inner, &self.keys, length);
         self.inner.stop_on_error(result)
+    }
+
+    /// Ends the segment: its footer is written with the next commit.
+    pub(crate) async fn seal(&mut self) {
+        self.state.lock().await.seal(&self.inner);
     }
 
     /// Appends the record that [`place`](Self::place) was asked for, sealed for that place. It is

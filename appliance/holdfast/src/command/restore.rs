@@ -33,7 +33,7 @@ pub(crate) fn run(arguments: &Restore, output: &Output) -> Result<(), Failure> {
     let place = Place::of(to);
     let target = place.open(to, volume.bytes(), arguments.yes)?;
     // Two more than there are cores, to work while others wait for a disk to read or to write.
-    let workers = std::thread::available_parallelism().map_or(2, usize::from) + 2;
+    let workers = std::thread::available_parallelism().map_or(2, usize::from) + 4;
     let restored = shown(output, "restore", &progress, || {
         restore::restore(&access, || volume.clone(), target.as_ref(), workers, &progress)
     });

@@ -57,9 +57,11 @@ proptest! {
             let length = opener.open(&ciphers[1 - by], record, AAD, &mut bytes.clone(), &mut out)?;
             prop_assert_eq!(length, plain.len());
             prop_assert_eq!(&out, &plain);
-            let mut room = vec![9; plain.len() + 3];
-            opener.open_into(&ciphers[by], record, AAD, &mut bytes, &mut room)?;
-            prop_assert_eq!(&room[..length], &plain[..]);
+            let decrypted = opener.decrypt(&ciphers[by], record, AAD, &mut bytes)?;
+            prop_assert_eq!(decrypted.plain_bytes(), plain.len());
+            let mut room = vec![9; plain.len()];
+            opener.unpack(&decrypted, &mut room)?;
+            prop_assert_eq!(&room, &plain);
         }
     }
 
@@ -142,10 +144,30 @@ fn an_unknown_codec_and_a_cut_header_are_told_apart() {
 }
 
 #[test]
-fn a_buffer_that_is_too_short_is_refused() {
-    let mut bytes = sealed(Codec::Zstd, &[5; 100]);
+fn room_of_another_length_is_refused() {
+    let mut opener = Opener::new().unwrap();
     let [cipher, _] = ciphers([1; 32]);
-    let mut out = [0; 99];
-    let refused = Opener::new().unwrap().open_into(&cipher, 7, AAD, &mut bytes, &mut out);
-    assert_eq!(refused, Err(SealError::TooLong { bytes: 100, max: 99 }));
+    for codec in CODECS {
+        let mut bytes = sealed(codec, &[5; 100]);
+        let decrypted = opener.decrypt(&cipher, 7, AAD, &mut bytes).unwrap();
+        for length in [0, 99, 101] {
+            let refused = opener.unpack(&decrypted, &mut vec![0; length]);
+            assert_eq!(refused, Err(SealError::Damaged), "{codec:?} {length}");
+        }
+    }
+}
+
+#[test]
+fn what_was_decrypted_can_be_sealed_again() {
+    let mut opener = Opener::new().unwrap();
+    let [first, _] = ciphers([1; 32]);
+    let [_, second] = ciphers([2; 32]);
+    for codec in CODECS {
+        let mut bytes = sealed(codec, &[5; 100]);
+        let mut moved = opener.decrypt(&first, 7, AAD, &mut bytes).unwrap().envelope().to_vec();
+        seal(&second, 3, b"other", &mut moved).unwrap();
+        let mut out = Vec::new();
+        assert_eq!(opener.open(&second, 3, b"other", &mut moved, &mut out), Ok(100));
+        assert_eq!(out, [5; 100]);
+    }
 }

@@ -178,7 +178,7 @@ fn history(
 }
 
 /// Lets power fail after `at` events; sometimes again, while the store recovers or works on.
-async fn failure(
+pub(super) async fn failure(
     runner: &Runner,
     at: usize,
     rng: &mut SimRng,

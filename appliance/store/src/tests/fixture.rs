@@ -128,7 +128,7 @@ pub(super) fn keys(generation: u64) -> Vec<u8> {
 
 pub(super) fn writer_keys(tenant: u8) -> WriterKeys {
     let commitment = Arc::new(|salt: &[u8; 32]| *salt.first_chunk().unwrap());
-    WriterKeys { tenant: TenantId([tenant; 16]), data_key: DataKeyId(1), commitment }
+    WriterKeys { tenant: TenantId([tenant; 16]), data_key: DataKeyId(1), commitment, moves: false }
 }
 
 /// Empty disks with room for this many segments each.

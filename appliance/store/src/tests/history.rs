@@ -9,8 +9,12 @@ use futures_util::future::join_all;
 use super::disks::{Pace, PacedDisk, pause};
 use super::fixture::{Events, SAMPLES, SMALL, create, event, keys, open, writer_keys};
 use super::model::{Found, Model};
-use crate::{NewRecord, OpenOptions, SegmentWriter, Store, StoreError};
+use crate::{
+    Moving, NewRecord, OpenOptions, ReclaimOptions, RecordPlace, RecordView, Resealer,
+    SegmentWriter, Store, StoreError, WriterKeys,
+};
 use format::segment::RecordKind;
+use model::TenantId;
 
 /// One thing done to a store.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,6 +38,12 @@ pub(super) enum Op {
     Together {
         seed: u64,
     },
+    /// Reclaim all but some of the records, while somebody else finds and appends.
+    Reclaim {
+        seed: u64,
+    },
+    /// Free what was retired.
+    Release,
     /// Append many small records and commit them with a large event: more than a log record holds.
     Burst,
 }
@@ -43,7 +53,9 @@ impl Op {
     pub(super) fn random(rng: &mut SimRng) -> Self {
         let number = rng.below(SAMPLES.len() as u64) as usize;
         match rng.below(100) {
-            0..42 => Self::Append { writer: rng.below(2) as usize, number },
+            0..38 => Self::Append { writer: rng.below(2) as usize, number },
+            38..40 => Self::Reclaim { seed: rng.next_u64() },
+            40..42 => Self::Release,
             42..72 => {
                 let sizes = [4, 40, 400, 2500, 3900];
                 let bytes = sizes[rng.below(sizes.len() as u64) as usize];
@@ -164,6 +176,8 @@ impl Runner {
             }
             Op::Kill => self.reopen().await,
             Op::Together { seed } => self.together(seed).await,
+            Op::Reclaim { seed } => self.reclaim(seed).await,
+            Op::Release => allow_full(self.store.release_retired(u64::MAX).await.map(drop)),
             Op::Burst => {
                 for number in SMALL {
                     task.append(&mut self.writers[number % 2], number).await?;
@@ -184,6 +198,36 @@ impl Runner {
         self.events = events;
         self.take(opened.store);
         Ok(())
+    }
+
+    /// Reclaims all but some of the records while nobody else does anything.
+    pub(super) async fn reclaim_alone(&mut self, rng: &mut SimRng) -> Result<(), String> {
+        let needed = self.needed(rng);
+        let task = Task { machine: &self.machine, model: &self.model, store: &self.store };
+        task.reclaim(&needed).await
+    }
+
+    fn needed(&self, rng: &mut SimRng) -> Vec<usize> {
+        let mut needed = self.model.numbers();
+        needed.retain(|_| rng.chance(0.6));
+        self.model.begin_reclaim(&needed, self.now());
+        needed
+    }
+
+    async fn reclaim(&mut self, seed: u64) -> Result<(), String> {
+        let mut rng = SimRng::new(seed);
+        let needed = self.needed(&mut rng);
+        let task = Task { machine: &self.machine, model: &self.model, store: &self.store };
+        self.pace.set(true);
+        let lease = self.store.lease(Vec::new());
+        let user = async {
+            let outcome = task.ingest(&mut self.writers[0], &mut rng).await;
+            drop(lease);
+            outcome
+        };
+        let outcomes = futures_util::future::join(task.reclaim(&needed), user).await;
+        self.pace.set(false);
+        outcomes.0.and(outcomes.1)
     }
 
     async fn together(&mut self, seed: u64) -> Result<(), String> {
@@ -234,6 +278,35 @@ impl Task<'_> {
         }
     }
 
+    /// As an ingest does: what is there is not appended, and counts on being there.
+    async fn ingest(&self, writer: &mut SegmentWriter, rng: &mut SimRng) -> Result<(), String> {
+        for _ in 0..1 + rng.below(8) {
+            pause(rng.below(30)).await;
+            let number = rng.below(SAMPLES.len() as u64) as usize;
+            let digest = &SAMPLES[number].digest;
+            if self.store.contains(digest).await.map_err(|error| error.to_string())? {
+                let found = self.model.begin_append(number, self.machine.event_count());
+                self.model.end_append(found);
+            } else {
+                self.append(writer, number).await?;
+            }
+        }
+        self.commit(Some(40)).await
+    }
+
+    async fn reclaim(&self, needed: &[usize]) -> Result<(), String> {
+        let run = async {
+            let mut reclaim = self.store.begin_reclaim()?;
+            let roots = needed.iter().map(|number| SAMPLES[*number].digest).collect();
+            reclaim.mark(roots, &mut |_| true).await?;
+            let options =
+                ReclaimOptions { least_dead_percent: 1, most_moved_bytes: u64::MAX, age: 0 };
+            let mut resealer = Verbatim { machine: self.machine, model: self.model };
+            reclaim.run(&options, &mut resealer, &mut |_| true).await
+        };
+        allow_full(run.await.map(drop))
+    }
+
     async fn commit(&self, bytes: Option<usize>) -> Result<(), String> {
         let now = self.machine.event_count();
         let (commit, number) = self.model.begin_commit(bytes.is_some(), now);
@@ -245,6 +318,40 @@ impl Task<'_> {
             }
             Err(error) => allow_full(Err(error)),
         }
+    }
+}
+
+/// Moves records as they are, and sees to it that no nonce comes twice.
+struct Verbatim<'a> {
+    machine: &'a SimMachine,
+    model: &'a Model,
+}
+
+impl Resealer for Verbatim<'_> {
+    fn keys(&mut self, tenant: TenantId) -> crate::Result<WriterKeys> {
+        Ok(writer_keys(tenant.0[0]))
+    }
+
+    fn open(&mut self, view: RecordView<'_>) -> Option<Vec<u8>> {
+        let stored = [view.refs, view.payload].concat();
+        (blake3::hash(&stored).as_bytes() == &view.digest.0).then(|| view.payload.to_vec())
+    }
+
+    fn overhead(&self) -> usize {
+        0
+    }
+
+    fn seal(
+        &mut self,
+        to: &RecordPlace,
+        record: &Moving<'_>,
+        opened: Vec<u8>,
+    ) -> crate::Result<Vec<u8>> {
+        let number = SAMPLES.iter().position(|sample| sample.digest == record.digest).unwrap();
+        let append = self.model.begin_append(number, self.machine.event_count());
+        self.model.placed(append, *to).unwrap();
+        let refs = record.refs.iter().flat_map(|digest| digest.0);
+        Ok(refs.chain(opened).collect())
     }
 }
 

@@ -13,5 +13,6 @@ mod lies;
 mod model;
 #[cfg(feature = "planted")]
 mod planted;
+mod reclaim;
 mod smoke;
 mod tasks;

@@ -18,6 +18,8 @@ pub(super) struct Appended {
     place: Option<RecordPlace>,
     /// Done, so that a commit that begins later covers it.
     done: bool,
+    /// When a reclaim began that does not need it.
+    dropped: Option<usize>,
 }
 
 /// What was committed: all events and records before some point.
@@ -75,7 +77,8 @@ impl Model {
 
     pub(super) fn begin_append(&self, number: usize, now: usize) -> usize {
         self.with(|history| {
-            history.appended.push(Appended { number, begun: now, place: None, done: false });
+            let append = Appended { number, begun: now, place: None, done: false, dropped: None };
+            history.appended.push(append);
             history.appended.len() - 1
         })
     }
@@ -94,6 +97,15 @@ impl Model {
                 None => Ok(()),
             }
         })
+    }
+
+    /// A reclaim begins that needs these records alone: what else was appended may go.
+    pub(super) fn begin_reclaim(&self, needed: &[usize], now: usize) {
+        self.with(|history| {
+            let gone = |append: &&mut Appended| !needed.contains(&append.number);
+            let appended = history.appended.iter_mut().filter(gone);
+            appended.for_each(|append| append.dropped = append.dropped.or(Some(now)));
+        });
     }
 
     pub(super) fn end_append(&self, append: usize) {
@@ -164,8 +176,11 @@ impl Model {
         self.with(|history| {
             let acknowledged = history.committed.iter().filter(|c| c.acknowledged.is_some());
             let covered = acknowledged.flat_map(|commit| &commit.covers);
-            let mut numbers: Vec<usize> =
-                covered.map(|append| history.appended[*append].number).collect();
+            let covered = covered.map(|append| &history.appended[*append]);
+            let mut numbers: Vec<usize> = covered
+                .filter(|append| append.dropped.is_none())
+                .map(|append| append.number)
+                .collect();
             numbers.sort_unstable();
             numbers.dedup();
             numbers
@@ -179,6 +194,7 @@ impl Model {
         history.appended.retain(|append| append.begun <= at);
         for append in &mut history.appended {
             append.begun = 0;
+            append.dropped = None;
             append.done = found.records.contains(&append.number);
         }
         let seen: Vec<usize> =
@@ -262,8 +278,9 @@ async fn check_records(
     for commit in &history.committed {
         let acknowledged = commit.acknowledged.is_some_and(|moment| moment <= at);
         if acknowledged || commit.event.is_some_and(|event| events.contains(&event)) {
-            let covered = commit.covers.iter().map(|append| history.appended[*append].number);
-            needed.extend(covered.map(|number| (number, commit)));
+            let covered = commit.covers.iter().map(|append| &history.appended[*append]);
+            let kept = covered.filter(|append| append.dropped.is_none_or(|moment| moment > at));
+            needed.extend(kept.map(|append| (append.number, commit)));
         }
     }
     let mut numbers: Vec<usize> = history.appended.iter().map(|append| append.number).collect();

@@ -131,7 +131,7 @@ pub(crate) async fn open(
 
 pub(crate) fn writer_keys(tenant: u8) -> WriterKeys {
     let commitment = Arc::new(|salt: &[u8; 32]| *salt.first_chunk().expect("16 of 32"));
-    WriterKeys { tenant: TenantId([tenant; 16]), data_key: DataKeyId(1), commitment }
+    WriterKeys { tenant: TenantId([tenant; 16]), data_key: DataKeyId(1), commitment, moves: false }
 }
 
 /// The event of this number.

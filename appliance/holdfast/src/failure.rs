@@ -92,6 +92,7 @@ impl From<StoreError> for Failure {
             StoreError::SplitRun => "open each alone with --degraded and decide which one to keep",
             StoreError::TooSmall { .. } => "use a bigger disk or a bigger --size",
             StoreError::Truncated { .. } => "grow it back to its size; nothing was changed",
+            StoreError::NoKeys { .. } => "use a passphrase or kit that opens all tenants",
             StoreError::Interrupted => "run the command again: it goes on where it was",
             StoreError::Full => "use a bigger pool; existing recovery points can be restored",
             StoreError::Unknown { .. } => "run `holdfast verify` to see which points are affected",

@@ -85,6 +85,9 @@ impl Ingest<'_> {
     pub fn run(self) -> Result<Report> {
         let system = system_id(self.access, &self.options.system);
         let parent = self.parent(system)?;
+        // What this finds in the store stays there until the point that needs it is known.
+        let roots = parent.iter().map(|(_, (root, _))| *root).collect();
+        let _lease = self.access.store().lease(roots);
         self.progress.begin(self.source.size());
         let (leaves, total) = self.take_all(parent.as_ref().map(|(_, root)| *root))?;
         let parent = parent.map(|(point, _)| point);

@@ -6,6 +6,7 @@ use catalog::Point;
 use format::segment::RecordKind;
 use model::Digest;
 use record::{Description, RecordError, RecordReader, Result, TenantAccess, Volume};
+use store::Lease;
 
 /// A recovery point with its description.
 #[derive(Debug, Clone)]
@@ -14,11 +15,14 @@ pub struct RestorePoint {
     pub description: Description,
     access: Arc<TenantAccess>,
     roots: Vec<Digest>,
+    /// Nothing of the point is taken away while somebody has this.
+    _lease: Arc<Lease>,
 }
 
 impl RestorePoint {
     /// Reads the point's own record.
     pub async fn open(access: &Arc<TenantAccess>, point: Point) -> Result<Self> {
+        let lease = Arc::new(access.store().lease(vec![point.record]));
         let mut reader = RecordReader::new(access)?;
         let record = reader.read(&point.record, RecordKind::Point).await?;
         let description: Description = serde_json::from_slice(&record.plain)
@@ -26,7 +30,7 @@ impl RestorePoint {
         if description.volumes.len() != record.refs.len() {
             return Err(RecordError::Shape);
         }
-        Ok(Self { point, description, access: access.clone(), roots: record.refs })
+        Ok(Self { point, description, access: access.clone(), roots: record.refs, _lease: lease })
     }
 
     /// The volume with this number; `None` when there are fewer.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use disk::DiskError;
 use format::FormatError;
-use model::{Bytes, Digest, DiskId, PoolId, SegmentId, Sequence};
+use model::{Bytes, Digest, DiskId, PoolId, SegmentId, Sequence, TenantId};
 
 /// Why the store could not do something. Nothing that was acknowledged is lost by any of these.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -63,6 +63,9 @@ pub enum StoreError {
     /// A write failed before; the pool must be opened again.
     #[error("the pool stopped writing after an earlier failure")]
     Stopped,
+    /// Records of a tenant cannot be moved without its keys.
+    #[error("no keys for tenant {tenant}")]
+    NoKeys { tenant: TenantId },
     /// It was asked to stop. What it did until then stands.
     #[error("interrupted")]
     Interrupted,

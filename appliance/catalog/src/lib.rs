@@ -1,11 +1,40 @@
-//! Protected systems and their recovery points: what the store's events mean.
+//! Protected systems and their recovery points: what the store's events mean, and which points go.
 //!
 //! The catalog has no keys. Names are in the points' own records, sealed; here a system is a
 //! number that only its tenant's key connects with a name.
 //!
 //! **Invariant:** a recovery point is here only if everything that it names is durable: the event
 //! that adds it is part of the commit that makes it so, and nothing else adds one.
+//!
+//! **Invariant:** nothing goes by the clock on the wall. Locks and delays are counted in the
+//! pool's age, which is running time, and a policy lets go only what the calendar of running time
+//! lets go too. Whatever the clock said and says, it can only make more stay.
+//!
+//! What changes the catalog is asked of it as events ([`Catalog::remove`], [`Catalog::expiry`]),
+//! which are for the caller to commit; with them goes [`Catalog::clock_event`], so that the age
+//! moves on.
 
 mod catalog;
+mod change;
+mod clock;
+mod commit;
+mod error;
+mod expiry;
+mod period;
+mod point;
+mod policy;
+mod retention;
+mod state;
+#[cfg(test)]
+mod tests;
 
-pub use catalog::{Catalog, Point};
+pub use catalog::Catalog;
+pub use change::{Change, DEFAULT_DELAY};
+pub use clock::{MAX_UNSEEN, Uptime};
+pub use commit::commit_all;
+pub use error::{CatalogError, Result};
+pub use expiry::{Judged, expiry_events};
+pub use period::Period;
+pub use point::{Listed, Point, Removal, RemovedBy};
+pub use policy::Policy;
+pub use retention::{Reason, Verdict, judge};

@@ -4,6 +4,7 @@ mod digest;
 mod hex;
 mod id;
 mod size;
+mod span;
 mod tag;
 mod time;
 
@@ -11,5 +12,6 @@ pub use digest::Digest;
 pub use hex::HexError;
 pub use id::{DataKeyId, DiskId, Epoch, PointId, PoolId, SegmentId, Sequence, SystemId, TenantId};
 pub use size::{BLOCK, BLOCK_U64, Bytes, blocks_for, parse_bytes};
+pub use span::{Span, parse_span};
 pub use tag::BlockTag;
-pub use time::WallTime;
+pub use time::{Date, WallTime};

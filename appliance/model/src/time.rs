@@ -6,14 +6,38 @@ use std::fmt;
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Debug)]
 pub struct WallTime(pub u64);
 
+/// A day of the Gregorian calendar, in UTC.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub struct Date {
+    pub year: u64,
+    /// From 1.
+    pub month: u64,
+    /// From 1.
+    pub day: u64,
+}
+
+impl fmt::Display for Date {
+    /// `2026-11-21`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:04}-{:02}-{:02}", self.year, self.month, self.day)
+    }
+}
+
+impl WallTime {
+    /// The day that it is in.
+    pub fn date(self) -> Date {
+        civil_date(self.0 / 86_400)
+    }
+}
+
 impl fmt::Display for WallTime {
     /// `2026-11-21 19:14:03 UTC`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (year, month, day) = civil_date(self.0 / 86_400);
         let second = self.0 % 86_400;
         write!(
             f,
-            "{year:04}-{month:02}-{day:02} {:02}:{:02}:{:02} UTC",
+            "{} {:02}:{:02}:{:02} UTC",
+            self.date(),
             second / 3600,
             second / 60 % 60,
             second % 60
@@ -23,7 +47,7 @@ impl fmt::Display for WallTime {
 
 /// The Gregorian date of a day counted from 1970-01-01, by shifting the year's start to March so
 /// that the leap day comes last.
-fn civil_date(day: u64) -> (u64, u64, u64) {
+fn civil_date(day: u64) -> Date {
     let shifted = day + 719_468;
     let era = shifted / 146_097;
     let day_of_era = shifted % 146_097;
@@ -34,7 +58,7 @@ fn civil_date(day: u64) -> (u64, u64, u64) {
     let day = day_of_year - (153 * shifted_month + 2) / 5 + 1;
     let month = if shifted_month < 10 { shifted_month + 3 } else { shifted_month - 9 };
     let year = year_of_era + era * 400 + u64::from(month <= 2);
-    (year, month, day)
+    Date { year, month, day }
 }
 
 #[cfg(test)]

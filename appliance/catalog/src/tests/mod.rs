@@ -1,0 +1,8 @@
+//! What the catalog promises: what events come to, which points go, and that no clock changes that.
+
+mod changes;
+mod clocks;
+mod make;
+mod on_disks;
+mod retention;
+mod state;

@@ -25,12 +25,18 @@ def load_catalog(body, at, end):
         if body[at] in EVENTS:
             if body[at] == POINT_EVENT:
                 points.append(load("PointRow", body, at))
+            elif body[at] == GONE_EVENT:
+                points = without(points, load("MarkRow", body, at).point)
             at += size(EVENTS[body[at]])
         elif body[at] >= 128:
             at += size("KeptEvent") + load("KeptEvent", body, at).bytes
         else:
             raise Damaged(f"event kind {body[at]} is not known to this reader")
     return points
+
+
+def without(points, gone):
+    return [point for point in points if point.point != gone]
 
 
 def warn(text):
@@ -190,8 +196,7 @@ class Pool:
             point.sequence = record.sequence
             self.points.append(point)
         elif body[0] == GONE_EVENT:
-            gone = load("MarkRow", body).point
-            self.points = [point for point in self.points if point.point != gone]
+            self.points = without(self.points, load("MarkRow", body).point)
         elif body[0] < 128 and body[0] not in EVENTS:
             raise Damaged(f"event kind {body[0]} is not known to this reader")
 

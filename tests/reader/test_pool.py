@@ -132,6 +132,20 @@ class Pools(unittest.TestCase):
         expected = sorted(str(point["point"]) for point in listed["points"])
         self.assertEqual(sorted(point.point.hex() for point in pool.points), expected)
 
+    def test_points_that_are_gone_are_not_listed_and_removed_ones_are(self):
+        with self.copy() as folder:
+            on = ["--pool", f"{folder}/disk0,{folder}/disk1", "--kit-file", f"{self.folder}/kit"]
+            ids = [point["point"] for point in holdfast("points", *on)["points"]]
+            holdfast("policy", "set", *on, "--all-systems", "--delay", "0", "--daily", "3")
+            holdfast("points", "remove", *on, ids[0])
+            holdfast("expire", *on)
+            holdfast("points", "hold", *on, ids[1])
+            holdfast("policy", "set", *on, "--all-systems", "--delay", "9d")
+            holdfast("points", "remove", *on, "--yes", ids[2])
+            pool, keys = self.open(folder=folder)
+            self.assertEqual([point.point.hex() for point in pool.points], ids[1:])
+            self.assert_given_back(pool, keys, images=["second"])
+
     def test_volumes_come_back_with_kit_and_with_passphrase(self):
         for kit in (True, False):
             self.assert_given_back(*self.open(kit=kit))

@@ -109,6 +109,10 @@ class Structures(unittest.TestCase):
         with self.assertRaises(Damaged):
             load_catalog(b"\x0b" + kept, 0, 1 + len(kept))
         self.assertEqual(load_catalog(b"\2" + bytes(55) + kept, 0, 56 + len(kept)), [])
+        for kind, left in ((2, 1), (6, 0)):
+            mark = bytes([kind]) + bytes(7) + points[0].point + bytes(32)
+            marked = sections[4] + mark + kept
+            self.assertEqual(len(load_catalog(marked, 0, len(marked))), left)
 
     def test_log_record(self):
         data = example("log record", BLOCK)

@@ -16,6 +16,7 @@ mod mirror;
 mod outputs;
 mod reader;
 mod refusals;
+mod retention;
 mod round_trips;
 mod sources;
 mod sparse;

@@ -55,9 +55,15 @@ fn every_command_prints_an_object_with_the_fields_that_programs_use() {
         ("volumes", '#'),
         ("bytes_logical", '#'),
         ("bytes_added", '#'),
+        ("age_seconds", '#'),
+        ("held", '?'),
+        ("removed", '0'),
+        ("cleared", '?'),
         ("error", '0'),
     ];
     has(&listed["points"][1], &fields);
+
+    every_command_about_retention(&pool, listed["points"][0]["point"].as_str().expect("an id"));
 
     let restored = run(&mut pool.restore_to("latest", &pool.path("to"))).done();
     let fields = [("point", '"'), ("bytes", '#'), ("bytes_written", '#'), ("seconds", '#')];
@@ -98,6 +104,39 @@ fn every_command_prints_an_object_with_the_fields_that_programs_use() {
     has(&inspected, &[("disk", '"'), ("bytes", '#'), ("superblocks", '[')]);
     let fields = [("copy", '#'), ("offset", '#'), ("format", '#'), ("pool", '"'), ("disk", '"')];
     inspected["superblocks"].as_array().into_iter().flatten().for_each(|sb| has(sb, &fields));
+}
+
+fn every_command_about_retention(pool: &Pool, id: &str) {
+    let fields = [
+        ("system", '"'),
+        ("keeps_everything", '?'),
+        ("last", '#'),
+        ("hourly", '#'),
+        ("daily", '#'),
+        ("weekly", '#'),
+        ("monthly", '#'),
+        ("yearly", '#'),
+        ("lock_seconds", '#'),
+        ("delay_seconds", '#'),
+    ];
+    let set = ["policy", "set", "--system", "machine", "--last", "1"];
+    has(&run(&mut pool.command(&set)).done(), &fields);
+    let shown = run(&mut pool.command(&["policy", "show"])).done();
+    has(&shown["policies"][0], &fields);
+    for verb in ["hold", "release", "clear", "remove", "return"] {
+        let done = run_with(pool.command(&["points", verb]), &[id]).done();
+        has(&done, &[("changed", '#'), ("points", '[')]);
+        let fields = [("point", '"'), ("held", '?'), ("removed", '?'), ("goes_in_seconds", '0')];
+        has(&done["points"][0], &fields);
+    }
+    for more in [&["--dry-run"][..], &[]] {
+        let expired = run_with(pool.command(&["expire"]), more).done();
+        has(&expired, &[("dry_run", '?'), ("points", '['), ("stay", '#'), ("go", '#')]);
+        has(&expired, &[("removed", '#'), ("gone", '#')]);
+        let fields = [("point", '"'), ("system", '"'), ("created", '#'), ("verdict", '"')];
+        has(&expired["points"][0], &fields);
+        has(&expired["points"][1], &[("reasons", '['), ("goes_in_seconds", '0')]);
+    }
 }
 
 #[test]

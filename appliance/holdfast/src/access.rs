@@ -19,6 +19,7 @@ use crate::arguments::{Cipher, Io, PoolDisks, Unlock, Which, point_matches};
 use crate::failure::Failure;
 use crate::output::Output;
 use crate::passphrase;
+use crate::uptime::uptime;
 
 /// An open pool.
 #[derive(Debug)]
@@ -152,19 +153,36 @@ impl OpenPool {
         Ok(block_on(RestorePoint::open(access, point))?)
     }
 
-    /// The recovery point that was typed, of this tenant.
+    /// The recovery point that was typed, of this tenant. `latest` is one that is not removed, if
+    /// there is one.
     pub(crate) fn find(&self, tenant: TenantId, typed: &str) -> Result<Point, Failure> {
-        let own = self.catalog.points().into_iter().filter(|point| point.tenant == tenant);
-        let mut found = own.filter(|point| typed == "latest" || point_matches(&point.id, typed));
+        let own = self.catalog.listed().into_iter().filter(|listed| listed.point.tenant == tenant);
         let list = "see `holdfast points`";
-        let Some(first) = found.next() else {
-            return Err(Failure::new(format!("no recovery point {typed}"), list));
-        };
-        match found.next_back() {
-            Some(last) if typed == "latest" => Ok(last),
-            Some(_) => Err(Failure::new(format!("several recovery points {typed}…"), list)),
-            None => Ok(first),
+        let unknown = || Failure::new(format!("no recovery point {typed}"), list);
+        if typed == "latest" {
+            // Of equals the last is taken.
+            let latest = own.max_by_key(|listed| listed.removed.is_none());
+            return latest.map(|listed| listed.point).ok_or_else(unknown);
         }
+        let mut found = own.filter(|listed| point_matches(&listed.point.id, typed));
+        let first = found.next().ok_or_else(unknown)?;
+        match found.next() {
+            Some(_) => Err(Failure::new(format!("several recovery points {typed}…"), list)),
+            None => Ok(first.point),
+        }
+    }
+
+    /// The pool's age in seconds of running time.
+    pub(crate) fn age(&self) -> u64 {
+        self.catalog.age(uptime())
+    }
+
+    /// Commits events of the catalog, with the pool's age, and ends the use of the pool.
+    pub(crate) fn commit(self, events: Vec<Vec<u8>>) -> Result<(), Failure> {
+        let clock = self.catalog.clock_event(uptime(), now());
+        let events = std::iter::once(clock).chain(events).collect();
+        block_on(catalog::commit_all(&self.store, events))?;
+        Ok(block_on(self.store.close())?)
     }
 }
 

@@ -6,6 +6,12 @@ use std::path::{Path, PathBuf};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use model::PointId;
 
+mod retention;
+
+pub(crate) use retention::{
+    Expire, PointsChange, PointsNamed, Policy, PolicyRules, PolicySet, PolicyShow,
+};
+
 /// Protects systems: takes their disks in, keeps them sealed, gives them back, boots from them.
 #[derive(Debug, Parser)]
 #[command(name = "holdfast", version)]
@@ -37,8 +43,13 @@ pub(crate) enum Command {
     Kit(Kit),
     /// Take a disk in as a recovery point.
     Ingest(Ingest),
-    /// List recovery points.
+    /// List recovery points; remove, return, hold, release, clear some.
     Points(Points),
+    /// What to keep of which protected system.
+    #[command(subcommand)]
+    Policy(Policy),
+    /// Remove what no policy keeps, and let go what was removed long enough ago.
+    Expire(Expire),
     /// Give a recovery point back as a raw image.
     Restore(Restore),
     /// Serve a recovery point as a disk over NBD, until interrupted.
@@ -205,6 +216,7 @@ pub(crate) enum Compression {
 }
 
 #[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
 pub(crate) struct Points {
     #[command(flatten)]
     pub(crate) pool: PoolDisks,
@@ -213,6 +225,8 @@ pub(crate) struct Points {
     /// Only points of this system.
     #[arg(long)]
     pub(crate) system: Option<String>,
+    #[command(subcommand)]
+    pub(crate) change: Option<PointsChange>,
 }
 
 /// Which volume of which recovery point.

@@ -4,6 +4,7 @@ use std::fmt::Display;
 use std::io::ErrorKind;
 use std::path::Path;
 
+use catalog::CatalogError;
 use disk::DiskError;
 use ingest::SourceError;
 use record::RecordError;
@@ -104,6 +105,19 @@ impl From<StoreError> for Failure {
             }
             StoreError::ReadOnly | StoreError::Stopped => "run the command again",
             StoreError::TooLarge { .. } => "use fewer or smaller ones",
+        };
+        Self::new(error, next)
+    }
+}
+
+impl From<CatalogError> for Failure {
+    fn from(error: CatalogError) -> Self {
+        let next = match &error {
+            CatalogError::Unknown { .. } => "see `holdfast points`",
+            CatalogError::Held { .. } => "release it first, with `holdfast points release`",
+            CatalogError::Locked { .. } => "remove it when that has passed; nobody can before",
+            CatalogError::Newest { .. } => "add --yes if that is meant",
+            CatalogError::LockShortened { .. } => "set the same --lock, a longer one, or none",
         };
         Self::new(error, next)
     }

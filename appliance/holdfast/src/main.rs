@@ -9,11 +9,14 @@
 mod access;
 mod arguments;
 mod command;
+mod confirm;
 mod failure;
 mod interrupt;
+mod names;
 mod output;
 mod passphrase;
 mod progress;
+mod uptime;
 
 use std::process::ExitCode;
 
@@ -41,6 +44,8 @@ fn run(command: Command, output: &Output) -> Result<(), Failure> {
         Command::Kit(kit) => command::kit::run(kit, output),
         Command::Ingest(ingest) => command::ingest::run(&ingest, output),
         Command::Points(points) => command::points::run(&points, output),
+        Command::Policy(policy) => command::policy::run(policy, output),
+        Command::Expire(expire) => command::expire::run(&expire, output),
         Command::Restore(restore) => command::restore::run(&restore, output),
         Command::Export(export) => command::export::run(&export, output),
         Command::Verify(verify) => command::verify::run(&verify, output),

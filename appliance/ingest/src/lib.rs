@@ -20,5 +20,5 @@ pub use nbd::{
     AddressFault, Backing, ImageFormat, ImageSource, NbdAddress, NbdSource, Refusal, SourceError,
     Violation, open_source, open_source_with,
 };
-pub use run::{Ingest, Options, Parent, Report};
+pub use run::{Ingest, Options, Parent, Report, system_id};
 pub use source::{FileSource, Source};

@@ -4,7 +4,7 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use catalog::{Catalog, Point};
+use catalog::{Catalog, Point, Uptime};
 use format::manifest::LEAF_BYTES;
 use format::segment::RecordKind;
 use futures_executor::block_on;
@@ -34,6 +34,8 @@ pub struct Options {
     pub parent: Parent,
     pub point: PointId,
     pub now: WallTime,
+    /// At the same moment: gives the point its age.
+    pub uptime: Uptime,
 }
 
 /// The recovery point that an ingest is compared with, so that it stores only what differs.
@@ -70,7 +72,7 @@ pub struct Ingest<'a> {
 }
 
 /// The number of a system: only the tenant's key connects it with the name.
-fn system_id(access: &TenantAccess, name: &str) -> SystemId {
+pub fn system_id(access: &TenantAccess, name: &str) -> SystemId {
     let hash = blake3::keyed_hash(access.keys().name_key().bytes(), name.as_bytes());
     let mut id = SystemId::default();
     id.0.copy_from_slice(&hash.as_bytes()[..16]);
@@ -187,12 +189,13 @@ impl Ingest<'_> {
             volumes: 1,
             logical_bytes: self.source.size(),
             added_bytes: total.stored_bytes + tree_bytes + put.stored_bytes,
-            age: 0,
+            age: self.catalog.age(self.options.uptime),
             changed_bytes: 0,
             dense_bytes: 0,
             signals: 0,
         };
-        self.access.store().commit(vec![Catalog::event(&point)]).await?;
+        let clock = self.catalog.clock_event(self.options.uptime, self.options.now);
+        self.access.store().commit(vec![Catalog::event(&point), clock]).await?;
         if let Some(known) = self.catalog.point(point.id) {
             point = known;
         }

@@ -15,6 +15,7 @@ use crate::failure::Failure;
 use crate::interrupt;
 use crate::output::{Output, peak_memory};
 use crate::progress::shown;
+use crate::uptime::uptime;
 
 pub(crate) fn run(arguments: &arguments::Ingest, output: &Output) -> Result<(), Failure> {
     let source = open_source(arguments)?;
@@ -80,6 +81,7 @@ fn options(arguments: &arguments::Ingest, parent: Parent) -> Options {
         parent,
         point,
         now: now(),
+        uptime: uptime(),
     }
 }
 

@@ -1,10 +1,12 @@
 //! One module for each command.
 
+pub(crate) mod expire;
 pub(crate) mod export;
 pub(crate) mod ingest;
 pub(crate) mod inspect;
 pub(crate) mod kit;
 pub(crate) mod points;
+pub(crate) mod policy;
 pub(crate) mod pool;
 pub(crate) mod restore;
 pub(crate) mod verify;

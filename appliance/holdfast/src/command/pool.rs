@@ -1,6 +1,5 @@
 //! `holdfast pool`: make a pool, tell how it is.
 
-use std::io::{BufRead, IsTerminal, Write};
 use std::os::unix::fs::FileTypeExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -16,6 +15,7 @@ use store::{PoolLayout, Store, StoreError};
 use crate::access::{OpenPool, SystemRandom, create_file, fill_random, now, open_disk};
 use crate::arguments::{Io, Pool, PoolCreate, PoolStatus};
 use crate::command::kit::write_kit;
+use crate::confirm;
 use crate::failure::Failure;
 use crate::output::Output;
 use crate::passphrase;
@@ -130,26 +130,11 @@ fn take_disk(path: &Path, create: &PoolCreate, made: &mut Made) -> Result<Arc<dy
 
 /// Asks before what is on a device is lost.
 pub(crate) fn confirm(path: &Path, yes: bool) -> Result<(), Failure> {
-    if yes {
-        return Ok(());
-    }
-    let refused = |what: &str| {
-        let what = format!("everything on {} would be lost{what}", path.display());
-        Err(Failure::new(what, "add --yes if that is meant"))
-    };
-    if !std::io::stdin().is_terminal() {
-        return refused(" and there is nobody to ask");
-    }
-    let _ = write!(
-        std::io::stderr(),
-        "Everything on {} will be lost. Type the word yes to go on: ",
-        path.display()
+    let (refusal, warning) = (
+        format!("everything on {} would be lost", path.display()),
+        format!("Everything on {} will be lost", path.display()),
     );
-    let mut answer = String::new();
-    match std::io::stdin().lock().read_line(&mut answer) {
-        Ok(_) if answer.trim() == "yes" => Ok(()),
-        _ => refused(""),
-    }
+    confirm::confirm(&refusal, &warning, yes)
 }
 
 fn status(status: &PoolStatus, output: &Output) -> Result<(), Failure> {

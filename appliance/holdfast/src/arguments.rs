@@ -6,8 +6,10 @@ use std::path::{Path, PathBuf};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use model::PointId;
 
+mod reclaim;
 mod retention;
 
+pub(crate) use reclaim::Reclaim;
 pub(crate) use retention::{
     Expire, PointsChange, PointsNamed, Policy, PolicyRules, PolicySet, PolicyShow,
 };
@@ -50,6 +52,8 @@ pub(crate) enum Command {
     Policy(Policy),
     /// Remove what no policy keeps, and let go what was removed long enough ago.
     Expire(Expire),
+    /// Give back the room of what no recovery point needs.
+    Reclaim(Reclaim),
     /// Give a recovery point back as a raw image.
     Restore(Restore),
     /// Serve a recovery point as a disk over NBD, until interrupted.

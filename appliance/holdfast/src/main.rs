@@ -46,6 +46,7 @@ fn run(command: Command, output: &Output) -> Result<(), Failure> {
         Command::Points(points) => command::points::run(&points, output),
         Command::Policy(policy) => command::policy::run(policy, output),
         Command::Expire(expire) => command::expire::run(&expire, output),
+        Command::Reclaim(reclaim) => command::reclaim::run(&reclaim, output),
         Command::Restore(restore) => command::restore::run(&restore, output),
         Command::Export(export) => command::export::run(&export, output),
         Command::Verify(verify) => command::verify::run(&verify, output),

@@ -120,12 +120,11 @@ struct Victim {
 impl Store {
     /// Begins a reclaim. Whoever asks for the recovery points must do so after this: what is
     /// committed from now on counts as needed.
-    pub fn begin_reclaim(&self) -> Result<Reclaim> {
-        self.inner.check_writable()?;
+    pub fn begin_reclaim(&self) -> Reclaim {
         let lease = self.lease(Vec::new());
         let sealed = |segment: &Segment| matches!(segment.state, State::Sealed { .. });
         let sealed = lock(&self.inner.segments).sorted().into_iter().filter(sealed).collect();
-        Ok(Reclaim { inner: self.inner.clone(), lease, sealed, live: Live::default() })
+        Reclaim { inner: self.inner.clone(), lease, sealed, live: Live::default() }
     }
 }
 

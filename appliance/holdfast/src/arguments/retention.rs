@@ -117,6 +117,6 @@ pub(crate) struct Expire {
     pub(crate) dry_run: bool,
 }
 
-fn span(text: &str) -> Result<Span, String> {
+pub(super) fn span(text: &str) -> Result<Span, String> {
     model::parse_span(text).ok_or_else(|| "a time as in 36h, 30d, 8w or 1y is expected".to_owned())
 }

@@ -8,5 +8,6 @@ pub(crate) mod kit;
 pub(crate) mod points;
 pub(crate) mod policy;
 pub(crate) mod pool;
+pub(crate) mod reclaim;
 pub(crate) mod restore;
 pub(crate) mod verify;

@@ -296,7 +296,7 @@ impl Task<'_> {
 
     async fn reclaim(&self, needed: &[usize]) -> Result<(), String> {
         let run = async {
-            let mut reclaim = self.store.begin_reclaim()?;
+            let mut reclaim = self.store.begin_reclaim();
             let roots = needed.iter().map(|number| SAMPLES[*number].digest).collect();
             reclaim.mark(roots, &mut |_| true).await?;
             let options =

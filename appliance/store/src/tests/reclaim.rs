@@ -123,7 +123,7 @@ fn marking_follows_manifests_and_gives_up_when_one_is_gone() {
         let holed = put(&store, RecordKind::Leaf, 5, &[chunks[0], unknown]).await;
         store.commit(Vec::new()).await.unwrap();
 
-        let mut reclaim = store.begin_reclaim().unwrap();
+        let mut reclaim = store.begin_reclaim();
         let marked = reclaim.mark(vec![point], &mut |_| true).await.unwrap();
         assert_eq!((marked.records, marked.manifests, marked.missing), (13, 3, 0));
         let again = reclaim.mark(vec![point, holed], &mut |_| true).await.unwrap();

@@ -1,0 +1,162 @@
+//! `holdfast reclaim`: give back the room of what no recovery point needs.
+//!
+//! What is needed in segments with little left moves to others; those segments are retired, and
+//! their room is used again when that was long enough ago. If the manifest of any recovery point
+//! cannot be read, nothing is taken away.
+
+use std::time::Instant;
+
+use disk::Access;
+use futures_executor::block_on;
+use model::{Bytes, Digest};
+use record::{Progress, RecordMover};
+use serde_json::{Value, json};
+use store::{Marked, PoolStatus, ReclaimOptions, ReclaimPlan, Reclaimed, Reclaiming, StoreError};
+
+use crate::access::OpenPool;
+use crate::arguments::Reclaim;
+use crate::failure::Failure;
+use crate::interrupt;
+use crate::output::Output;
+use crate::progress::shown;
+
+/// What was found and done.
+struct Outcome {
+    marked: Marked,
+    plan: ReclaimPlan,
+    done: Option<Reclaimed>,
+    released: u64,
+}
+
+pub(crate) fn run(arguments: &Reclaim, output: &Output) -> Result<(), Failure> {
+    let mode = if arguments.dry_run { Access::ReadOnly } else { Access::ReadWrite };
+    let pool = OpenPool::open(&arguments.pool, mode, output)?;
+    let (_runtime, progress) = interrupt::stoppable()?;
+    let began = Instant::now();
+    let outcome = shown(output, "reclaim", &progress, || reclaim(&pool, arguments, &progress));
+    let outcome = outcome?;
+    let status = pool.store.status();
+    if !arguments.dry_run {
+        pool.commit(Vec::new())?;
+    }
+    let seconds = began.elapsed().as_secs_f64();
+    let value = to_json(&outcome, &status, arguments.dry_run, seconds);
+    output.result(&value, || to_text(&outcome, &status));
+    Ok(())
+}
+
+fn reclaim(pool: &OpenPool, arguments: &Reclaim, progress: &Progress) -> Result<Outcome, Failure> {
+    let access = pool.unlock(&arguments.unlock)?;
+    let options = ReclaimOptions {
+        least_dead_percent: u32::from(arguments.least_dead),
+        most_moved_bytes: arguments.most.unwrap_or(u64::MAX),
+        age: pool.age(),
+    };
+    let mut released = 0;
+    if !arguments.dry_run {
+        let before = options.age.checked_sub(arguments.release_after.0);
+        released += before.map_or(Ok(0), |before| block_on(pool.store.release_retired(before)))?;
+    }
+    let mut reclaim = pool.store.begin_reclaim();
+    let roots: Vec<Digest> = pool.catalog.points().iter().map(|point| point.record).collect();
+    let mut go_on = |reclaiming: Reclaiming| {
+        progress.show(&reclaiming);
+        !progress.stopped()
+    };
+    let marked = block_on(reclaim.mark(roots, &mut go_on)).map_err(nothing_taken)?;
+    let plan = reclaim.plan(&options);
+    if arguments.dry_run {
+        return Ok(Outcome { marked, plan, done: None, released });
+    }
+    let mut mover = RecordMover::new(&[access])?;
+    let done = Some(block_on(reclaim.run(&options, &mut mover, &mut go_on))?);
+    if arguments.release_after.0 == 0 {
+        released += block_on(pool.store.release_retired(options.age))?;
+    }
+    Ok(Outcome { marked, plan, done, released })
+}
+
+/// Says that a manifest that cannot be read stops everything.
+fn nothing_taken(error: StoreError) -> Failure {
+    match error {
+        StoreError::Unknown { .. }
+        | StoreError::Damaged { .. }
+        | StoreError::DamagedStructure { .. } => {
+            let what =
+                format!("{error}, so it is not known what is needed: nothing was taken away");
+            Failure::new(what, "run `holdfast verify`, then remove the points that it calls broken")
+        }
+        error => error.into(),
+    }
+}
+
+/// Shows how far reclaim is.
+trait Show {
+    fn show(&self, reclaiming: &Reclaiming);
+}
+
+impl Show for Progress {
+    fn show(&self, reclaiming: &Reclaiming) {
+        if let Reclaiming::Moving { done_bytes, of_bytes } = reclaiming {
+            self.begin(of_bytes.saturating_sub(self.total()));
+            self.advance(done_bytes.saturating_sub(self.done()), 0);
+        }
+    }
+}
+
+fn to_json(outcome: &Outcome, status: &PoolStatus, dry_run: bool, seconds: f64) -> Value {
+    let Outcome { marked, plan, done, released } = outcome;
+    let done = done.unwrap_or_default();
+    json!({
+        "dry_run": dry_run,
+        "needed_records": marked.records,
+        "missing_records": marked.missing,
+        "reclaimable_bytes": plan.dead_bytes,
+        "would_free_bytes": plan.free_bytes,
+        "would_move_bytes": plan.move_bytes,
+        "retired_segments": done.retired_segments,
+        "kept_segments": done.kept_segments,
+        "moved_bytes": done.moved_bytes,
+        "freed_bytes": done.freed_bytes,
+        "released_segments": released,
+        "waiting_bytes": status.retired_bytes,
+        "free_bytes": status.free_bytes,
+        "seconds": seconds,
+    })
+}
+
+fn to_text(outcome: &Outcome, status: &PoolStatus) -> String {
+    let Outcome { marked, plan, done, released } = outcome;
+    let mut lines = vec![format!(
+        "{} records are needed; {} of what is stored is of no use",
+        marked.records,
+        Bytes(plan.dead_bytes)
+    )];
+    if marked.missing > 0 {
+        lines.push(format!("{} chunks that are needed were lost before", marked.missing));
+    }
+    match done {
+        None => lines.push(format!(
+            "{} would be free after moving {}: a dry run, nothing was changed",
+            Bytes(plan.free_bytes),
+            Bytes(plan.move_bytes)
+        )),
+        Some(done) => {
+            lines.push(format!(
+                "{} segments retired, {} moved, {} freed",
+                done.retired_segments,
+                Bytes(done.moved_bytes),
+                Bytes(done.freed_bytes)
+            ));
+            if done.kept_segments > 0 {
+                lines.push(format!("{} segments stay: see `holdfast verify`", done.kept_segments));
+            }
+        }
+    }
+    lines.push(format!(
+        "{released} segments can be used again, {} wait; {} free",
+        Bytes(status.retired_bytes),
+        Bytes(status.free_bytes)
+    ));
+    lines.join("\n")
+}

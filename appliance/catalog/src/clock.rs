@@ -46,16 +46,24 @@ impl Clock {
             reserved: [0; 7],
             age: self.age(uptime),
             boot: uptime.boot,
-            uptime: uptime.seconds,
+            uptime: self.counted(uptime.boot).max(uptime.seconds),
             wall,
             reserved2: 0,
         }
     }
 
-    /// Takes what a commit said. The age never goes back, whatever stands there.
+    /// Takes what a commit said. The age never goes back, whatever stands there, and no second of
+    /// a start counts twice.
     pub(crate) fn take(&mut self, row: ClockRow) {
-        let before = self.newest.map_or(0, |newest| newest.age);
-        self.newest = Some(ClockRow { age: row.age.max(before), ..row });
+        let age = self.newest.map_or(0, |newest| newest.age).max(row.age);
+        let uptime = self.counted(row.boot).max(row.uptime);
+        self.newest = Some(ClockRow { age, uptime, ..row });
+    }
+
+    /// Up to which second of a start the age has counted. A commit may bring an uptime from before
+    /// that: a long ingest takes it at its begin.
+    fn counted(&self, boot: [u8; 16]) -> u64 {
+        self.newest.filter(|newest| newest.boot == boot).map_or(0, |newest| newest.uptime)
     }
 
     pub(crate) fn newest(&self) -> Option<&ClockRow> {
@@ -89,6 +97,16 @@ mod tests {
         say(at(3, 31_536_000), 1400 + MAX_UNSEEN);
         say(at(3, 31_536_001), 1401 + MAX_UNSEEN);
         say(at(2, 500), 1901 + MAX_UNSEEN);
+    }
+
+    #[test]
+    fn no_second_counts_twice_when_a_commit_brings_an_older_uptime() {
+        let mut clock = Clock::default();
+        clock.take(clock.row(at(1, 1000), WallTime(0)));
+        clock.take(clock.row(at(1, 5000), WallTime(0)));
+        clock.take(clock.row(at(1, 2000), WallTime(0)));
+        assert_eq!(clock.age(at(1, 5000)), 4000);
+        assert_eq!(clock.age(at(1, 6000)), 5000);
     }
 
     #[test]

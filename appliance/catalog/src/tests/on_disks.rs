@@ -9,7 +9,7 @@ use model::{PoolId, WallTime};
 use store::{Entropy, OpenOptions, PoolLayout, Store};
 
 use super::make::{DAY, HOUR, TENANT, id, point};
-use crate::{Catalog, Change, Policy, Uptime, commit_all, expiry_events};
+use crate::{Catalog, Change, Listed, Policy, Uptime, commit_all, expiry_events};
 
 const LAYOUT: PoolLayout = PoolLayout { segment_bytes: 32 << 10, log_bytes: 64 << 10 };
 
@@ -117,4 +117,48 @@ fn thousands_of_points_expire_in_a_few_commits() {
         let (_, again) = reopen(&machine).await;
         assert_eq!(again.listed(), catalog.listed());
     });
+}
+
+/// One life of a catalog: what it knew after each commit, and how many events of the machine there
+/// were then.
+async fn life(machine: &SimMachine) -> Vec<(usize, Vec<Listed>, u64)> {
+    let (store, catalog) = create(machine).await;
+    let policy = Policy { last: 4, daily: 2, lock: HOUR, delay: 3 * HOUR, ..Policy::default() };
+    store.commit(vec![catalog.set_policy(TENANT, None, &policy).unwrap()]).await.unwrap();
+    let mut known = vec![(machine.event_count(), Vec::new(), 0)];
+    for number in 0..40 {
+        let now = uptime(u64::from(number) * HOUR);
+        let age = catalog.age(now);
+        let judged = expiry_events(&catalog.expiry(age), age);
+        let held = [id(number / 3)];
+        let hold = catalog.change(&held, Change::Hold, age).unwrap_or_default();
+        let add = vec![Catalog::event(&point(number, age))];
+        for events in [add, judged, hold] {
+            let clock = catalog.clock_event(now, WallTime(0));
+            store.commit(std::iter::once(clock).chain(events).collect()).await.unwrap();
+            known.push((machine.event_count(), catalog.listed(), age));
+        }
+    }
+    known
+}
+
+#[test]
+fn a_loss_of_power_at_any_event_loses_no_commit_and_splits_none() {
+    let machine = SimMachine::new(&[8 << 20]);
+    let known = block_on(life(&machine));
+    let mut rng = SimRng::new(11);
+    let first = known[0].0;
+    for at in (first..machine.event_count()).step_by(3) {
+        let crashed = machine.crashed(at, &mut rng);
+        let (found, age) = block_on(async {
+            let (_, catalog) = reopen(&crashed).await;
+            (catalog.listed(), catalog.age(uptime(0)))
+        });
+        let acknowledged = known.iter().rposition(|(events, ..)| *events <= at).unwrap();
+        let possible = known.iter().skip(acknowledged).take(2);
+        assert!(
+            possible.into_iter().any(|(_, listed, then)| *listed == found && *then == age),
+            "power was lost at event {at}, behind commit {acknowledged}"
+        );
+    }
 }

@@ -51,6 +51,11 @@ impl Catalog {
         self.state().clock.age(uptime)
     }
 
+    /// The pool's age, in seconds, as far as it was written down.
+    pub fn known_age(&self) -> u64 {
+        self.state().clock.newest().map_or(0, |row| row.age)
+    }
+
     /// The event that makes the age at `uptime` durable. It goes with every commit that a command
     /// makes: what runs without one is lost from the age when the machine starts anew. `wall` is
     /// for people.

@@ -73,7 +73,7 @@ impl fmt::Display for Reason {
             Self::Locked { left } => write!(f, "locked for another {left} of running time"),
             Self::Frozen { by } => {
                 let by = by.to_string();
-                write!(f, "frozen: recovery point {} is unusual", by.get(..8).unwrap_or(&by))
+                write!(f, "frozen until somebody clears {}", by.get(..8).unwrap_or(&by))
             }
         }
     }

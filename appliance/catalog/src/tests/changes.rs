@@ -133,6 +133,7 @@ fn something_unusual_freezes_its_system_until_somebody_has_looked() {
     let frozen = Reason::Frozen { by: id(5) };
     let judged = a.catalog.expiry(100 * DAY);
     assert_eq!(judged[1].verdict, Verdict::Stays(vec![frozen]));
+    assert_eq!(frozen.to_string(), "frozen until somebody clears 00000005");
     // A newer point without signals does not lift it.
     a.add(&point(6, 6 * HOUR));
     assert!(a.expire(100 * DAY).is_empty());

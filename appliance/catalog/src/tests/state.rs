@@ -2,7 +2,7 @@
 
 use format::event::{
     EVENT_CLEARED, EVENT_GONE, EVENT_REMOVED, EVENT_SCRUB, Event, MarkRow, PointRow, PolicyRow,
-    ScrubRow,
+    ScrubRow, decode_event,
 };
 use model::{PointId, Sequence, SystemId, TenantId, WallTime};
 use proptest::prelude::*;
@@ -90,20 +90,10 @@ fn scrubs_and_policies_are_as_many_as_matter() {
 }
 
 fn scrub(number: u64, healed: u64) -> ScrubRow {
-    ScrubRow {
-        kind: EVENT_SCRUB,
-        reserved: [0; 7],
-        number,
-        begun: 0,
-        age: 0,
-        wall: WallTime(0),
-        next: 0,
-        bytes_read: 0,
-        healed,
-        damaged: 0,
-        lost: 0,
-        reserved2: 0,
-    }
+    let mut event = [0; 88];
+    event[0] = EVENT_SCRUB;
+    let Ok(Some(Event::Scrub(row))) = decode_event(&event) else { panic!() };
+    ScrubRow { number, healed, ..row }
 }
 
 fn any_event() -> impl Strategy<Value = Vec<u8>> {

@@ -15,6 +15,7 @@ mod memory;
 mod mirror;
 mod outputs;
 mod reader;
+mod reclaim;
 mod refusals;
 mod retention;
 mod round_trips;

@@ -5,6 +5,7 @@
 //! What is new is first compared with the parent recovery point, so that an incremental costs
 //! what changed. The nodes above the leaves, the point and its event come last.
 
+mod changes;
 mod claims;
 mod codec;
 mod layout;
@@ -13,6 +14,7 @@ mod nbd;
 mod parent;
 mod range;
 mod run;
+mod signals;
 mod source;
 
 pub use codec::Compression;
@@ -21,4 +23,5 @@ pub use nbd::{
     Violation, open_source, open_source_with,
 };
 pub use run::{Ingest, Options, Parent, Report, system_id};
+pub use signals::{HISTORY_MAX, HISTORY_MIN, Measured, TINY_BYTES, judge};
 pub use source::{FileSource, Source};

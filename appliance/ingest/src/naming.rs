@@ -7,8 +7,15 @@ use record::{Result, TenantAccess};
 /// What stands where, before it is turned into extents.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Part {
-    Hole { blocks: u32 },
-    Known { digest: Digest, blocks: u32 },
+    Hole {
+        blocks: u32,
+    },
+    /// A chunk that the store has; `at` as in [`NewChunk`].
+    Known {
+        at: u32,
+        digest: Digest,
+        blocks: u32,
+    },
     New(NewChunk),
 }
 
@@ -45,7 +52,7 @@ pub(crate) async fn name_range(access: &TenantAccess, bytes: &[u8]) -> Result<Na
                 let plain = bytes.get(from..from + cut.bytes()).unwrap_or_default();
                 let digest = access.namer().name_data(plain);
                 match access.store().contains(&digest).await? {
-                    true => Part::Known { digest, blocks },
+                    true => Part::Known { at, digest, blocks },
                     false => Part::New(NewChunk { at, blocks, digest }),
                 }
             }

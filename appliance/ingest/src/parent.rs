@@ -53,6 +53,17 @@ impl ParentLeaf {
         Self { leaf, tags: all }
     }
 
+    /// The tag of each block, from the start of the range; `None` for one in a hole. Blocks behind
+    /// them are holes too.
+    pub(crate) fn tags(&self) -> &[Option<BlockTag>] {
+        &self.tags
+    }
+
+    /// Blocks that are not in holes.
+    pub(crate) fn data_blocks(&self) -> u64 {
+        self.tags.iter().flatten().count() as u64
+    }
+
     /// The pieces that make a new chunk, which begins at this block of the range and has blocks
     /// with these tags, out of what the parent has there; `None` when it is better stored as a
     /// whole.

@@ -9,6 +9,7 @@ use model::{BLOCK, BLOCK_U64, BlockTag, Digest};
 use record::{Leaf, RecordReader, RecordWriter, Result, Volume};
 use seal::Codec;
 
+use crate::changes::{Changes, is_dense};
 use crate::claims::Claims;
 use crate::codec::Pace;
 use crate::layout::Layout;
@@ -40,6 +41,10 @@ pub(crate) struct Done {
     pub(crate) new_chunks: u64,
     pub(crate) new_bytes: u64,
     pub(crate) stored_bytes: u64,
+    /// That differ from the parent.
+    pub(crate) changed_bytes: u64,
+    /// Of these, in chunks that did not shrink.
+    pub(crate) dense_bytes: u64,
 }
 
 impl Worker<'_> {
@@ -52,7 +57,8 @@ impl Worker<'_> {
         let waited = began.elapsed();
         let Some(length) = read else {
             self.pace.note(waited, Duration::ZERO);
-            return Ok(Done::default());
+            let gone = self.parent_leaf(leaf).await.map_or(0, |parent| parent.data_blocks());
+            return Ok(Done { changed_bytes: gone * BLOCK_U64, ..Done::default() });
         };
         let began = Instant::now();
         let bytes = std::mem::take(&mut self.bytes);
@@ -102,21 +108,26 @@ impl Worker<'_> {
         let codec = self.pace.codec();
         let parent = self.parent_leaf(leaf).await;
         let named = name_range(self.reader.access(), bytes).await?;
+        let changes = Changes::new(&named, parent.as_ref());
         let data_bytes = u64::from(named.data_blocks) * BLOCK_U64;
-        let mut done = Done { data_bytes, ..Done::default() };
+        let mut done = Done { data_bytes, changed_bytes: changes.bytes(), ..Done::default() };
         let mut layout = Layout::default();
         for part in &named.parts {
             match *part {
                 Part::Hole { blocks } => layout.hole(blocks),
-                Part::Known { digest, blocks } => layout.add(digest, 0, blocks),
+                Part::Known { at, digest, blocks } => {
+                    done.dense_bytes += self.known_dense(&changes, at, blocks, &digest).await?;
+                    layout.add(digest, 0, blocks);
+                }
                 Part::New(chunk) => {
                     let pieces = self.pieces(&chunk, parent.as_ref(), &named.tags).await?;
-                    self.keep(&chunk, bytes, pieces, codec, &mut layout, &mut done).await?;
+                    let range = Fresh { bytes, changes: &changes, codec };
+                    self.keep(&chunk, &range, pieces, &mut layout, &mut done).await?;
                 }
             }
         }
         if layout.refs.is_empty() {
-            return Ok(Done::default());
+            return Ok(done);
         }
         let refs = std::mem::take(&mut layout.refs);
         let payload = encode_leaf(&layout.rows(&named.tags));
@@ -162,15 +173,13 @@ impl Worker<'_> {
     async fn keep(
         &mut self,
         chunk: &NewChunk,
-        bytes: &[u8],
+        range: &Fresh<'_>,
         pieces: Option<Vec<Piece>>,
-        codec: Codec,
         layout: &mut Layout,
         done: &mut Done,
     ) -> Result<()> {
         let Some(pieces) = pieces else {
-            let plain = blocks_of(bytes, chunk.at, chunk.blocks);
-            self.store(chunk.digest, plain, codec, done).await?;
+            self.store(chunk, range, done).await?;
             layout.add(chunk.digest, 0, chunk.blocks);
             return Ok(());
         };
@@ -180,9 +189,9 @@ impl Worker<'_> {
                     layout.add(digest, start, u32::from(blocks));
                 }
                 Piece::New { at, blocks } => {
-                    let plain = blocks_of(bytes, at, blocks);
+                    let plain = blocks_of(range.bytes, at, blocks);
                     let digest = self.reader.access().namer().name_data(plain);
-                    self.store(digest, plain, codec, done).await?;
+                    self.store(&NewChunk { at, blocks, digest }, range, done).await?;
                     layout.add(digest, 0, blocks);
                 }
             }
@@ -191,23 +200,49 @@ impl Worker<'_> {
     }
 
     /// Stores a chunk unless it has come since it was looked for.
-    async fn store(
-        &mut self,
-        digest: Digest,
-        plain: &[u8],
-        codec: Codec,
-        done: &mut Done,
-    ) -> Result<()> {
+    async fn store(&mut self, chunk: &NewChunk, range: &Fresh<'_>, done: &mut Done) -> Result<()> {
+        let NewChunk { at, blocks, digest } = *chunk;
         let _claim = self.claims.claim(digest);
         if self.reader.access().store().contains(&digest).await? {
+            done.dense_bytes += self.known_dense(range.changes, at, blocks, &digest).await?;
             return Ok(());
         }
+        let plain = blocks_of(range.bytes, at, blocks);
         done.new_chunks += 1;
         done.new_bytes += plain.len() as u64;
-        let stored = self.writer.put_new(RecordKind::Chunk, digest, &[], plain, codec).await?;
+        let put = self.writer.put_new(RecordKind::Chunk, digest, &[], plain, range.codec);
+        let stored = put.await?;
         done.stored_bytes += stored;
+        if is_dense(stored, plain.len() as u64) {
+            done.dense_bytes += range.changes.bytes_in(at, blocks);
+        }
         Ok(())
     }
+
+    /// Bytes that changed to a chunk that the store has, if that did not shrink. An ingest that
+    /// was cut off has stored what the next one finds: it must not look harmless for that.
+    async fn known_dense(
+        &self,
+        changes: &Changes,
+        at: u32,
+        blocks: u32,
+        digest: &Digest,
+    ) -> Result<u64> {
+        let changed = changes.bytes_in(at, blocks);
+        if changed == 0 {
+            return Ok(0);
+        }
+        let stored = self.reader.access().store().stored_length(digest).await?;
+        let dense = stored.is_some_and(|stored| is_dense(stored, u64::from(blocks) * BLOCK_U64));
+        Ok(if dense { changed } else { 0 })
+    }
+}
+
+/// A range that is being kept.
+struct Fresh<'a> {
+    bytes: &'a [u8],
+    changes: &'a Changes,
+    codec: Codec,
 }
 
 /// Some blocks of a range.

@@ -10,14 +10,15 @@ use format::segment::RecordKind;
 use futures_executor::block_on;
 use model::{Digest, PointId, Sequence, SystemId, WallTime};
 use record::{
-    Description, Progress, RecordError, RecordReader, RecordWriter, Result, TenantAccess, Volume,
-    VolumeDescription, write_tree,
+    Description, Progress, RecordError, RecordReader, RecordWriter, Result, SignalDescription,
+    TenantAccess, Volume, VolumeDescription, write_tree,
 };
 use seal::Codec;
 
 use crate::claims::Claims;
 use crate::codec::{Compression, Pace};
 use crate::range::{Done, Worker};
+use crate::signals::{Measured, bits, judge};
 use crate::source::Source;
 
 /// How to take a volume in.
@@ -59,6 +60,8 @@ pub struct Report {
     pub new_bytes: u64,
     /// The recovery point that it was compared with.
     pub parent: Option<PointId>,
+    /// What is unusual about it.
+    pub signals: Vec<SignalDescription>,
 }
 
 /// Takes one volume in as a recovery point of a system.
@@ -177,7 +180,8 @@ impl Ingest<'_> {
     ) -> Result<Report> {
         let mut writer = RecordWriter::new(self.access)?;
         let (root, tree_bytes) = write_tree(&mut writer, leaves).await?;
-        let description = self.describe(&total);
+        let signals = self.signals(system, &total, parent);
+        let description = self.describe(&total, &signals);
         let put = writer.put(RecordKind::Point, &[root], &description, Codec::Zstd).await?;
         let mut point = Point {
             id: self.options.point,
@@ -190,9 +194,9 @@ impl Ingest<'_> {
             logical_bytes: self.source.size(),
             added_bytes: total.stored_bytes + tree_bytes + put.stored_bytes,
             age: self.catalog.age(self.options.uptime),
-            changed_bytes: 0,
-            dense_bytes: 0,
-            signals: 0,
+            changed_bytes: total.changed_bytes,
+            dense_bytes: total.dense_bytes,
+            signals: bits(&signals),
         };
         let clock = self.catalog.clock_event(self.options.uptime, self.options.now);
         self.access.store().commit(vec![Catalog::event(&point), clock]).await?;
@@ -205,10 +209,34 @@ impl Ingest<'_> {
             new_chunks: total.new_chunks,
             new_bytes: total.new_bytes,
             parent,
+            signals,
         })
     }
 
-    fn describe(&self, total: &Done) -> Vec<u8> {
+    /// Judges the point by the system's history, if it was compared with a point of the system.
+    fn signals(
+        &self,
+        system: SystemId,
+        total: &Done,
+        parent: Option<PointId>,
+    ) -> Vec<SignalDescription> {
+        let tenant = self.access.tenant();
+        let own = self.catalog.points().into_iter();
+        let own = own.filter(|point| point.tenant == tenant && point.system == system);
+        let own: Vec<Point> = own.collect();
+        if !own.iter().any(|point| Some(point.id) == parent) {
+            return Vec::new();
+        }
+        // The oldest is left out: if it was the first, all of it was new.
+        let earlier = own.iter().skip(1);
+        let earlier: Vec<Measured> = earlier
+            .map(|point| Measured { changed: point.changed_bytes, dense: point.dense_bytes })
+            .collect();
+        let now = Measured { changed: total.changed_bytes, dense: total.dense_bytes };
+        judge(&earlier, now, total.data_bytes)
+    }
+
+    fn describe(&self, total: &Done, signals: &[SignalDescription]) -> Vec<u8> {
         let description = Description {
             system: self.options.system.clone(),
             volumes: vec![VolumeDescription {
@@ -218,8 +246,11 @@ impl Ingest<'_> {
                 data_bytes: total.data_bytes,
                 new_chunks: total.new_chunks,
                 new_bytes: total.new_bytes,
+                changed_bytes: total.changed_bytes,
+                dense_bytes: total.dense_bytes,
             }],
             created: self.options.now.0,
+            signals: signals.to_vec(),
             writer: format!("holdfast {}", env!("CARGO_PKG_VERSION")),
         };
         // Text and numbers always have a JSON form.
@@ -233,5 +264,7 @@ impl Done {
         self.new_chunks += other.new_chunks;
         self.new_bytes += other.new_bytes;
         self.stored_bytes += other.stored_bytes;
+        self.changed_bytes += other.changed_bytes;
+        self.dense_bytes += other.dense_bytes;
     }
 }

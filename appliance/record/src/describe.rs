@@ -10,6 +10,9 @@ pub struct Description {
     pub volumes: Vec<VolumeDescription>,
     /// When the source was read: seconds since 1970 by the box's clock.
     pub created: u64,
+    /// What was unusual about it, with the figures.
+    #[serde(default)]
+    pub signals: Vec<SignalDescription>,
     /// Version of Holdfast that wrote it.
     pub writer: String,
 }
@@ -28,4 +31,31 @@ pub struct VolumeDescription {
     /// Chunks that the store did not have, and their bytes before sealing.
     pub new_chunks: u64,
     pub new_bytes: u64,
+    /// Bytes of blocks that differ from the parent's; without a parent all data.
+    #[serde(default)]
+    pub changed_bytes: u64,
+    /// Of these, bytes in chunks that did not shrink.
+    #[serde(default)]
+    pub dense_bytes: u64,
+}
+
+/// Which unusual thing was noticed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum SignalKind {
+    /// Far more changed. Values are bytes.
+    Change,
+    /// Far more of what changed did not shrink. Values are hundredths of what changed.
+    Dense,
+}
+
+/// Something unusual about a recovery point, in figures.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SignalDescription {
+    pub signal: SignalKind,
+    pub value: u64,
+    /// The median of the system's earlier points; `None` while there were too few.
+    pub usual: Option<u64>,
+    /// How many times the usual it is, rounded.
+    pub factor: Option<u64>,
 }

@@ -15,7 +15,7 @@ mod reader;
 mod tree;
 mod volume;
 
-pub use describe::{Description, VolumeDescription};
+pub use describe::{Description, SignalDescription, SignalKind, VolumeDescription};
 pub use error::{RecordError, Result};
 pub use keys::TenantAccess;
 pub use leaf::Leaf;

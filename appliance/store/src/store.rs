@@ -233,4 +233,14 @@ impl Store {
             Err(error) => Err(error),
         }
     }
+
+    /// Stored bytes of the record, references and seal included, without reading it; `None` when
+    /// the store has no such record or cannot tell.
+    pub async fn stored_length(&self, digest: &Digest) -> Result<Option<u64>> {
+        match self.inner.find(digest).await {
+            Ok(found) => Ok(found.map(|(_, entry)| u64::from(entry.length))),
+            Err(StoreError::Damaged { .. }) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
 }

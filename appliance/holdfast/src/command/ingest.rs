@@ -7,6 +7,7 @@ use disk::Access;
 use futures_executor::block_on;
 use ingest::{Ingest, Options, Parent, Report, Source};
 use model::{Bytes, PointId};
+use record::{SignalDescription, SignalKind};
 use serde_json::json;
 
 use crate::access::{OpenPool, fill_random, is_same, now};
@@ -47,7 +48,35 @@ pub(crate) fn run(arguments: &arguments::Ingest, output: &Output) -> Result<(), 
     let report = report?;
     closed?;
     print(&report, began.elapsed().as_secs_f64(), output);
+    if let Some(warning) = warning(&report.signals) {
+        output.note(&warning);
+    }
     Ok(())
+}
+
+/// One line about what is unusual, with the next step; `None` when nothing is.
+fn warning(signals: &[SignalDescription]) -> Option<String> {
+    let told = signals.iter().map(|signal| {
+        let (what, shown): (_, fn(u64) -> String) = match signal.signal {
+            SignalKind::Change => ("changed", |bytes| Bytes(bytes).to_string()),
+            SignalKind::Dense => ("of what changed does not compress", |part| format!("{part} %")),
+        };
+        let value = shown(signal.value);
+        match (signal.usual, signal.factor) {
+            (Some(usual), Some(factor)) => {
+                format!("{value} {what}, {factor} times the usual {}", shown(usual))
+            }
+            _ => format!("{value} {what}"),
+        }
+    });
+    let told: Vec<String> = told.collect();
+    (!told.is_empty()).then(|| {
+        format!(
+            "this looks as if the system had been encrypted: {}; look at the system before older \
+             recovery points go, and restore one of those if it was",
+            told.join(", ")
+        )
+    })
 }
 
 /// Opens what was named, unless it is nothing that anybody would want back.
@@ -95,6 +124,9 @@ fn print(report: &Report, seconds: f64, output: &Output) {
         "bytes_new": report.new_bytes,
         "chunks_new": report.new_chunks,
         "bytes_added": point.added_bytes,
+        "bytes_changed": point.changed_bytes,
+        "bytes_dense": point.dense_bytes,
+        "signals": report.signals,
         "seconds": seconds,
         "peak_memory_bytes": peak_memory(),
     });

@@ -19,6 +19,7 @@ mod reclaim;
 mod refusals;
 mod retention;
 mod round_trips;
+mod scrubs;
 mod signals;
 mod sources;
 mod sparse;

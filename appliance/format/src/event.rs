@@ -106,7 +106,7 @@ layout! {
 }
 
 layout! {
-    /// A scrub that ended, or as far as it came.
+    /// A scrub: a pass over all segments that ended, or as far as it came.
     pub struct ScrubRow = "ScrubRow", 88 bytes {
         kind: u8,
         reserved: [u8; 7],
@@ -125,7 +125,9 @@ layout! {
         damaged: u64,
         /// Records without a good copy.
         lost: u64,
-        reserved2: u64,
+        /// All segments with a lower number were read back from every disk since they were
+        /// written.
+        verified_below: u64,
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use model::PointId;
@@ -60,6 +61,8 @@ pub(crate) enum Command {
     Export(Export),
     /// Read everything, check it, and heal what one disk has wrong.
     Verify(Verify),
+    /// Read everything in the background, a share of the time, going on where the last run ended.
+    Scrub(Scrub),
     /// Show what is on one disk, without keys and without its pool.
     Inspect(Inspect),
 }
@@ -310,6 +313,26 @@ pub(crate) struct Verify {
 }
 
 #[derive(Debug, Args)]
+pub(crate) struct Scrub {
+    #[command(flatten)]
+    pub(crate) pool: PoolDisks,
+    #[command(flatten)]
+    pub(crate) unlock: Unlock,
+    /// Work for this share of the time at most, as in 25%.
+    #[arg(long, value_name = "PERCENT", value_parser = percent, default_value = "100%")]
+    pub(crate) duty: u32,
+    /// End after this time, as in 90m or 6h, and keep the place.
+    #[arg(long = "for", value_name = "TIME", value_parser = duration)]
+    pub(crate) run_for: Option<Duration>,
+    /// Read only what was written since it was last read back.
+    #[arg(long)]
+    pub(crate) new: bool,
+    /// List the scrubs instead. Needs no key.
+    #[arg(long, conflicts_with_all = ["duty", "run_for", "new"])]
+    pub(crate) history: bool,
+}
+
+#[derive(Debug, Args)]
 pub(crate) struct Inspect {
     /// A block device or file.
     pub(crate) disk: PathBuf,
@@ -317,6 +340,28 @@ pub(crate) struct Inspect {
 
 fn bytes(text: &str) -> Result<u64, String> {
     model::parse_bytes(text).ok_or_else(|| "an amount as in 500GiB or 64M is expected".to_owned())
+}
+
+fn percent(text: &str) -> Result<u32, String> {
+    let number = text.strip_suffix('%').unwrap_or(text).trim().parse();
+    let wanted = "a share from 1% to 100% is expected";
+    number.ok().filter(|share| (1..=100).contains(share)).ok_or_else(|| wanted.to_owned())
+}
+
+fn duration(text: &str) -> Result<Duration, String> {
+    let split = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
+    let (number, unit) = text.split_at(split);
+    let seconds = match unit {
+        "s" => Some(1),
+        "m" => Some(60),
+        "h" => Some(3600),
+        "d" => Some(86_400),
+        _ => None,
+    };
+    let number: Option<u64> = number.parse().ok();
+    let all = seconds.zip(number).and_then(|(seconds, number)| number.checked_mul(seconds));
+    all.map(Duration::from_secs)
+        .ok_or_else(|| "a time as in 30s, 90m, 6h or 2d is expected".to_owned())
 }
 
 /// The start of a recovery point's identity, as typed.

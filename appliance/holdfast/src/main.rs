@@ -8,6 +8,7 @@
 
 mod access;
 mod arguments;
+mod checked;
 mod command;
 mod confirm;
 mod failure;
@@ -50,6 +51,7 @@ fn run(command: Command, output: &Output) -> Result<(), Failure> {
         Command::Restore(restore) => command::restore::run(&restore, output),
         Command::Export(export) => command::export::run(&export, output),
         Command::Verify(verify) => command::verify::run(&verify, output),
+        Command::Scrub(scrub) => command::scrub::run(&scrub, output),
         Command::Inspect(inspect) => command::inspect::run(&inspect, output),
     }
 }

@@ -1,17 +1,20 @@
 //! The read path: a recovery point becomes bytes again.
 //!
 //! [`RestorePoint`] opens a recovery point; [`restore`] gives a whole volume back with all cores;
-//! [`VolumeImage`] reads it anywhere, through a bounded cache, for exports.
+//! [`VolumeImage`] reads it anywhere, through a bounded cache, for exports; [`broken_points`] tells
+//! what damage has cost.
 
 mod cache;
 mod fetching;
 mod image;
 mod leaf;
+mod missing;
 mod point;
 mod restore;
 mod target;
 
 pub use image::{ImageExtent, VolumeImage};
+pub use missing::{Broken, MISSING_RANGES, MissingRange, broken_points};
 pub use point::RestorePoint;
 pub use restore::restore;
 pub use target::{Discard, DiskTarget, StreamTarget, Target};

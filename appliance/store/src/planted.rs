@@ -46,6 +46,8 @@ pub(crate) enum Bug {
     NotReadBack,
     /// The slots of a retired segment are free at once.
     ReleasedEarly,
+    /// A scrub goes on behind what was handed out, read or not.
+    ScrubSkips,
 }
 
 #[cfg(all(test, feature = "planted"))]
@@ -73,6 +75,7 @@ impl Bug {
         Self::UsesForgotten,
         Self::NotReadBack,
         Self::ReleasedEarly,
+        Self::ScrubSkips,
     ];
 }
 

@@ -13,6 +13,7 @@ use futures_util::{StreamExt, stream};
 use model::{BLOCK, Digest, SegmentId};
 
 use crate::batch::RecordView;
+use crate::duty::Duty;
 use crate::index::Place;
 use crate::members::{Member, covering, lock, padded};
 use crate::segments::{Segment, State, number as number_of};
@@ -32,6 +33,8 @@ pub struct Scrubbed {
     pub lost: Vec<Digest>,
     /// Copies of structures, zeroes and records that are damaged and were not healed.
     pub damaged: u64,
+    /// Of one segment: every disk of the pool has it and was asked, and nobody appends to it.
+    pub whole: bool,
 }
 
 /// Some records of one copy, read in one transfer. Offsets are from the segment's start.
@@ -76,14 +79,27 @@ impl Store {
     pub async fn scrub_segment(
         &self,
         id: SegmentId,
+        check: impl FnMut(RecordView<'_>) -> bool,
+    ) -> Result<Scrubbed> {
+        self.scrub_segment_at(id, Duty::FULL, check).await
+    }
+
+    /// As [`scrub_segment`](Self::scrub_segment), with rests between the transfers.
+    pub(crate) async fn scrub_segment_at(
+        &self,
+        id: SegmentId,
+        duty: Duty<'_>,
         mut check: impl FnMut(RecordView<'_>) -> bool,
     ) -> Result<Scrubbed> {
         let inner = &self.inner;
         let mut found = Scrubbed::default();
         let Some(segment) = lock(&inner.segments).get(number_of(id)).cloned() else {
-            return Ok(found);
+            return Ok(Scrubbed { whole: true, ..found });
         };
-        let Ok(entries) = inner.durable_entries(&segment).await else {
+        let began = duty.begin();
+        let entries = inner.durable_entries(&segment).await;
+        duty.rest(began).await;
+        let Ok(entries) = entries else {
             found.damaged += 1;
             return Ok(found);
         };
@@ -91,18 +107,23 @@ impl Store {
         let copies: Vec<usize> = inner.members.readers().map(|(number, _)| number).collect();
         for (turn, number) in copies.into_iter().enumerate() {
             let Some((member, slot)) = inner.holder(&segment, number) else { continue };
+            let began = duty.begin();
             inner.scrub_edges(&segment, member, slot, number, &mut found).await;
+            duty.rest(began).await;
             let pieces = pieces(&entries, inner.buffers().slab_bytes());
             let mut reads = stream::iter(pieces)
                 .map(|piece| inner.read_piece(member, slot, piece))
-                .buffered(READS_IN_FLIGHT);
-            while let Some((piece, buffer)) = reads.next().await {
+                .buffered(duty.transfers(READS_IN_FLIGHT));
+            loop {
+                let began = duty.begin();
+                let Some((piece, buffer)) = reads.next().await else { break };
                 found.bytes_read += u64::from(piece.end - piece.start);
                 let mut unchecked = |_: RecordView<'_>| true;
                 let check: &mut dyn FnMut(RecordView<'_>) -> bool =
                     if turn == 0 { &mut check } else { &mut unchecked };
                 let bad = judge(&segment, &piece, buffer, check);
                 inner.heal_piece(&segment, &piece, number, bad, check, &mut found).await;
+                duty.rest(began).await;
             }
         }
         // Once for each disk that lost it.
@@ -116,6 +137,7 @@ impl Store {
                 found.lost.push(digest);
             }
         }
+        found.whole = inner.is_read_back(&segment);
         Ok(found)
     }
 }
@@ -127,6 +149,16 @@ impl Inner {
             State::Open(open) => Ok(Arc::new(open.committed())),
             _ => self.entries(segment).await,
         }
+    }
+
+    /// Whether a segment that was just read is on every disk of the pool as it will stay.
+    fn is_read_back(&self, segment: &Segment) -> bool {
+        let mut members = 0..self.members.count();
+        let held = |number| {
+            let holder = self.holder(segment, number);
+            holder.is_some_and(|(member, _)| member.is_active())
+        };
+        !matches!(segment.state, State::Open(_)) && members.all(held)
     }
 
     /// Header and footer of one copy.
@@ -241,7 +273,8 @@ impl Inner {
             let read = self.read_any(segment, place, entry).await;
             if !read.is_ok_and(|mut record| check(record.view())) {
                 found.lost.push(entry.digest);
-            } else if self.read_only {
+            } else if self.read_checked(segment, place, entry, number).await.is_err() {
+                // Read again: nothing may be written, or the disk did not take it.
                 found.damaged += 1;
             }
         }

@@ -10,4 +10,5 @@ pub(crate) mod policy;
 pub(crate) mod pool;
 pub(crate) mod reclaim;
 pub(crate) mod restore;
+pub(crate) mod scrub;
 pub(crate) mod verify;

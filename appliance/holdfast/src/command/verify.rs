@@ -4,31 +4,25 @@
 //! and with `--deep` each record decompressed and named again. Then every recovery point's
 //! manifest is walked, so that what is missing is told by the points that miss it.
 
-use std::collections::HashSet;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 use disk::Access;
 use futures_executor::block_on;
-use model::{Bytes, Digest, PointId, SegmentId};
-use record::{Leaf, Progress, RecordError, RecordReader, TenantAccess};
-use restore::RestorePoint;
+use model::{Bytes, SegmentId};
+use record::{Progress, RecordError, RecordReader, TenantAccess};
+use restore::{Broken, broken_points};
 use serde_json::{Value, json};
 use store::Scrubbed;
 
 use crate::access::OpenPool;
 use crate::arguments::Verify;
+use crate::checked::{add, broken_json, broken_text, loss};
 use crate::failure::Failure;
 use crate::interrupt;
 use crate::output::Output;
 use crate::progress::shown;
-
-/// A recovery point that cannot be given back whole.
-struct Broken {
-    point: PointId,
-    system: Option<String>,
-}
 
 pub(crate) fn run(arguments: &Verify, output: &Output) -> Result<(), Failure> {
     let mode = if arguments.no_heal { Access::ReadOnly } else { Access::ReadWrite };
@@ -41,7 +35,8 @@ pub(crate) fn run(arguments: &Verify, output: &Output) -> Result<(), Failure> {
     let scrubbed = shown(output, "verify", &progress, || scrub(&access, arguments.deep, &progress));
     let scrubbed = scrubbed?;
     add(&mut found, scrubbed);
-    let broken = broken_points(&pool, &access, &found.lost)?;
+    let points = pool.catalog.points();
+    let broken = block_on(broken_points(&access, points, &found.lost, &progress))?;
     block_on(pool.store.forget(&found.lost))?;
     let healed = pool.store.status().healed;
     block_on(pool.store.clone().close())?;
@@ -60,11 +55,8 @@ pub(crate) fn run(arguments: &Verify, output: &Output) -> Result<(), Failure> {
 /// What is wrong. Damage beside intact records, in a list of records that are all elsewhere, say,
 /// is not: it stays where it is and harms no recovery point. Who does not heal cannot tell.
 fn failure(found: &Scrubbed, broken: usize, no_heal: bool) -> Option<Failure> {
-    if !found.lost.is_empty() || broken > 0 {
-        let what =
-            format!("{} records are lost, {broken} recovery points broken", found.lost.len());
-        let next = "ingest these systems again: what they still have heals the store";
-        return Some(Failure::new(what, next));
+    if let Some(failure) = loss(found.lost.len() as u64, broken) {
+        return Some(failure);
     }
     let what = format!("{} places are damaged and were left so", found.damaged);
     let next = "run `holdfast verify` without --no-heal";
@@ -120,69 +112,10 @@ fn scrub_one(
     Ok(block_on(scrubbing)?)
 }
 
-fn add(total: &mut Scrubbed, one: Scrubbed) {
-    total.bytes_read += one.bytes_read;
-    total.records += one.records;
-    total.lost.extend(one.lost);
-    total.damaged += one.damaged;
-}
-
-/// The points whose manifests name something that is lost or not there.
-fn broken_points(
-    pool: &OpenPool,
-    access: &Arc<TenantAccess>,
-    lost: &[Digest],
-) -> Result<Vec<Broken>, Failure> {
-    let lost: HashSet<Digest> = lost.iter().copied().collect();
-    let mut whole_leaves = HashSet::new();
-    let mut broken = Vec::new();
-    for point in pool.catalog.points() {
-        let opened = block_on(RestorePoint::open(access, point));
-        let system = opened.as_ref().ok().map(|opened| opened.description.system.clone());
-        let whole = match opened {
-            Ok(opened) => block_on(is_whole(&opened, access, &lost, &mut whole_leaves))?,
-            Err(_) => false,
-        };
-        if !whole {
-            broken.push(Broken { point: point.id, system });
-        }
-    }
-    Ok(broken)
-}
-
-async fn is_whole(
-    point: &RestorePoint,
-    access: &Arc<TenantAccess>,
-    lost: &HashSet<Digest>,
-    whole_leaves: &mut HashSet<Digest>,
-) -> Result<bool, RecordError> {
-    let mut reader = RecordReader::new(access)?;
-    for number in 0..point.description.volumes.len() {
-        let Some(mut volume) = point.volume(number) else { return Ok(false) };
-        for leaf in 0..volume.leaves() {
-            let Ok(digest) = volume.leaf(&mut reader, leaf).await else { return Ok(false) };
-            let Some(digest) = digest.filter(|digest| !whole_leaves.contains(digest)) else {
-                continue;
-            };
-            let Ok(found) = Leaf::read(&mut reader, &digest).await else { return Ok(false) };
-            for chunk in &found.refs {
-                if lost.contains(chunk) || !access.store().contains(chunk).await? {
-                    return Ok(false);
-                }
-            }
-            whole_leaves.insert(digest);
-        }
-    }
-    Ok(true)
-}
-
 fn to_json(points: usize, found: &Scrubbed, broken: &[Broken], healed: u64, seconds: f64) -> Value {
-    let broken_json = broken
-        .iter()
-        .map(|broken| json!({ "point": broken.point.to_string(), "system": broken.system }));
     json!({
         "points": points,
-        "broken": broken_json.collect::<Vec<_>>(),
+        "broken": broken_json(broken),
         "records": found.records,
         "bytes_read": found.bytes_read,
         "healed": healed,
@@ -208,9 +141,6 @@ fn to_text(
         found.lost.len(),
         found.damaged,
     );
-    for broken in broken {
-        let system = broken.system.as_deref().unwrap_or("unknown system");
-        text.push_str(&format!("\nbroken: {} of {system}", broken.point));
-    }
+    text.push_str(&broken_text(broken));
     text
 }

@@ -14,5 +14,6 @@ mod model;
 #[cfg(feature = "planted")]
 mod planted;
 mod reclaim;
+mod scrubs;
 mod smoke;
 mod tasks;

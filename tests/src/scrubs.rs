@@ -1,0 +1,104 @@
+//! `holdfast scrub`: a run ends when told, the next goes on where it was, and what it finds is told
+//! as `verify` tells it.
+
+use serde_json::Value;
+
+use crate::harness::{MIB, Pool, flip_between, image, number, run, text};
+
+fn scrub(pool: &Pool, words: &[&str]) -> Value {
+    run(pool.command(&["scrub"]).args(words)).done()
+}
+
+fn history(pool: &Pool) -> Vec<Value> {
+    let list = run(&mut pool.locked(&["scrub", "--history"])).done();
+    list["scrubs"].as_array().expect("a list of scrubs").clone()
+}
+
+#[test]
+fn runs_go_on_where_the_last_one_ended_and_new_segments_come_first() {
+    let pool = Pool::new(2, 512);
+    assert!(history(&pool).is_empty());
+    pool.take_bytes("first", &image(301, 96 * MIB));
+    // No time at all, and yet a place.
+    let none = scrub(&pool, &["--for", "0s"]);
+    assert_eq!((number(&none, "segments"), number(&none, "next")), (0, 1));
+    let whole = scrub(&pool, &[]);
+    assert_eq!(whole["done"], true, "{whole}");
+    assert_eq!(number(&whole, "scrub"), 1);
+    let segments = number(&whole, "segments");
+    assert!(segments > 2, "{whole}");
+
+    // What is written now is new, and only it is read.
+    pool.take_bytes("second", &image(302, 8 * MIB));
+    let new = scrub(&pool, &["--new"]);
+    assert!(number(&new, "segments") > 0 && number(&new, "segments") < segments, "{new}");
+    assert!(number(&new, "verified_below") > number(&whole, "verified_below"), "{new}");
+    assert_eq!(number(&scrub(&pool, &["--new"]), "segments"), 0, "read back twice");
+    let again = scrub(&pool, &["--duty", "50%"]);
+    assert_eq!((number(&again, "scrub"), &again["done"]), (2, &Value::Bool(true)));
+    assert!(number(&again, "segments") > segments, "{again}");
+
+    let rows = history(&pool);
+    let numbers: Vec<u64> = rows.iter().map(|row| number(row, "scrub")).collect();
+    assert_eq!(numbers, [1, 2]);
+    let read = number(&whole, "bytes_read") + number(&new, "bytes_read");
+    assert!(number(&rows[0], "bytes_read") >= read, "{rows:?}");
+    assert_eq!(number(&rows[1], "bytes_read"), number(&again, "bytes_read"));
+    assert_eq!(pool.verify(), 0);
+}
+
+#[test]
+fn what_one_disk_has_wrong_is_healed_and_counted() {
+    let pool = Pool::new(2, 128);
+    let bytes = image(311, 24 * MIB);
+    let id = pool.take_bytes("image", &bytes);
+    let size = std::fs::metadata(&pool.disks[1]).expect("the disk").len() as usize;
+    let flips = flip_between(&pool.disks[1], 4 * MIB..size - MIB, 312);
+    assert!(flips > 100, "{flips} flips are too few");
+    let scrubbed = scrub(&pool, &[]);
+    assert!(number(&scrubbed, "healed") > 0, "{scrubbed}");
+    assert_eq!((number(&scrubbed, "damaged"), number(&scrubbed, "lost")), (0, 0), "{scrubbed}");
+    assert_eq!(number(&history(&pool)[0], "healed"), number(&scrubbed, "healed"));
+    assert_eq!(pool.verify(), 0, "something was left");
+    assert!(pool.restore(&id) == bytes);
+}
+
+#[test]
+fn what_is_lost_is_told_by_recovery_point_system_and_range_by_scrub_and_verify_alike() {
+    let damaged = || {
+        let pool = Pool::new(1, 64);
+        let bytes = image(321, 12 * MIB);
+        let id = pool.take_bytes("image", &bytes);
+        pool.take_bytes("other", &image(322, MIB));
+        assert_eq!(flip_between(&pool.disks[0], 7 * MIB..7 * MIB + 1, 321), 1);
+        (pool, id)
+    };
+    let (pool, id) = damaged();
+    let verified = run(&mut pool.command(&["verify", "--no-heal"]));
+    let verified = verified.refused("are lost, 1 recovery points", "ingest these systems");
+    let scrubbed = run(&mut pool.command(&["scrub"]));
+    let scrubbed = scrubbed.refused("are lost, 1 recovery points", "ingest these systems");
+    assert_eq!(scrubbed["broken"], verified["broken"]);
+    let broken = &scrubbed["broken"][0];
+    assert_eq!((text(broken, "point"), text(broken, "system")), (id.as_str(), "machine"));
+    let missing = broken["missing"].as_array().expect("a list of ranges");
+    let bytes: u64 = missing.iter().map(|range| number(range, "bytes")).sum();
+    assert!((1..=256 << 10).contains(&bytes), "{broken}");
+    assert_eq!(number(&history(&pool)[0], "lost"), 1);
+
+    // The range is what cannot be restored; what the system still has heals it.
+    let start = number(&missing[0], "start") as usize;
+    assert!(start + bytes as usize <= 12 * MIB, "{broken}");
+    pool.take(&pool.path("image"));
+    assert_eq!(scrub(&pool, &[])["broken"], Value::Array(Vec::new()));
+}
+
+#[test]
+fn a_share_and_a_time_that_make_no_sense_are_refused() {
+    let pool = Pool::new(1, 64);
+    for words in [["--duty", "0%"], ["--duty", "101%"], ["--duty", "half"], ["--for", "6"]] {
+        let refused = run(pool.command(&["scrub"]).args(words));
+        assert_eq!(refused.code, Some(2), "{words:?}: {}", refused.stderr);
+        assert!(refused.stderr.contains("is expected"), "{}", refused.stderr);
+    }
+}

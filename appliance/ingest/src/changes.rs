@@ -5,7 +5,7 @@
 
 use model::BLOCK_U64;
 
-use crate::naming::{Named, NewChunk, Part};
+use crate::naming::{Named, Part};
 use crate::parent::ParentLeaf;
 
 /// Which blocks of a range differ from the parent's. Data that became a hole differs, and a hole
@@ -19,11 +19,8 @@ impl Changes {
         let mut old = parent.map(ParentLeaf::tags).unwrap_or_default().iter().copied();
         let mut new = named.tags.iter().copied();
         for part in &named.parts {
-            let (blocks, data) = match *part {
-                Part::Hole { blocks } => (blocks, false),
-                Part::Known { blocks, .. } | Part::New(NewChunk { blocks, .. }) => (blocks, true),
-            };
-            for _ in 0..blocks {
+            let data = !matches!(part, Part::Hole { .. });
+            for _ in 0..part.blocks() {
                 let tag = new.next().filter(|_| data);
                 changed.push(tag != old.next().flatten());
             }
@@ -41,12 +38,17 @@ impl Changes {
         let part = self.0.iter().skip(at as usize).take(blocks as usize);
         part.filter(|changed| **changed).count() as u64 * BLOCK_U64
     }
-}
 
-/// Whether bytes that became a record of `stored` bytes did not shrink: it has an envelope and a
-/// tag besides, and a compressor saves a 32nd of a block or nothing.
-pub(crate) fn is_dense(stored: u64, plain: u64) -> bool {
-    stored > plain
+    /// As [`bytes_in`](Self::bytes_in), if the blocks did not shrink when they became a record of
+    /// `stored` bytes; else 0. What does not shrink is longer for its envelope and its seal; what
+    /// does, does so by a 32nd at least, which is more than these.
+    ///
+    /// What the store had already counts as well as what is new: an ingest that was cut off has
+    /// stored what the next one finds, and that must not look harmless for it.
+    pub(crate) fn dense_in(&self, at: u32, blocks: u32, stored: u64) -> u64 {
+        let dense = stored > u64::from(blocks) * BLOCK_U64;
+        if dense { self.bytes_in(at, blocks) } else { 0 }
+    }
 }
 
 #[cfg(test)]
@@ -73,7 +75,7 @@ mod tests {
 
     /// A block, a hole of two, three blocks, as `tags` has them.
     fn named(tags: [u8; 6]) -> Named {
-        let known = |blocks| Part::Known { at: 0, digest: CHUNK, blocks };
+        let known = |blocks| Part::Known { digest: CHUNK, blocks, stored: 0 };
         let parts = vec![known(1), Part::Hole { blocks: 2 }, known(3)];
         Named { parts, tags: tags.map(tag).to_vec(), data_blocks: 4 }
     }
@@ -83,6 +85,7 @@ mod tests {
         let changes = Changes::new(&named([1, 0, 0, 9, 3, 4]), None);
         assert_eq!(changes.0, [true, false, false, true, true, true]);
         assert_eq!((changes.bytes(), changes.bytes_in(1, 3)), (4 * 4096, 4096));
+        assert_eq!((changes.dense_in(3, 3, 12_308), changes.dense_in(3, 3, 12_000)), (12_288, 0));
     }
 
     #[test]

@@ -10,13 +10,24 @@ pub(crate) enum Part {
     Hole {
         blocks: u32,
     },
-    /// A chunk that the store has; `at` as in [`NewChunk`].
+    /// A chunk that the store has, in so many bytes.
     Known {
-        at: u32,
         digest: Digest,
         blocks: u32,
+        stored: u64,
     },
     New(NewChunk),
+}
+
+impl Part {
+    /// How many blocks it covers.
+    pub(crate) fn blocks(&self) -> u32 {
+        match self {
+            Self::Hole { blocks }
+            | Self::Known { blocks, .. }
+            | Self::New(NewChunk { blocks, .. }) => *blocks,
+        }
+    }
 }
 
 /// A chunk that the store does not have.
@@ -51,9 +62,9 @@ pub(crate) async fn name_range(access: &TenantAccess, bytes: &[u8]) -> Result<Na
                 let from = at as usize * BLOCK;
                 let plain = bytes.get(from..from + cut.bytes()).unwrap_or_default();
                 let digest = access.namer().name_data(plain);
-                match access.store().contains(&digest).await? {
-                    true => Part::Known { at, digest, blocks },
-                    false => Part::New(NewChunk { at, blocks, digest }),
+                match access.store().stored_length(&digest).await? {
+                    Some(stored) => Part::Known { digest, blocks, stored },
+                    None => Part::New(NewChunk { at, blocks, digest }),
                 }
             }
         };

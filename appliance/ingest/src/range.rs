@@ -9,7 +9,7 @@ use model::{BLOCK, BLOCK_U64, BlockTag, Digest};
 use record::{Leaf, RecordReader, RecordWriter, Result, Volume};
 use seal::Codec;
 
-use crate::changes::{Changes, is_dense};
+use crate::changes::Changes;
 use crate::claims::Claims;
 use crate::codec::Pace;
 use crate::layout::Layout;
@@ -112,11 +112,12 @@ impl Worker<'_> {
         let data_bytes = u64::from(named.data_blocks) * BLOCK_U64;
         let mut done = Done { data_bytes, changed_bytes: changes.bytes(), ..Done::default() };
         let mut layout = Layout::default();
+        let mut at = 0;
         for part in &named.parts {
             match *part {
                 Part::Hole { blocks } => layout.hole(blocks),
-                Part::Known { at, digest, blocks } => {
-                    done.dense_bytes += self.known_dense(&changes, at, blocks, &digest).await?;
+                Part::Known { digest, blocks, stored } => {
+                    done.dense_bytes += changes.dense_in(at, blocks, stored);
                     layout.add(digest, 0, blocks);
                 }
                 Part::New(chunk) => {
@@ -125,6 +126,7 @@ impl Worker<'_> {
                     self.keep(&chunk, &range, pieces, &mut layout, &mut done).await?;
                 }
             }
+            at += part.blocks();
         }
         if layout.refs.is_empty() {
             return Ok(done);
@@ -203,8 +205,8 @@ impl Worker<'_> {
     async fn store(&mut self, chunk: &NewChunk, range: &Fresh<'_>, done: &mut Done) -> Result<()> {
         let NewChunk { at, blocks, digest } = *chunk;
         let _claim = self.claims.claim(digest);
-        if self.reader.access().store().contains(&digest).await? {
-            done.dense_bytes += self.known_dense(range.changes, at, blocks, &digest).await?;
+        if let Some(stored) = self.reader.access().store().stored_length(&digest).await? {
+            done.dense_bytes += range.changes.dense_in(at, blocks, stored);
             return Ok(());
         }
         let plain = blocks_of(range.bytes, at, blocks);
@@ -213,28 +215,8 @@ impl Worker<'_> {
         let put = self.writer.put_new(RecordKind::Chunk, digest, &[], plain, range.codec);
         let stored = put.await?;
         done.stored_bytes += stored;
-        if is_dense(stored, plain.len() as u64) {
-            done.dense_bytes += range.changes.bytes_in(at, blocks);
-        }
+        done.dense_bytes += range.changes.dense_in(at, blocks, stored);
         Ok(())
-    }
-
-    /// Bytes that changed to a chunk that the store has, if that did not shrink. An ingest that
-    /// was cut off has stored what the next one finds: it must not look harmless for that.
-    async fn known_dense(
-        &self,
-        changes: &Changes,
-        at: u32,
-        blocks: u32,
-        digest: &Digest,
-    ) -> Result<u64> {
-        let changed = changes.bytes_in(at, blocks);
-        if changed == 0 {
-            return Ok(0);
-        }
-        let stored = self.reader.access().store().stored_length(digest).await?;
-        let dense = stored.is_some_and(|stored| is_dense(stored, u64::from(blocks) * BLOCK_U64));
-        Ok(if dense { changed } else { 0 })
     }
 }
 

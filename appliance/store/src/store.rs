@@ -222,23 +222,23 @@ impl Store {
     /// # Errors
     /// When the disks cannot tell.
     pub async fn contains(&self, digest: &Digest) -> Result<bool> {
-        match self.inner.find_all(digest).await {
-            Ok(found) => {
-                let good = |place: &Place| !lock(&self.inner.damaged).contains(place);
-                let mut places = found.into_iter().map(|(place, _)| place).filter(good);
-                Ok(places.any(|place| lock(&self.inner.uses).touch(place)))
-            }
-            // Its list is damaged everywhere: store the record anew.
-            Err(StoreError::Damaged { .. }) => Ok(false),
-            Err(error) => Err(error),
-        }
+        Ok(self.stored_length(digest).await?.is_some())
     }
 
-    /// Stored bytes of the record, references and seal included, without reading it; `None` when
-    /// the store has no such record or cannot tell.
+    /// Stored bytes, references and seal included, of a record that is in the store and, as far as
+    /// is known, intact. It is not read for that. Reclaim keeps it as long as somebody has a lease.
+    ///
+    /// # Errors
+    /// When the disks cannot tell.
     pub async fn stored_length(&self, digest: &Digest) -> Result<Option<u64>> {
-        match self.inner.find(digest).await {
-            Ok(found) => Ok(found.map(|(_, entry)| u64::from(entry.length))),
+        match self.inner.find_all(digest).await {
+            Ok(mut found) => {
+                found.retain(|(place, _)| !lock(&self.inner.damaged).contains(place));
+                let mut uses = lock(&self.inner.uses);
+                let used = found.into_iter().find(|(place, _)| uses.touch(*place));
+                Ok(used.map(|(_, entry)| u64::from(entry.length)))
+            }
+            // Its list is damaged everywhere: store the record anew.
             Err(StoreError::Damaged { .. }) => Ok(None),
             Err(error) => Err(error),
         }

@@ -37,7 +37,8 @@ pub(crate) fn run(arguments: &Scrub, output: &Output) -> Result<(), Failure> {
     let pool = OpenPool::open(&arguments.pool, Access::ReadWrite, output)?;
     let access = pool.unlock(&arguments.unlock)?;
     let (runtime, progress) = interrupt::stoppable()?;
-    let pacer = TokioPacer { handle: runtime.handle().clone(), began: Instant::now() };
+    let handle = runtime.handle().clone();
+    let pacer = TokioPacer { handle, began: Instant::now(), progress: &progress };
     let job = Job::begin(arguments, &pool, &access, &progress, &pacer)?;
     let worked = shown(output, "scrub", &progress, || job.work());
     let outcome = worked.and_then(|()| job.end(&pool));
@@ -51,7 +52,7 @@ pub(crate) fn run(arguments: &Scrub, output: &Output) -> Result<(), Failure> {
 struct Job<'a> {
     access: &'a Arc<TenantAccess>,
     progress: &'a Progress,
-    pacer: &'a TokioPacer,
+    pacer: &'a TokioPacer<'a>,
     percent: u32,
     run: ScrubRun,
     what: ScrubWhat,
@@ -75,7 +76,7 @@ impl<'a> Job<'a> {
         pool: &OpenPool,
         access: &'a Arc<TenantAccess>,
         progress: &'a Progress,
-        pacer: &'a TokioPacer,
+        pacer: &'a TokioPacer<'a>,
     ) -> Result<Self, Failure> {
         let began = Instant::now();
         let what = if arguments.new { ScrubWhat::New } else { ScrubWhat::All };
@@ -319,18 +320,22 @@ fn history(arguments: &Scrub, output: &Output) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Real time, by the runtime that also waits for signals.
-struct TokioPacer {
+/// Real time, by the runtime that also waits for signals. Who is asked to end rests no more.
+struct TokioPacer<'a> {
     handle: tokio::runtime::Handle,
     began: Instant,
+    progress: &'a Progress,
 }
 
-impl Pacer for TokioPacer {
+impl Pacer for TokioPacer<'_> {
     fn now(&self) -> Duration {
         self.began.elapsed()
     }
 
     fn sleep(&self, time: Duration) -> store::PacerFuture<'_> {
+        if self.progress.stopped() {
+            return Box::pin(std::future::ready(()));
+        }
         let _entered = self.handle.enter();
         Box::pin(tokio::time::sleep(time))
     }

@@ -33,7 +33,7 @@ pub struct Scrubbed {
     pub lost: Vec<Digest>,
     /// Copies of structures, zeroes and records that are damaged and were not healed.
     pub damaged: u64,
-    /// Of one segment: every disk of the pool has it and was asked, and nobody appends to it.
+    /// Of one segment: every disk that was opened has it and was asked, and nobody appends to it.
     pub whole: bool,
 }
 
@@ -100,7 +100,9 @@ impl Store {
         let entries = inner.durable_entries(&segment).await;
         duty.rest(began).await;
         let Ok(entries) = entries else {
+            // Nothing of it can be found, and reading it again would not change that.
             found.damaged += 1;
+            found.whole = inner.is_read_back(&segment);
             return Ok(found);
         };
         found.records = entries.len() as u64;
@@ -151,14 +153,14 @@ impl Inner {
         }
     }
 
-    /// Whether a segment that was just read is on every disk of the pool as it will stay.
+    /// Whether a segment that was just read is on every disk that was opened, as it will stay.
     fn is_read_back(&self, segment: &Segment) -> bool {
-        let mut members = 0..self.members.count();
-        let held = |number| {
-            let holder = self.holder(segment, number);
-            holder.is_some_and(|(member, _)| member.is_active())
-        };
-        !matches!(segment.state, State::Open(_)) && members.all(held)
+        let mut members = self.members.present();
+        let still = !matches!(segment.state, State::Open(_));
+        still
+            && members.all(|(number, member)| {
+                member.is_active() && self.holder(segment, number).is_some()
+            })
     }
 
     /// Header and footer of one copy.

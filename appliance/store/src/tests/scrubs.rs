@@ -13,7 +13,7 @@ use futures_util::future::join_all;
 use model::Digest;
 
 use super::disks::{Pace, PacedDisk, block_on};
-use super::fixture::{SAMPLES, append, create, event, machine, open, scaled, writer_keys};
+use super::fixture::{LAYOUT, SAMPLES, append, create, event, machine, open, scaled, writer_keys};
 use super::history::{Op, Runner};
 use crate::{Duty, OpenOptions, Pacer, PacerFuture, ScrubPlace, ScrubRun, ScrubWhat, Store};
 
@@ -273,4 +273,32 @@ fn at_a_quarter_of_the_time_all_is_read_in_a_month_and_what_is_new_in_a_day() {
         assert!(pass[1] - pass[0] <= DAY * 30, "{passes:?}");
     }
     assert!(made.len() > 200 && passes.len() > 2, "{} records, {passes:?}", made.len());
+}
+
+#[test]
+fn a_segment_whose_list_is_lost_is_reported_and_does_not_hold_up_the_rest() {
+    let machine = machine(1, 20);
+    block_on(async {
+        let (store, _) = create(machine.disks(), 1).await.unwrap();
+        let mut writer = store.writer(writer_keys(1));
+        for number in 0..30 {
+            append(&mut writer, number).await.unwrap();
+        }
+        store.commit(Vec::new()).await.unwrap();
+        drop(writer);
+        store.clone().close().await.unwrap();
+        let segments = crate::members::lock(&store.inner.segments).sorted();
+        let (member, slot) = store.inner.holder(&segments[0], 0).unwrap();
+        machine.flip_bit(0, member.segment_offset(slot, LAYOUT.segment_bytes - 4096), 0);
+        let (opened, _) = open(machine.disks(), OpenOptions::default(), 2).await.unwrap();
+        let all = ScrubWhat::All;
+        let run = ScrubRun::begin(&opened.store, ScrubPlace::START, all).await.unwrap();
+        let mut damaged = 0;
+        while let Some(found) = run.step(Duty::FULL, |_| true).await.unwrap() {
+            damaged += found.damaged;
+        }
+        assert!(damaged > 0 && segments.len() > 2, "{damaged} of {} segments", segments.len());
+        let last = segments.last().unwrap().place.info.segment.0;
+        assert_eq!(run.place(), ScrubPlace { next: 0, verified_below: last + 1 });
+    });
 }

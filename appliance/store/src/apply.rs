@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use format::log::{Commit, EntryGroup};
+use format::log::{Commit, CopiedSegment, EntryGroup, NO_SLOT};
 use model::{BLOCK, SegmentId, Sequence};
 
 use crate::index::Place;
@@ -58,7 +58,10 @@ impl Inner {
                 Some(bad_copies) => heals = bad_copies,
                 // A disk that lost its log lost more; here it is damage, which reads report.
                 None if proved => {}
-                None => return Ok(None),
+                None => {
+                    self.check_held(commit)?;
+                    return Ok(None);
+                }
             }
         }
         for place in &commit.opened {
@@ -74,7 +77,10 @@ impl Inner {
             self.adopt_group(group)?;
         }
         for sealed in commit.sealed.iter().filter(|_| record.lacking.is_empty()) {
-            self.adopt_footer(sealed.segment, sealed.trailer).await;
+            self.adopt_footer(sealed.segment, sealed.trailer, proved).await;
+        }
+        for copied in &commit.copied {
+            self.adopt_copy(copied);
         }
         for event in &commit.events {
             self.journal.apply(record.header.sequence, event).map_err(|source| {
@@ -114,17 +120,66 @@ impl Inner {
         check_entries(list, *body_end, self.geometry.segment_bytes())
     }
 
+    /// Refuses to take records for torn that no disk here was to have: the disk that has them is
+    /// not here.
+    fn check_held(&self, commit: &Commit) -> Result<()> {
+        let place = |id: SegmentId| {
+            let known = lock(&self.segments).get(number(id)).map(|segment| segment.place);
+            known.or(commit.opened.iter().find(|place| place.info.segment == id).copied())
+        };
+        let places = commit.groups.iter().filter_map(|group| place(group.header.segment));
+        let unheld = places.filter(|place| {
+            let slot = |number: usize| place.slots.get(number).copied().unwrap_or(NO_SLOT);
+            self.members.readers().all(|(number, _)| slot(number) == NO_SLOT)
+        });
+        let segments = unheld.count();
+        match self.members.readers().next() {
+            Some((_, member)) if segments > 0 && !planted(Bug::SyncingAlone) => {
+                Err(StoreError::Incomplete { disk: member.disk.name().to_owned(), segments })
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Takes over where a member has got its copy of a segment: it was durable before this was
+    /// written down.
+    fn adopt_copy(&self, copied: &CopiedSegment) {
+        let mut segments = lock(&self.segments);
+        let Some(segment) = segments.get_mut(copied.segment) else { return };
+        if let Some(slot) = segment.place.slots.get_mut(copied.member as usize) {
+            *slot = copied.slot;
+            self.members.claim_slots(&segment.place.slots);
+        }
+    }
+
     /// Believes that a segment has its footer only if one can be read: the commit that says so
-    /// may not be proved durable.
-    async fn adopt_footer(&self, segment: SegmentId, trailer: [u8; 32]) {
+    /// may not be proved durable. Then every disk must have it: what one of them lacks is written
+    /// anew with the segment's other unfinished business.
+    async fn adopt_footer(&self, segment: SegmentId, trailer: [u8; 32], proved: bool) {
         let Some(found) = lock(&self.segments).get(number(segment)).cloned() else { return };
         let State::Unsealed { entries, body_end } = &found.state else { return };
         let state = State::Sealed { records: entries.len() as u32, body_end: *body_end, trailer };
         let sealed = Segment { place: found.place, state };
+        if !proved && !self.footer_everywhere(&sealed, &trailer).await {
+            return;
+        }
         let read = self.entries(&sealed).await;
         if read.is_ok_and(|read| read == *entries) || planted(Bug::FooterUnverified) {
             lock(&self.segments).insert(sealed);
         }
+    }
+
+    async fn footer_everywhere(&self, segment: &Segment, trailer: &[u8; 32]) -> bool {
+        if planted(Bug::FooterUnverified) {
+            return true;
+        }
+        for (number, _) in self.members.readers() {
+            let Some((member, slot)) = self.holder(segment, number) else { continue };
+            if self.read_footer(member, slot, segment, trailer).await.is_err() {
+                return false;
+            }
+        }
+        true
     }
 
     /// Checks everything that a commit names on every disk. `None` when a record is on none of

@@ -143,8 +143,7 @@ impl Inner {
 
     /// Reads the bytes of a transfer, unchecked; `None` when the disk does not give them.
     async fn read_transfer(&self, transfer: Transfer) -> (Transfer, Option<Buffer>) {
-        let Some(first) = transfer.records.first() else { return (transfer, None) };
-        let number = self.first_copy(first.place);
+        let number = self.first_copy(&transfer.segment);
         let length = (transfer.end - transfer.start) as usize;
         let inside = transfer.end <= u64::from(self.geometry.segment_bytes());
         let holder = self.holder(&transfer.segment, number).filter(|_| inside);

@@ -11,7 +11,7 @@ use format::checkpoint::{
     Checkpoint, CheckpointPlace, PartPlace, SEGMENT_SEALED, SEGMENT_UNSEALED, SegmentRow,
     encode_first_part, first_part_overhead,
 };
-use format::log::{EntryGroup, GroupHeader};
+use format::log::{EntryGroup, GroupHeader, NO_SLOT};
 use format::segment::Entry;
 use format::superblock::{Superblock, slots_of};
 use model::{Epoch, SegmentId};
@@ -70,7 +70,7 @@ impl Inner {
     }
 
     /// Writes a checkpoint to free slots, which `taken` gets, and makes it durable.
-    async fn write_parts(&self, log: &Log, taken: &mut Vec<Slots>) -> Result<Anchor> {
+    pub(crate) async fn write_parts(&self, log: &Log, taken: &mut Vec<Slots>) -> Result<Anchor> {
         let checkpoint = self.gather();
         let body = checkpoint.encode_body();
         let room = self.geometry.segment_bytes() as usize;
@@ -111,6 +111,10 @@ impl Inner {
         anchor: Anchor,
         closed: bool,
     ) -> Result<()> {
+        // A disk that lacks segments must never name the only one that has them as missing.
+        if self.members.complete().next().is_none() {
+            return Err(StoreError::Stopped);
+        }
         self.record_members(log);
         log.generation += 1;
         let pair = if planted(Bug::OneSuperblockPair) { 0 } else { log.generation };
@@ -145,14 +149,20 @@ impl Inner {
         }
         let old = [old, log.before.clone()];
         for slots in old.iter().flatten().flat_map(Anchor::slots) {
-            if !kept.contains(slots) {
-                self.members.give_slots(slots);
+            let mut free = *slots;
+            // Disk by disk: two superblocks may name the same parts and not all of their copies.
+            for (number, slot) in free.iter_mut().enumerate() {
+                if kept.iter().any(|kept| kept.get(number) == Some(slot)) {
+                    *slot = NO_SLOT;
+                }
             }
+            self.members.give_slots(&free);
         }
         self.checkpoint_slots.store(kept.len() as u32, Ordering::Relaxed);
     }
 
-    fn superblock(
+    /// The superblock of the present generation for one disk.
+    pub(crate) fn superblock(
         &self,
         log: &Log,
         anchor: &Anchor,

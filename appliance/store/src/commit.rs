@@ -8,7 +8,7 @@ use std::future::Future;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use format::superblock::{MEMBER_ACTIVE, MEMBER_MISSING};
+use format::superblock::{MEMBER_ACTIVE, MEMBER_MISSING, MEMBER_SYNCING};
 use model::{Epoch, Sequence};
 
 use crate::filling::Drained;
@@ -192,9 +192,10 @@ impl Inner {
     pub(crate) fn record_members(&self, log: &mut Log) {
         let generation = log.generation + 1;
         for (number, member) in self.members.present() {
-            let row = log.members.get_mut(number).filter(|row| row.state == MEMBER_ACTIVE);
+            let row = log.members.get_mut(number).filter(|row| in_service(row.state));
             let Some(row) = row else { continue };
             if member.is_active() || planted(Bug::FailureUnrecorded) {
+                row.state = if member.is_syncing() { MEMBER_SYNCING } else { MEMBER_ACTIVE };
                 row.generation = row.generation.max(member.generation());
             } else {
                 row.state = MEMBER_MISSING;
@@ -206,10 +207,15 @@ impl Inner {
     fn unrecorded_failures(&self, log: &Log) -> Vec<usize> {
         let failed = self.members.present().filter(|(number, member)| {
             let listed = log.members.get(*number).map(|row| row.state);
-            !member.is_active() && listed == Some(MEMBER_ACTIVE)
+            !member.is_active() && listed.is_some_and(in_service)
         });
         failed.map(|(number, _)| number).collect()
     }
+}
+
+/// Whether a member in this state takes every write.
+pub(crate) fn in_service(state: u8) -> bool {
+    matches!(state, MEMBER_ACTIVE | MEMBER_SYNCING)
 }
 
 /// Stops the store when it is dropped.

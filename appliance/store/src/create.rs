@@ -92,7 +92,8 @@ impl Store {
     }
 }
 
-const EMPTY_ROW: MemberRow =
+/// A row of the member table that is no member's.
+pub(crate) const EMPTY_ROW: MemberRow =
     MemberRow { disk_id: DiskId([0; 16]), state: 0, reserved: [0; 7], generation: 0 };
 
 impl Inner {

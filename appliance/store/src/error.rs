@@ -36,6 +36,30 @@ pub enum StoreError {
     /// Each of the disks went on without the other.
     #[error("the disks went on without each other; each may hold what the other lacks")]
     SplitRun,
+    /// A disk that has not got everything yet is there without those that have it.
+    #[error("{disk} is still being filled and lacks {segments} segments")]
+    Incomplete { disk: String, segments: usize },
+    /// Something is on a disk that was to be written, and nobody said that it may go.
+    #[error("{disk} is not empty")]
+    NotEmpty { disk: String },
+    /// The disk is a member of this pool and is not overwritten.
+    #[error("{disk} is a disk of this pool")]
+    OwnDisk { disk: String },
+    /// The disk is none that the pool left behind.
+    #[error("{disk} is no disk that this pool left behind")]
+    NotLeftBehind { disk: String },
+    /// The pool has no member of this number, or none that the request could be about.
+    #[error("the pool has no member {member} for that")]
+    NoMember { member: usize },
+    /// Another disk was in this place since the pool was opened, or still is.
+    #[error("member {member} is in service")]
+    InService { member: usize },
+    /// No other disk has everything.
+    #[error("no other disk has all of the pool")]
+    LastCopy,
+    /// The disk did not take what was written to it.
+    #[error("{disk} failed and was left behind")]
+    LeftBehind { disk: String },
     /// The disk cannot hold the smallest store.
     #[error("{disk} is too small: {} of at least {}", Bytes(*bytes), Bytes(*needed))]
     TooSmall { disk: String, bytes: u64, needed: u64 },

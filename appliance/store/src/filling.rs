@@ -59,6 +59,8 @@ pub(crate) struct WriterState {
     current: Option<Current>,
     drained: Drained,
     in_flight: FuturesUnordered<BoxFuture<'static, Result<()>>>,
+    /// Somebody was told where the next record goes and has not appended it.
+    promised: bool,
 }
 
 impl fmt::Debug for WriterState {
@@ -97,7 +99,9 @@ impl WriterState {
         if length > limit {
             return Err(StoreError::TooLarge { what: "a record", bytes: length, limit });
         }
-        if self.current.as_ref().is_some_and(|current| !current.fits(length, segment_bytes)) {
+        let goes_on =
+            |current: &Current| current.fits(length, segment_bytes) && !current.lacks_copy(inner);
+        if self.current.as_ref().is_some_and(|current| !goes_on(current)) {
             self.seal(inner);
         }
         let current = match &self.current {
@@ -105,6 +109,7 @@ impl WriterState {
             None => self.current.insert(Current::open(inner, keys)?),
         };
         let record = lock(&current.open.entries).len() as u32;
+        self.promised = true;
         Ok(RecordPlace { info: current.place.info, record })
     }
 
@@ -133,6 +138,7 @@ impl WriterState {
             checksum: record_checksum(record.stored),
         };
         self.fill(inner, record.stored);
+        self.promised = false;
         let current = self.current.as_mut().ok_or(StoreError::Stopped)?;
         current.body_end = current.filled;
         let segment = number(current.place.info.segment);
@@ -275,6 +281,24 @@ impl WriterState {
         });
     }
 
+    /// Ends the current segment if a disk that is in service now has no copy of it, so that its
+    /// copy can be made. Not while somebody seals for a place in it. True if a segment has ended
+    /// that the next commit makes known.
+    pub(crate) async fn roll(&mut self, inner: &Arc<Inner>, busy: bool) -> Result<bool> {
+        let lacks = self.current.as_ref().is_some_and(|current| current.lacks_copy(inner));
+        if !lacks || busy && self.promised {
+            return Ok(!self.drained.closed.is_empty());
+        }
+        self.bring_to_disk(inner).await?;
+        self.seal(inner);
+        // What is left has no records: nothing names it.
+        if let Some(empty) = self.current.take_if(|current| current.handed == 0) {
+            lock(&inner.segments).remove(empty.place.info.segment);
+            inner.members.give_slots(&empty.place.slots);
+        }
+        Ok(true)
+    }
+
     /// Moves entries that no commit has seen yet to where the next one finds them.
     fn hand_over(&mut self) {
         let Some(current) = self.current.as_mut() else { return };
@@ -305,7 +329,6 @@ impl Current {
             true => inner.checkpoint_reserve(),
             false => inner.reserve(),
         };
-        let slots = inner.members.take_slots(reserve)?;
         let segment = inner.take_segment_id();
         let mut salt = [0; 32];
         inner.entropy.fill(&mut salt);
@@ -323,9 +346,13 @@ impl Current {
             salt,
             commitment: (keys.commitment)(&salt),
         };
-        let place = SegmentPlace { info, slots };
         let open: Arc<OpenSegment> = Arc::default();
-        lock(&inner.segments).insert(Segment { place, state: State::Open(open.clone()) });
+        // In one go, so that a disk that comes into service sees every segment without its copy.
+        let mut segments = lock(&inner.segments);
+        let slots = inner.members.take_slots(reserve)?;
+        let place = SegmentPlace { info, slots };
+        segments.insert(Segment { place, state: State::Open(open.clone()) });
+        drop(segments);
         let mut slab = inner.slab();
         if let Some(first) = slab.get_mut(..BLOCK) {
             first.copy_from_slice(&SegmentHeader::encode(inner.pool_id, &info));
@@ -342,6 +369,11 @@ impl Current {
             groups: Vec::new(),
             handed: 0,
         })
+    }
+
+    /// Whether a disk that is in service now has no slot for this segment.
+    fn lacks_copy(&self, inner: &Inner) -> bool {
+        inner.members.active().any(|(number, _)| self.place.slots.get(number) == Some(&NO_SLOT))
     }
 
     /// Whether a record fits, also if a commit pads to the next block before it comes.

@@ -1,5 +1,6 @@
 //! Segments, index, space, mirroring and crash recovery: sealed chunks by digest.
 
+mod admit;
 mod apply;
 mod batch;
 mod checkpoint;
@@ -22,6 +23,7 @@ mod read;
 mod reclaim;
 mod recovered;
 mod replay;
+mod resync;
 mod retired;
 mod scrub;
 mod scrubbing;
@@ -34,6 +36,7 @@ mod tests;
 mod uses;
 mod writer;
 
+pub use admit::{Admission, MemberState, MemberStatus};
 pub use batch::RecordView;
 pub use create::{MAX_DISKS, PoolLayout, SLABS};
 pub use duty::{Duty, Pacer, PacerFuture};
@@ -43,6 +46,7 @@ pub use mark::Marked;
 pub use open::{OpenOptions, Opened};
 pub use read::StoredRecord;
 pub use reclaim::{Moving, Reclaim, ReclaimOptions, ReclaimPlan, Reclaimed, Reclaiming, Resealer};
+pub use resync::Resynced;
 pub use scrub::Scrubbed;
 pub use scrubbing::{ScrubPlace, ScrubRun, ScrubWhat};
 pub use store::{DiskStatus, Entropy, Journal, PoolStatus, Store};

@@ -1,9 +1,12 @@
 //! The disks of the pool as one: writes go to all that are in service, and a disk that fails one
 //! of them is left behind.
+//!
+//! A disk in service is *complete* when it has a copy of each segment, else it is *syncing*. A
+//! syncing disk takes every write but never stands alone: without a complete one the store stops.
 
 use std::fmt;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use disk::{Buffer, Disk, DiskError, SharedBuffer};
 use format::geometry::Geometry;
@@ -12,6 +15,7 @@ use format::superblock::MAX_MEMBERS;
 use futures_util::future::join_all;
 use model::{BLOCK, BLOCK_U64, DiskId};
 
+use crate::planted::{Bug, planted};
 use crate::space::FreeSlots;
 use crate::{Result, StoreError};
 
@@ -27,6 +31,8 @@ pub(crate) struct Member {
     pub(crate) geometry: Geometry,
     pub(crate) free: Mutex<FreeSlots>,
     failed: AtomicBool,
+    /// It has not got a copy of each segment yet.
+    syncing: AtomicBool,
 }
 
 impl fmt::Debug for Member {
@@ -44,7 +50,23 @@ impl Member {
     ) -> Self {
         let free = Mutex::new(FreeSlots::new(geometry.segment_slots()));
         let (generation, failed) = (AtomicU64::new(generation), AtomicBool::new(false));
-        Self { disk, disk_id, generation, geometry, free, failed }
+        let syncing = AtomicBool::new(false);
+        Self { disk, disk_id, generation, geometry, free, failed, syncing }
+    }
+
+    /// As [`new`](Self::new), for a disk that may lack segments.
+    pub(crate) fn incomplete(self) -> Self {
+        Self { syncing: AtomicBool::new(true), ..self }
+    }
+
+    /// It may lack segments.
+    pub(crate) fn is_syncing(&self) -> bool {
+        self.syncing.load(Ordering::Acquire)
+    }
+
+    /// It has a copy of each segment from here on.
+    pub(crate) fn complete(&self) {
+        self.syncing.store(false, Ordering::Release);
     }
 
     /// In service: it has taken every write so far.
@@ -98,19 +120,72 @@ impl Member {
     }
 }
 
-/// All disks of the pool, in member order; `None` for one that is missing.
+/// All disks of the pool, in member order; nothing in the place of one that is missing.
+///
+/// A disk can come into an empty place while the store is open; no other takes that place before
+/// the pool is opened again.
 #[derive(Debug)]
 pub(crate) struct Members {
-    list: Vec<Option<Member>>,
+    list: [OnceLock<Member>; MAX_MEMBERS],
+    /// Rows of the member table, those without a member among them.
+    count: AtomicUsize,
+    /// A bit for each row below `count` that is no member's.
+    vacant: AtomicU8,
 }
 
 impl Members {
     pub(crate) fn new(list: Vec<Option<Member>>) -> Self {
-        Self { list }
+        let count = AtomicUsize::new(list.len().min(MAX_MEMBERS));
+        let places: [OnceLock<Member>; MAX_MEMBERS] = Default::default();
+        for (place, member) in places.iter().zip(list) {
+            if let Some(member) = member {
+                let _ = place.set(member);
+            }
+        }
+        Self { list: places, count, vacant: AtomicU8::new(0) }
     }
 
     pub(crate) fn count(&self) -> usize {
-        self.list.len()
+        self.count.load(Ordering::Acquire)
+    }
+
+    /// Sets how many rows there are, and which of them are no member's.
+    pub(crate) fn set_rows(&self, count: usize, vacant: impl Fn(usize) -> bool) {
+        let bits = (0..count).filter(|row| vacant(*row)).fold(0, |bits, row| bits | 1 << row);
+        self.vacant.store(bits, Ordering::Release);
+        self.count.store(count, Ordering::Release);
+    }
+
+    /// Whether this row is a member's, there or not.
+    pub(crate) fn in_use(&self, number: usize) -> bool {
+        number < self.count() && self.vacant.load(Ordering::Acquire) & 1 << number == 0
+    }
+
+    /// Whether every member is in service.
+    pub(crate) fn is_whole(&self) -> bool {
+        self.active().count() == (0..self.count()).filter(|row| self.in_use(*row)).count()
+    }
+
+    /// Puts a disk in an empty place; `None` when another was there since the pool was opened.
+    pub(crate) fn put(&self, number: usize, member: Member) -> Option<&Member> {
+        let place = self.list.get(number)?;
+        place.set(member).ok()?;
+        place.get()
+    }
+
+    /// Whether nothing was in this place since the pool was opened.
+    pub(crate) fn is_empty(&self, number: usize) -> bool {
+        self.list.get(number).is_some_and(|place| place.get().is_none())
+    }
+
+    /// The disks in service that have everything.
+    pub(crate) fn complete(&self) -> impl Iterator<Item = (usize, &Member)> {
+        self.active().filter(|(_, member)| !member.is_syncing() || planted(Bug::SyncingAlone))
+    }
+
+    /// The disks in service that may lack segments.
+    pub(crate) fn syncing(&self) -> impl Iterator<Item = (usize, &Member)> {
+        self.active().filter(|(_, member)| member.is_syncing())
     }
 
     /// The disks in service with their numbers.
@@ -120,11 +195,11 @@ impl Members {
 
     /// The disks that were opened, in service or not.
     pub(crate) fn present(&self) -> impl Iterator<Item = (usize, &Member)> {
-        self.list.iter().enumerate().filter_map(|(at, member)| Some((at, member.as_ref()?)))
+        (0..self.count()).filter_map(|number| Some((number, self.get(number)?)))
     }
 
     pub(crate) fn get(&self, number: usize) -> Option<&Member> {
-        self.list.get(number)?.as_ref()
+        self.list.get(number).filter(|_| self.in_use(number))?.get()
     }
 
     /// The disks that may have a copy of something verified, the likeliest first: those in
@@ -137,7 +212,7 @@ impl Members {
     /// that fails is left behind.
     ///
     /// # Errors
-    /// The last disk's error, when none is left.
+    /// The last disk's error, when none is left that has everything.
     pub(crate) async fn write(
         &self,
         data: &SharedBuffer,
@@ -174,8 +249,8 @@ impl Members {
             }
         }
         match last {
-            Some(error) if self.active().next().is_none() => Err(error.into()),
-            _ if self.active().next().is_none() => Err(StoreError::Stopped),
+            Some(error) if self.complete().next().is_none() => Err(error.into()),
+            _ if self.complete().next().is_none() => Err(StoreError::Stopped),
             _ => Ok(()),
         }
     }
@@ -199,7 +274,7 @@ impl Members {
     /// Returns slots that nothing refers to any more.
     pub(crate) fn give_slots(&self, slots: &Slots) {
         for (member, slot) in self.list.iter().zip(slots) {
-            if let Some(member) = member
+            if let Some(member) = member.get()
                 && *slot != NO_SLOT
             {
                 lock(&member.free).give(*slot);
@@ -210,7 +285,7 @@ impl Members {
     /// Marks slots as taken, at opening.
     pub(crate) fn claim_slots(&self, slots: &Slots) {
         for (member, slot) in self.list.iter().zip(slots) {
-            if let Some(member) = member {
+            if let Some(member) = member.get() {
                 lock(&member.free).claim(*slot);
             }
         }

@@ -4,12 +4,13 @@
 use std::sync::Arc;
 
 use disk::Disk;
-use format::superblock::{KNOWN_RO_COMPAT, MEMBER_MISSING, Superblock};
+use format::superblock::{KNOWN_RO_COMPAT, MEMBER_MISSING, MEMBER_SYNCING, Superblock};
 use futures_util::future::join_all;
 
+use crate::commit::in_service;
 use crate::load::anchor_of;
 use crate::log::Anchor;
-use crate::members::{Member, Members};
+use crate::members::{Member, Members, lock};
 use crate::planted::{Bug, planted};
 use crate::probe::{Assembled, Probed, assemble, probe};
 use crate::replay::{Run, Start};
@@ -70,10 +71,14 @@ async fn recover(
     let copies: Vec<Vec<Superblock>> =
         probed.iter().map(|disk| disk.as_ref().map_or(Vec::new(), |d| d.copies.clone())).collect();
     let whole = probed.iter().flatten().all(|disk| disk.whole);
-    let members = probed.into_iter().map(|disk| disk.and_then(member)).collect();
+    let rows = newest.members;
+    let members = probed.into_iter().zip(&rows).map(|(disk, row)| member(disk?, row.state));
+    let members = members.collect();
     let mut inner =
         Inner::new(newest.pool_id, Members::new(members), newest.members, entropy, journal)?;
     inner.read_only = options.read_only;
+    let vacant = |row: usize| rows.get(row).is_some_and(|row| row.state == 0);
+    inner.members.set_rows(inner.members.count(), vacant);
 
     let mut last = StoreError::DamagedStructure { structure: "checkpoint" };
     for generation in [newest.generation, newest.generation.saturating_sub(1)] {
@@ -91,11 +96,12 @@ async fn recover(
     Err(last)
 }
 
-fn member(probed: Probed) -> Option<Member> {
+fn member(probed: Probed, state: u8) -> Option<Member> {
     let newest = *probed.newest()?;
     let geometry =
         format::geometry::Geometry::new(newest.disk_bytes, newest.log_bytes, newest.segment_bytes)?;
-    Some(Member::new(probed.disk, newest.disk_id, newest.generation, geometry))
+    let member = Member::new(probed.disk, newest.disk_id, newest.generation, geometry);
+    Some(if state == MEMBER_SYNCING { member.incomplete() } else { member })
 }
 
 impl Inner {
@@ -128,6 +134,7 @@ impl Inner {
         if planted(Bug::StaleTail) {
             log.next = log.durable.next();
         }
+        self.check_complete()?;
         self.note_missing();
         Ok(stale)
     }
@@ -166,6 +173,24 @@ impl Inner {
         Ok(stale)
     }
 
+    /// Refuses to go on without any disk that has everything. One that turns out to have it, as
+    /// when the others were lost just before that was written down, counts as complete.
+    fn check_complete(&self) -> Result<()> {
+        if self.members.complete().next().is_some() {
+            return Ok(());
+        }
+        let mut refused = StoreError::DamagedStructure { structure: "pool" };
+        for (number, member) in self.members.syncing() {
+            let segments = lock(&self.segments).lacking(number).count();
+            if segments == 0 {
+                member.complete();
+                return Ok(());
+            }
+            refused = StoreError::Incomplete { disk: member.disk.name().to_owned(), segments };
+        }
+        Err(refused)
+    }
+
     /// Notes which disks this opening goes on without, for the next superblock to say so.
     fn note_missing(&mut self) {
         let count = self.members.count();
@@ -173,7 +198,7 @@ impl Inner {
         let generation = log.generation + 1;
         for (number, row) in log.members.iter_mut().enumerate().take(count) {
             let active = self.members.get(number).is_some_and(Member::is_active);
-            if !active && row.state != MEMBER_MISSING {
+            if !active && in_service(row.state) {
                 row.state = MEMBER_MISSING;
                 row.generation = generation;
             }

@@ -48,6 +48,14 @@ pub(crate) enum Bug {
     ReleasedEarly,
     /// A scrub goes on behind what was handed out, read or not.
     ScrubSkips,
+    /// A disk passes for complete while it lacks segments.
+    CompleteEarly,
+    /// A disk that lacks segments goes on without the one that has them.
+    SyncingAlone,
+    /// A copy is made of whatever the source gives.
+    CopyUnverified,
+    /// What a returned disk holds is believed without looking.
+    ReturnTrusted,
 }
 
 #[cfg(all(test, feature = "planted"))]
@@ -76,6 +84,10 @@ impl Bug {
         Self::NotReadBack,
         Self::ReleasedEarly,
         Self::ScrubSkips,
+        Self::CompleteEarly,
+        Self::SyncingAlone,
+        Self::CopyUnverified,
+        Self::ReturnTrusted,
     ];
 }
 

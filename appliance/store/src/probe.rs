@@ -7,10 +7,11 @@ use std::sync::Arc;
 use disk::{Buffer, Disk, DiskError};
 use format::FormatError;
 use format::geometry::SUPERBLOCK_SLOTS;
-use format::superblock::{MEMBER_ACTIVE, MEMBER_MISSING, Superblock};
+use format::superblock::Superblock;
 use futures_util::future::{join, join_all};
 use model::BLOCK;
 
+use crate::commit::in_service;
 use crate::planted::{Bug, planted};
 use crate::replay::FAR;
 use crate::{Result, StoreError};
@@ -152,9 +153,9 @@ pub(crate) fn assemble(probed: Vec<Probed>, allow_missing: bool) -> Result<Assem
         let (Some(row), Some(place)) = (row, members.get_mut(number)) else {
             return Err(StoreError::StaleDisk { disk: name });
         };
-        let left = declares_missing(&newest, &own) && !planted(Bug::StaleAccepted);
+        let left = leaves_behind(&newest, &own) && !planted(Bug::StaleAccepted);
         // It had a newer superblock once: what else it lost nobody knows.
-        let lags = row.state == MEMBER_ACTIVE && own.generation < row.generation;
+        let lags = in_service(row.state) && own.generation < row.generation;
         if left || lags && !planted(Bug::LaggingAccepted) {
             stale.push(name);
         } else {
@@ -162,7 +163,7 @@ pub(crate) fn assemble(probed: Vec<Probed>, allow_missing: bool) -> Result<Assem
         }
     }
     let missing = newest.member_list().iter().zip(&members);
-    let mut missing = missing.filter(|(row, disk)| row.state == MEMBER_ACTIVE && disk.is_none());
+    let mut missing = missing.filter(|(row, disk)| in_service(row.state) && disk.is_none());
     if let Some(row) = missing.next().map(|(row, _)| row).filter(|_| !allow_missing) {
         return Err(match stale.into_iter().next() {
             Some(disk) => StoreError::StaleDisk { disk },
@@ -195,7 +196,7 @@ fn check_same_pool(probed: &[Probed]) -> Result<()> {
 fn authority(probed: &[Probed]) -> Result<Superblock> {
     let all: Vec<&Superblock> = probed.iter().filter_map(Probed::newest).collect();
     let left = |own: &Superblock| {
-        all.iter().any(|other| declares_missing(other, own)) && !planted(Bug::StaleAccepted)
+        all.iter().any(|other| leaves_behind(other, own)) && !planted(Bug::StaleAccepted)
     };
     let newest = all.iter().filter(|own| !left(own)).max_by_key(|own| own.generation);
     match newest {
@@ -205,7 +206,10 @@ fn authority(probed: &[Probed]) -> Result<Superblock> {
     }
 }
 
-fn declares_missing(superblock: &Superblock, other: &Superblock) -> bool {
+/// Whether the disk with this superblock goes on without the other: it lists it as missing, or in
+/// its place another disk or none.
+pub(crate) fn leaves_behind(superblock: &Superblock, other: &Superblock) -> bool {
     let row = superblock.member_list().get(usize::from(other.member));
-    superblock.disk_id != other.disk_id && row.is_some_and(|row| row.state == MEMBER_MISSING)
+    let listed = row.is_some_and(|row| row.disk_id == other.disk_id && in_service(row.state));
+    superblock.disk_id != other.disk_id && !listed
 }

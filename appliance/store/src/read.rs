@@ -94,7 +94,7 @@ impl Inner {
     async fn read_place(self: &Arc<Self>, place: Place, entry: &Entry) -> Result<StoredRecord> {
         let segment = self.segment(place)?;
         self.bring_to_disk(&segment, place).await?;
-        let first = self.first_copy(place);
+        let first = self.first_copy(&segment);
         match self.read_checked(&segment, place, entry, first).await {
             Ok(record) => Ok(record),
             Err(_) => self.read_any(&segment, place, entry).await,
@@ -123,10 +123,11 @@ impl Inner {
     }
 
     /// Reads are spread over the disks by segment, so that a sequential reader uses all of them.
-    pub(crate) fn first_copy(&self, place: Place) -> usize {
-        let count = self.members.active().count().max(1);
-        let turn = self.members.readers().nth(place.segment as usize % count);
-        turn.map_or(0, |(number, _)| number)
+    pub(crate) fn first_copy(&self, segment: &Segment) -> usize {
+        let holds = |(number, _): &(usize, &Member)| self.holder(segment, *number).is_some();
+        let count = self.members.active().filter(holds).count().max(1);
+        let turn = number_of(segment.place.info.segment) as usize % count;
+        self.members.readers().filter(holds).nth(turn).map_or(0, |(number, _)| number)
     }
 
     /// Reads one copy and checks it.
@@ -223,6 +224,21 @@ impl Inner {
         start: u32,
         length: usize,
     ) -> Result<Buffer> {
+        let (region, lost) = self.salvage(segment, start, length).await?;
+        let segment = segment.place.info.segment;
+        lost.first()
+            .map_or(Ok(region), |digest| Err(StoreError::Damaged { digest: *digest, segment }))
+    }
+
+    /// As [`canonical`](Self::canonical), with zeroes in the place of records that no disk has
+    /// intact, and their digests.
+    pub(crate) async fn salvage(
+        &self,
+        segment: &Segment,
+        start: u32,
+        length: usize,
+    ) -> Result<(Buffer, Vec<Digest>)> {
+        let mut lost = Vec::new();
         let mut region = Buffer::zeroed(length);
         if start == 0 {
             let header = SegmentHeader::encode(self.pool_id, &segment.place.info);
@@ -239,7 +255,10 @@ impl Inner {
             }
             let segment_number = number_of(segment.place.info.segment);
             let place = Place { segment: segment_number, record: number as u16 };
-            let record = self.read_verified(segment, place, entry).await?;
+            let Ok(record) = self.read_verified(segment, place, entry).await else {
+                lost.push(entry.digest);
+                continue;
+            };
             let from = u64::from(entry.offset).max(u64::from(start));
             let to = entry_end.min(end);
             let skip = (from - u64::from(entry.offset)) as usize;
@@ -251,7 +270,7 @@ impl Inner {
                 room.copy_from_slice(bytes);
             }
         }
-        Ok(region)
+        Ok((region, lost))
     }
 
     /// A good copy of a record from any disk, without healing others.

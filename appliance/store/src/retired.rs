@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
 use format::checkpoint::{SEGMENT_RETIRED, SegmentRow};
-use format::log::{Commit, ReleasedSegment, RetiredSegment};
+use format::log::{Commit, NO_SLOT, ReleasedSegment, RetiredSegment};
 use model::SegmentId;
 
 use crate::Result;
@@ -129,6 +129,15 @@ impl Inner {
         lock(&self.damaged).retain(|place| !gone.contains(&place.segment));
         let mut uses = lock(&self.uses);
         gone.iter().for_each(|segment| uses.left(*segment));
+    }
+
+    /// Forgets the slots of a member: it is to hold other things there.
+    pub(crate) fn forget_retired_copies(&self, member: usize) {
+        for retired in lock(&self.retired).values_mut() {
+            if let Some(slot) = retired.segment.place.slots.get_mut(member) {
+                *slot = NO_SLOT;
+            }
+        }
     }
 
     /// A segment that was retired: it can be read until it is released.

@@ -57,8 +57,7 @@ impl Store {
     /// them. Does nothing while a disk is missing, which may have them.
     pub async fn forget(&self, lost: &[Digest]) -> Result<()> {
         let inner = &self.inner;
-        let whole = inner.members.active().count() == inner.members.count();
-        if lost.is_empty() || !whole || inner.read_only {
+        if lost.is_empty() || !inner.members.is_whole() || inner.read_only {
             return Ok(());
         }
         inner.begin().await?;
@@ -213,7 +212,7 @@ impl Inner {
     }
 
     /// The footer, which its trailer's hashes cover as a whole, from another disk.
-    async fn whole_footer(
+    pub(crate) async fn whole_footer(
         &self,
         segment: &Segment,
         trailer: &[u8; 32],
@@ -232,7 +231,11 @@ impl Inner {
     }
 
     /// The footer as it was made, from entries that are still in memory and the records.
-    async fn remake_footer(&self, segment: &Segment, trailer: &[u8; 32]) -> Result<SharedBuffer> {
+    pub(crate) async fn remake_footer(
+        &self,
+        segment: &Segment,
+        trailer: &[u8; 32],
+    ) -> Result<SharedBuffer> {
         let damaged = StoreError::DamagedStructure { structure: "segment footer" };
         let State::Sealed { body_end, .. } = &segment.state else { return Err(damaged) };
         let entries = self.entries(segment).await?;

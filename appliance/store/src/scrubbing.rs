@@ -81,7 +81,7 @@ impl ScrubRun {
         // What an earlier opening left gets its footers first, so that they are read too.
         store.inner.begin().await?;
         let list: Vec<u64> = store.segment_list().into_iter().map(|segment| segment.0).collect();
-        let whole = store.inner.members.active().count() == store.inner.members.count();
+        let whole = store.inner.members.is_whole();
         Ok(Self { store: store.clone(), from, walk: Mutex::new(plan(&list, from, what, whole)) })
     }
 

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 
 use disk::Buffer;
 use format::FormatError;
-use format::log::SegmentPlace;
+use format::log::{NO_SLOT, SegmentPlace};
 use format::segment::{Entry, GROUP_BYTES, SegmentTrailer, footer_bytes};
 use model::{BLOCK, Digest, SegmentId};
 
@@ -112,6 +112,26 @@ impl Segments {
 
     pub(crate) fn remove(&mut self, segment: SegmentId) -> Option<Segment> {
         self.map.remove(&number(segment))
+    }
+
+    /// Those with records that a member has no copy of.
+    pub(crate) fn lacking(&self, member: usize) -> impl Iterator<Item = &Segment> {
+        let lacks = move |segment: &&Segment| segment.place.slots.get(member) == Some(&NO_SLOT);
+        self.map.values().filter(lacks).filter(|segment| segment.records() > 0)
+    }
+
+    /// Whether a member has no copy of some segment, be it one that nothing was appended to yet.
+    pub(crate) fn is_lacking(&self, member: usize) -> bool {
+        self.map.values().any(|segment| segment.place.slots.get(member) == Some(&NO_SLOT))
+    }
+
+    /// Forgets the slots of a member: nothing on it counts as a copy any more.
+    pub(crate) fn forget_copies(&mut self, member: usize) {
+        for segment in self.map.values_mut() {
+            if let Some(slot) = segment.place.slots.get_mut(member) {
+                *slot = NO_SLOT;
+            }
+        }
     }
 
     pub(crate) fn len(&self) -> usize {

@@ -35,6 +35,11 @@ impl FreeSlots {
         was_free
     }
 
+    /// Whether this is a free slot.
+    pub(crate) fn is_free(&self, slot: u32) -> bool {
+        self.taken.get(slot as usize).is_some_and(|taken| !taken)
+    }
+
     /// Returns a slot.
     pub(crate) fn give(&mut self, slot: u32) {
         if let Some(taken) = self.taken.get_mut(slot as usize)

@@ -187,9 +187,12 @@ impl Store {
     pub fn status(&self) -> PoolStatus {
         let inner = &self.inner;
         let segment_bytes = u64::from(inner.geometry.segment_bytes());
-        let (slots, reserve) = (inner.geometry.segment_slots(), inner.reserve());
+        let slots = inner.members.active().map(|(_, member)| member.geometry.segment_slots());
+        let slots = slots.min().unwrap_or(inner.geometry.segment_slots());
+        let reserve = inner.reserve();
         let segments = lock(&inner.segments).sorted();
-        let disks = (0..inner.members.count()).map(|number| {
+        let rows = (0..inner.members.count()).filter(|row| inner.members.in_use(*row));
+        let disks = rows.map(|number| {
             let member = inner.members.get(number);
             DiskStatus {
                 name: member.map(|member| member.disk.name().to_owned()),

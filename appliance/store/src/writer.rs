@@ -89,7 +89,7 @@ pub(crate) struct WriterSlot {
     tenant: TenantId,
     data_key: DataKeyId,
     moves: bool,
-    busy: bool,
+    pub(crate) busy: bool,
     pub(crate) state: Arc<tokio::sync::Mutex<WriterState>>,
 }
 

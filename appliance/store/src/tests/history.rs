@@ -87,8 +87,16 @@ pub(super) struct Runner {
 impl Runner {
     /// A new pool.
     pub(super) async fn create(machine: &SimMachine, seed: u64) -> Result<Self, String> {
+        Self::create_on(machine, machine.disks(), seed).await
+    }
+
+    /// A new pool on some of the disks.
+    pub(super) async fn create_on(
+        machine: &SimMachine,
+        disks: Vec<Arc<dyn Disk>>,
+        seed: u64,
+    ) -> Result<Self, String> {
         let pace = Pace::default();
-        let disks = machine.disks();
         let created = create(paced(&disks, &pace, seed), seed).await;
         let (store, events) = created.map_err(|error| format!("creating: {error}"))?;
         let mut runner = Self {
@@ -172,9 +180,9 @@ impl Runner {
                     self.model.end_commit(commit, self.now());
                 }
                 allow_full(closed)?;
-                self.reopen().await
+                self.reopen(OpenOptions::default()).await
             }
-            Op::Kill => self.reopen().await,
+            Op::Kill => self.reopen(OpenOptions::default()).await,
             Op::Together { seed } => self.together(seed).await,
             Op::Reclaim { seed } => self.reclaim(seed).await,
             Op::Release => allow_full(self.store.release_retired(u64::MAX).await.map(drop)),
@@ -187,11 +195,27 @@ impl Runner {
         }
     }
 
-    async fn reopen(&mut self) -> Result<(), String> {
+    /// Whether disks take their time from here on.
+    pub(super) fn pace(&self, slow: bool) {
+        self.pace.set(slow);
+    }
+
+    /// The pool is opened on these disks from here on.
+    pub(super) fn set_disks(&mut self, disks: Vec<Arc<dyn Disk>>) {
+        self.disks = disks;
+    }
+
+    /// As after the end of the process, on some of the disks.
+    pub(super) async fn reopen_on(&mut self, disks: Vec<Arc<dyn Disk>>) -> Result<(), String> {
+        self.set_disks(disks);
+        self.reopen(OpenOptions { allow_missing: true, ..OpenOptions::default() }).await
+    }
+
+    async fn reopen(&mut self, options: OpenOptions) -> Result<(), String> {
         self.model.set_order(self.events.list());
         self.seed += 1;
         let disks = paced(&self.disks, &self.pace, self.seed);
-        let opened = open(disks, OpenOptions::default(), self.seed).await;
+        let opened = open(disks, options, self.seed).await;
         let (opened, events) = opened.map_err(|error| format!("opening again: {error}"))?;
         self.model.compare(opened.store.clone(), &events, self.now()).await?;
         self.model.dropped();

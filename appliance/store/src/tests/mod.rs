@@ -14,6 +14,7 @@ mod model;
 #[cfg(feature = "planted")]
 mod planted;
 mod reclaim;
+mod resync;
 mod scrubs;
 mod smoke;
 mod tasks;

@@ -1,0 +1,517 @@
+//! Giving a disk that came into the pool its copies of what was there before.
+//!
+//! Nothing that a table says about such a disk counts. What lies on it is looked for by its own
+//! headers and believed if every byte of it has the hashes of the footer that the log names; the
+//! rest is copied from disks that have it, group by group against the same hashes, made durable and
+//! read back. Only then a commit names the copies, so that what is done stays done.
+//!
+//! Runs beside everything else: sealed segments do not change. One being filled is left to its
+//! writer, which goes on in a segment that is on all disks and ends the other.
+
+use std::collections::HashMap;
+use std::task::Poll;
+
+use disk::{Buffer, SharedBuffer};
+use format::log::{Commit, CopiedSegment, NO_SLOT};
+use format::segment::{GROUP_BYTES, SegmentHeader, SegmentInfo, SegmentTrailer};
+use futures_util::{StreamExt, stream};
+use model::{BLOCK, Digest, SegmentId, Sequence};
+
+use crate::members::{Member, lock};
+use crate::planted::{Bug, planted};
+use crate::segments::{Segment, State, number as number_of};
+use crate::store::{Inner, Store};
+use crate::{Result, StoreError};
+
+/// Segments that one flush and one commit make durable.
+const BATCH: usize = 4;
+
+/// Groups, of at most 1 MiB each, that are read ahead of the one being written.
+const READS_IN_FLIGHT: usize = 2;
+
+/// Slots without a header of this pool after which the search for what a disk still holds ends:
+/// slots are used from the lowest, so behind so many there is hardly anything.
+const MISSES: u32 = 256;
+
+/// How far a resync is, and what it found.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Resynced {
+    /// Bytes of the copies that were lacking when it began, and of those that are there now.
+    pub bytes_total: u64,
+    pub bytes_done: u64,
+    /// Segments that were copied.
+    pub copied: u64,
+    /// Segments that were on the disk already and were right.
+    pub kept: u64,
+    /// Records that no disk has intact: their places in the copies are zeroes.
+    pub lost: Vec<Digest>,
+    /// Segments whose list of records no disk has intact: copied as they are.
+    pub unreadable: u64,
+    /// Every disk in service has everything. If not, it was stopped, or a writer is still filling
+    /// a segment that is not on all disks: then try again when it has gone on.
+    pub complete: bool,
+}
+
+/// Slots of one disk that were taken and that nothing names yet; given back in the end.
+struct Claimed<'a> {
+    member: &'a Member,
+    slots: Vec<u32>,
+}
+
+impl Drop for Claimed<'_> {
+    fn drop(&mut self) {
+        let mut free = lock(&self.member.free);
+        self.slots.drain(..).for_each(|slot| free.give(slot));
+    }
+}
+
+impl Claimed<'_> {
+    /// Something durable names this slot now.
+    fn keep(&mut self, slot: u32) {
+        self.slots.retain(|other| *other != slot);
+    }
+}
+
+/// What the copy of a segment consists of.
+struct Plan {
+    segment: Segment,
+    pieces: Vec<Piece>,
+    /// Behind the pieces, if the segment has one: where it starts, and its bytes.
+    footer: Option<(u32, SharedBuffer)>,
+    /// Nobody knows what should be there.
+    unreadable: bool,
+}
+
+#[derive(Clone, Copy)]
+struct Piece {
+    start: u32,
+    length: usize,
+    /// Known for a segment with a footer.
+    hash: Option<[u8; 32]>,
+}
+
+/// A copy that lies on the disk.
+struct Made {
+    segment: SegmentId,
+    slot: u32,
+    bytes: u64,
+    /// Start, length and hash of each part that was written.
+    parts: Vec<(u32, usize, [u8; 32])>,
+    lost: Vec<Digest>,
+    kept: bool,
+    unreadable: bool,
+}
+
+impl Store {
+    /// Gives every disk in service what it lacks. `go_on` is asked between segments; when it says
+    /// no, what was done by then is kept. Where several disks lack something, they come one after
+    /// the other.
+    ///
+    /// # Errors
+    /// `Full` when a disk has no room for a copy, `LeftBehind` when a disk does not take it.
+    pub async fn resync(&self, mut go_on: impl FnMut(&Resynced) -> bool) -> Result<Resynced> {
+        let inner = &self.inner;
+        inner.begin().await?;
+        let mut done = Resynced::default();
+        for (number, _) in inner.members.syncing() {
+            let segments = lock(&inner.segments);
+            let bytes = segments.lacking(number).map(Segment::stored_bytes);
+            done.bytes_total += bytes.sum::<u64>();
+        }
+        while let Some((number, member)) = inner.members.syncing().next() {
+            if !self.resync_member(number, member, &mut done, &mut go_on).await? {
+                return Ok(done);
+            }
+        }
+        done.complete = true;
+        Ok(done)
+    }
+
+    /// True when the disk has everything.
+    async fn resync_member(
+        &self,
+        number: usize,
+        member: &Member,
+        done: &mut Resynced,
+        go_on: &mut impl FnMut(&Resynced) -> bool,
+    ) -> Result<bool> {
+        let inner = &self.inner;
+        let mut claimed = Claimed { member, slots: Vec::new() };
+        let mut held = inner.find_copies(number, &mut claimed).await;
+        loop {
+            let batch = inner.next_batch(number);
+            if batch.is_empty() || planted(Bug::CompleteEarly) {
+                if inner.activate(number).await? {
+                    return Ok(true);
+                }
+                if !self.roll_writers().await? {
+                    return Ok(false);
+                }
+                continue;
+            }
+            let mut made = Vec::new();
+            for segment in batch {
+                if !go_on(done) {
+                    return Ok(false);
+                }
+                let found = held.remove(&segment.place.info.segment);
+                made.push(inner.copy(segment, number, found, &mut claimed).await?);
+            }
+            inner.make_durable(member, &made).await?;
+            inner.name_copies(number, made, &mut claimed, done).await?;
+        }
+    }
+
+    /// Ends segments that are being filled and are not on all disks in service. True if there were
+    /// any.
+    async fn roll_writers(&self) -> Result<bool> {
+        let inner = &self.inner;
+        let writers: Vec<_> =
+            lock(&inner.writers).iter().map(|slot| (slot.busy, slot.state.clone())).collect();
+        let mut rolled = false;
+        for (busy, writer) in writers {
+            let result = writer.lock().await.roll(inner, busy).await;
+            rolled |= inner.stop_on_error(result)?;
+        }
+        if rolled {
+            self.commit(Vec::new()).await?;
+        }
+        Ok(rolled)
+    }
+}
+
+impl Inner {
+    /// Copies that lie on a disk and that nothing names, by their headers. Their slots are claimed.
+    async fn find_copies(
+        &self,
+        number: usize,
+        claimed: &mut Claimed<'_>,
+    ) -> HashMap<SegmentId, u32> {
+        let member = claimed.member;
+        let mut wanted: HashMap<SegmentId, SegmentInfo> = HashMap::new();
+        for segment in lock(&self.segments).lacking(number) {
+            if matches!(segment.state, State::Sealed { .. }) {
+                wanted.insert(segment.place.info.segment, segment.place.info);
+            }
+        }
+        let (mut found, mut misses) = (HashMap::new(), 0);
+        for slot in 0..member.geometry.segment_slots() {
+            if misses > MISSES || wanted.is_empty() {
+                break;
+            }
+            if !lock(&member.free).is_free(slot) {
+                continue;
+            }
+            misses += 1;
+            let block = member.read(member.segment_offset(slot, 0), BLOCK).await;
+            let header = block.ok().and_then(|b| SegmentHeader::decode(&b, self.pool_id).ok());
+            let Some(info) = header else { continue };
+            misses = 0;
+            let right = wanted.get(&info.segment) == Some(&info);
+            if right && lock(&member.free).claim(slot) {
+                claimed.slots.push(slot);
+                wanted.remove(&info.segment);
+                found.insert(info.segment, slot);
+            }
+        }
+        found
+    }
+
+    /// The next segments without a writer that a member lacks, in order.
+    fn next_batch(&self, number: usize) -> Vec<Segment> {
+        let segments = lock(&self.segments);
+        let closed = segments.lacking(number).filter(|s| !matches!(s.state, State::Open(_)));
+        let mut batch: Vec<Segment> = closed.cloned().collect();
+        batch.sort_by_key(|segment| segment.place.info.segment);
+        batch.truncate(BATCH);
+        batch
+    }
+
+    /// Puts a copy of a segment on a disk, or finds that the one in slot `found` is right.
+    async fn copy(
+        &self,
+        segment: Segment,
+        number: usize,
+        found: Option<u32>,
+        claimed: &mut Claimed<'_>,
+    ) -> Result<Made> {
+        let member = claimed.member;
+        let plan = self.plan_copy(segment, number).await;
+        if let Some(slot) = found
+            && let Some(parts) = self.expected(&plan)
+            && self.are_there(member, slot, &parts).await
+        {
+            return Ok(plan.made(slot, parts, Vec::new(), true));
+        }
+        let slot = match found {
+            Some(slot) => slot,
+            None => {
+                let reserve = self.reserve();
+                let slot = lock(&member.free).take(reserve).ok_or(StoreError::Full)?;
+                claimed.slots.push(slot);
+                slot
+            }
+        };
+        let (parts, lost) = self.write_copy(&plan, member, number, slot).await?;
+        Ok(plan.made(slot, parts, lost, false))
+    }
+
+    /// What the copy consists of: groups by their hashes, where there is a footer.
+    async fn plan_copy(&self, segment: Segment, number: usize) -> Plan {
+        let room = self.geometry.segment_bytes();
+        let (body_end, trailer) = match &segment.state {
+            State::Sealed { body_end, trailer, .. } => (*body_end, Some(*trailer)),
+            State::Unsealed { body_end, .. } => (*body_end, None),
+            State::Open(_) => (0, None),
+        };
+        let Some(trailer) = trailer else {
+            let pieces = pieces(body_end.next_multiple_of(BLOCK as u32), &[]);
+            return Plan { segment, pieces, footer: None, unreadable: false };
+        };
+        let footer = match self.whole_footer(&segment, &trailer, number).await {
+            Some(footer) => Some(footer),
+            None => self.remake_footer(&segment, &trailer).await.ok(),
+        };
+        let groups = footer.as_ref().and_then(|footer| groups_of(footer, self.pool_id));
+        match (footer, groups) {
+            (Some(footer), Some(groups)) => {
+                let pieces = pieces(body_end.next_multiple_of(BLOCK as u32), &groups);
+                let footer = Some((room - footer.len() as u32, footer));
+                Plan { segment, pieces, footer, unreadable: false }
+            }
+            _ => Plan { segment, pieces: pieces(room, &[]), footer: None, unreadable: true },
+        }
+    }
+
+    /// What must lie on the disk, if all of it is known beforehand.
+    fn expected(&self, plan: &Plan) -> Option<Vec<(u32, usize, [u8; 32])>> {
+        let (start, footer) = plan.footer.as_ref()?;
+        let known = |piece: &Piece| Some((piece.start, piece.length, piece.hash?));
+        let mut parts = plan.pieces.iter().map(known).collect::<Option<Vec<_>>>()?;
+        parts.push((*start, footer.len(), *blake3::hash(footer).as_bytes()));
+        Some(parts)
+    }
+
+    async fn write_copy(
+        &self,
+        plan: &Plan,
+        member: &Member,
+        number: usize,
+        slot: u32,
+    ) -> Result<(Vec<(u32, usize, [u8; 32])>, Vec<Digest>)> {
+        let (mut parts, mut lost) = (Vec::new(), Vec::new());
+        let reads = plan
+            .pieces
+            .iter()
+            .map(|piece| async move { (piece, self.read_source(plan, piece, number).await) });
+        let mut reads = stream::iter(reads).buffered(READS_IN_FLIGHT);
+        while let Some((piece, read)) = reads.next().await {
+            let (bytes, missing) = read?;
+            lost.extend(missing);
+            parts.push((piece.start, piece.length, *blake3::hash(&bytes).as_bytes()));
+            write_part(member, slot, piece.start, bytes.freeze()).await?;
+            yield_now().await;
+        }
+        if let Some((start, footer)) = &plan.footer {
+            parts.push((*start, footer.len(), *blake3::hash(footer).as_bytes()));
+            write_part(member, slot, *start, footer.clone()).await?;
+        }
+        Ok((parts, lost))
+    }
+
+    /// The bytes of a piece from a disk that has them right; else what can be put together from
+    /// records of all disks, and the digests of those that none has.
+    async fn read_source(
+        &self,
+        plan: &Plan,
+        piece: &Piece,
+        number: usize,
+    ) -> Result<(Buffer, Vec<Digest>)> {
+        for (other, _) in self.members.readers().filter(|(other, _)| *other != number) {
+            let Some((source, slot)) = self.holder(&plan.segment, other) else { continue };
+            let buffer = self.piece_buffer(piece.length).await;
+            let read = source.disk.read(source.segment_offset(slot, piece.start), buffer).await;
+            let right = |bytes: &Buffer| match piece.hash {
+                Some(hash) => blake3::hash(bytes).as_bytes() == &hash,
+                None => plan.unreadable,
+            };
+            match read {
+                Ok(bytes) if right(&bytes) || planted(Bug::CopyUnverified) => {
+                    return Ok((bytes, Vec::new()));
+                }
+                _ => {}
+            }
+        }
+        if plan.unreadable {
+            return Ok((Buffer::zeroed(piece.length), Vec::new()));
+        }
+        self.salvage(&plan.segment, piece.start, piece.length).await
+    }
+
+    async fn piece_buffer(&self, length: usize) -> Buffer {
+        if length > self.buffers().slab_bytes() {
+            return Buffer::zeroed(length);
+        }
+        let mut buffer = self.buffers().acquire().await;
+        buffer.truncate(length);
+        buffer
+    }
+
+    /// Whether these parts lie in a slot.
+    async fn are_there(
+        &self,
+        member: &Member,
+        slot: u32,
+        parts: &[(u32, usize, [u8; 32])],
+    ) -> bool {
+        for (start, length, hash) in parts {
+            let buffer = self.piece_buffer(*length).await;
+            let read = member.disk.read(member.segment_offset(slot, *start), buffer).await;
+            if !read.is_ok_and(|bytes| blake3::hash(&bytes).as_bytes() == hash) {
+                return false;
+            }
+            yield_now().await;
+        }
+        true
+    }
+
+    /// Flushes copies and reads them back: a disk that does not give what it took has failed.
+    async fn make_durable(&self, member: &Member, made: &[Made]) -> Result<()> {
+        let left = || StoreError::LeftBehind { disk: member.disk.name().to_owned() };
+        if made.iter().any(|made| !made.kept) && member.disk.flush().await.is_err() {
+            member.fail();
+            return Err(left());
+        }
+        for made in made.iter().filter(|made| !made.kept) {
+            if !self.are_there(member, made.slot, &made.parts).await {
+                member.fail();
+                return Err(left());
+            }
+        }
+        Ok(())
+    }
+
+    /// Commits the places of copies. Those of segments that are gone by now are given up.
+    async fn name_copies(
+        &self,
+        number: usize,
+        made: Vec<Made>,
+        claimed: &mut Claimed<'_>,
+        done: &mut Resynced,
+    ) -> Result<()> {
+        let mut log = self.log.lock().await;
+        self.check_writable()?;
+        self.make_log_room(&mut log, self.round_bytes()).await?;
+        let lacks = |segment: &SegmentId| {
+            let segments = lock(&self.segments);
+            let found = segments.get(number_of(*segment));
+            found.is_some_and(|found| found.place.slots.get(number) == Some(&NO_SLOT))
+        };
+        let made: Vec<Made> = made.into_iter().filter(|made| lacks(&made.segment)).collect();
+        let copied = made.iter().map(|made| {
+            let (segment, slot) = (made.segment, made.slot);
+            CopiedSegment { segment, member: number as u32, slot }
+        });
+        let commit = Commit { copied: copied.collect(), ..Commit::default() };
+        self.all_or_stop(async {
+            self.append_log(&mut log, Some(&commit)).await?;
+            self.members.flush().await?;
+            self.note_failed_members(&mut log).await
+        })
+        .await?;
+        log.durable = Sequence(log.next.0 - 1);
+        for made in made {
+            if let Some(segment) = lock(&self.segments).get_mut(made.segment)
+                && let Some(slot) = segment.place.slots.get_mut(number)
+            {
+                *slot = made.slot;
+                claimed.keep(made.slot);
+            }
+            done.bytes_done += made.bytes;
+            done.kept += u64::from(made.kept);
+            done.copied += u64::from(!made.kept);
+            done.unreadable += u64::from(made.unreadable);
+            done.lost.extend(made.lost);
+        }
+        if self.wants_checkpoint(&log) {
+            match self.checkpoint(&mut log, false).await {
+                Ok(()) | Err(StoreError::Full | StoreError::TooLarge { .. }) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
+    }
+
+    /// Counts a disk as complete, durably, if it lacks nothing.
+    async fn activate(&self, number: usize) -> Result<bool> {
+        let mut log = self.log.lock().await;
+        self.check_writable()?;
+        let lacking = lock(&self.segments).is_lacking(number);
+        let member = self.members.get(number).ok_or(StoreError::NoMember { member: number })?;
+        if !member.is_active() {
+            return Err(StoreError::LeftBehind { disk: member.disk.name().to_owned() });
+        }
+        if lacking && !planted(Bug::CompleteEarly) {
+            return Ok(false);
+        }
+        member.complete();
+        // With a checkpoint: a superblock that names an older one would make the other disk look
+        // as if it had missed what the log has since.
+        self.checkpoint(&mut log, false).await?;
+        self.all_or_stop(self.note_failed_members(&mut log)).await?;
+        Ok(true)
+    }
+}
+
+impl Plan {
+    fn made(
+        self,
+        slot: u32,
+        parts: Vec<(u32, usize, [u8; 32])>,
+        lost: Vec<Digest>,
+        kept: bool,
+    ) -> Made {
+        let (segment, unreadable) = (self.segment.place.info.segment, self.unreadable);
+        let bytes = self.segment.stored_bytes();
+        Made { segment, slot, bytes, parts, lost, kept, unreadable }
+    }
+}
+
+async fn write_part(member: &Member, slot: u32, start: u32, bytes: SharedBuffer) -> Result<()> {
+    let written = member.disk.write(member.segment_offset(slot, start), bytes).await;
+    written.map_err(|_| {
+        member.fail();
+        StoreError::LeftBehind { disk: member.disk.name().to_owned() }
+    })
+}
+
+/// The groups of a body, with their hashes as far as they are known.
+fn pieces(end: u32, groups: &[[u8; 32]]) -> Vec<Piece> {
+    let starts = (0..end).step_by(GROUP_BYTES).enumerate();
+    let piece = |(group, start): (usize, u32)| {
+        let length = (end - start).min(GROUP_BYTES as u32) as usize;
+        Piece { start, length, hash: groups.get(group).copied() }
+    };
+    starts.map(piece).collect()
+}
+
+/// The group hashes of a footer that was checked.
+fn groups_of(footer: &[u8], pool_id: model::PoolId) -> Option<Vec<[u8; 32]>> {
+    let trailer = SegmentTrailer::decode(footer.last_chunk::<BLOCK>()?, pool_id).ok()?;
+    let from = trailer.groups_offset.checked_sub(trailer.entries_offset)? as usize;
+    let bytes = footer.get(from..from.checked_add(trailer.groups as usize * 32)?)?;
+    Some(bytes.chunks_exact(32).filter_map(|hash| hash.try_into().ok()).collect())
+}
+
+/// Lets others go first.
+async fn yield_now() {
+    let mut yielded = false;
+    std::future::poll_fn(|cx| {
+        if std::mem::replace(&mut yielded, true) {
+            return Poll::Ready(());
+        }
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    })
+    .await;
+}

@@ -8,6 +8,7 @@
 
 mod harness;
 
+mod changed_disks;
 mod clients;
 mod killed;
 mod lost;

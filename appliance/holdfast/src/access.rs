@@ -121,7 +121,8 @@ impl OpenPool {
         let opening = Store::open(disks, options, Arc::new(SystemRandom), catalog.clone());
         let Opened { store, stale } = block_on(opening)?;
         for disk in stale {
-            output.note(&format!("{disk} is stale and is not used: it must be resynchronised"));
+            let next = "`holdfast disk return` takes it back";
+            output.note(&format!("{disk} is stale and is not used; {next}"));
         }
         let keys = block_on(store.keys())?;
         let keyring = Keyring::decode(&keys)

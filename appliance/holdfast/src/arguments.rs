@@ -41,6 +41,9 @@ pub(crate) enum Command {
     /// Create a pool of one or two disks, or tell how it is.
     #[command(subcommand)]
     Pool(Pool),
+    /// The disks of a pool: add, replace, take back or remove one, and see to its copies.
+    #[command(subcommand)]
+    Disk(DiskCommand),
     /// Recovery kits: the printed secret that opens the pool when everything else is lost.
     #[command(subcommand)]
     Kit(Kit),
@@ -139,6 +142,100 @@ pub(crate) struct PoolCreate {
 
 #[derive(Debug, Args)]
 pub(crate) struct PoolStatus {
+    #[command(flatten)]
+    pub(crate) pool: PoolDisks,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum DiskCommand {
+    /// What each disk is to the pool, and what it lacks.
+    Status(DiskStatus),
+    /// Make a mirror of a pool on one disk.
+    Add(DiskAdd),
+    /// Put a new disk in the place of one that is missing.
+    Replace(DiskReplace),
+    /// Take a disk back that was left behind; only what differs is copied.
+    Return(DiskReturn),
+    /// Take a disk out of a mirror for good.
+    Remove(DiskRemove),
+    /// Copy what a disk lacks, after a stop or a failure.
+    Resync(DiskResync),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct DiskStatus {
+    #[command(flatten)]
+    pub(crate) pool: PoolDisks,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct DiskAdd {
+    #[command(flatten)]
+    pub(crate) pool: PoolDisks,
+    #[command(flatten)]
+    pub(crate) new: NewDisk,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct DiskReplace {
+    #[command(flatten)]
+    pub(crate) pool: PoolDisks,
+    /// Number of the member to replace, as `disk status` shows it. Not needed if one is missing.
+    #[arg(long, value_name = "NUMBER")]
+    pub(crate) member: Option<usize>,
+    #[command(flatten)]
+    pub(crate) new: NewDisk,
+}
+
+/// A disk that comes into a pool.
+#[derive(Debug, Args)]
+pub(crate) struct NewDisk {
+    /// A block device, or a file. What is on it is lost.
+    #[arg(value_name = "DISK")]
+    pub(crate) disk: PathBuf,
+    /// Size of a file to be made, as in 500GiB.
+    #[arg(long, value_name = "BYTES", value_parser = bytes)]
+    pub(crate) size: Option<u64>,
+    /// Do not ask before what is on the disk is lost.
+    #[arg(long)]
+    pub(crate) yes: bool,
+    #[command(flatten)]
+    pub(crate) copying: Copying,
+}
+
+/// Whether copies are made at once.
+#[derive(Debug, Args)]
+pub(crate) struct Copying {
+    /// Leave copying to `disk resync`: until then the disk gets what is new only.
+    #[arg(long)]
+    pub(crate) no_resync: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct DiskReturn {
+    #[command(flatten)]
+    pub(crate) pool: PoolDisks,
+    /// The disk that was left behind.
+    #[arg(value_name = "DISK")]
+    pub(crate) disk: PathBuf,
+    #[command(flatten)]
+    pub(crate) copying: Copying,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct DiskRemove {
+    #[command(flatten)]
+    pub(crate) pool: PoolDisks,
+    /// Number of the member to remove, as `disk status` shows it.
+    #[arg(long, value_name = "NUMBER")]
+    pub(crate) member: usize,
+    /// Do not ask.
+    #[arg(long)]
+    pub(crate) yes: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct DiskResync {
     #[command(flatten)]
     pub(crate) pool: PoolDisks,
 }

@@ -91,6 +91,22 @@ impl From<StoreError> for Failure {
                 "leave it out and name the disk that went on, with --degraded"
             }
             StoreError::SplitRun => "open each alone with --degraded and decide which one to keep",
+            StoreError::Incomplete { .. } => "name a disk that has everything too",
+            StoreError::NotEmpty { .. } => "add --yes if what is on it may be lost",
+            StoreError::OwnDisk { .. } => {
+                "use another disk; `holdfast disk return` takes back one that was left behind"
+            }
+            StoreError::NotLeftBehind { .. } => {
+                "put it in as a new disk, with `holdfast disk replace` or `holdfast disk add`"
+            }
+            StoreError::NoMember { .. } => "see `holdfast disk status`",
+            StoreError::InService { .. } => {
+                "take the disk out, name the others with --degraded, and try again"
+            }
+            StoreError::LastCopy => "run `holdfast disk resync` first",
+            StoreError::LeftBehind { .. } => {
+                "check the disk and its cable (smartctl -a); the pool goes on without it"
+            }
             StoreError::TooSmall { .. } => "use a bigger disk or a bigger --size",
             StoreError::Truncated { .. } => "grow it back to its size; nothing was changed",
             StoreError::NoKeys { .. } => "use a passphrase or kit that opens all tenants",

@@ -42,6 +42,7 @@ fn main() -> ExitCode {
 fn run(command: Command, output: &Output) -> Result<(), Failure> {
     match command {
         Command::Pool(pool) => command::pool::run(pool, output),
+        Command::Disk(disk) => command::disk::run(disk, output),
         Command::Kit(kit) => command::kit::run(kit, output),
         Command::Ingest(ingest) => command::ingest::run(&ingest, output),
         Command::Points(points) => command::points::run(&points, output),

@@ -89,6 +89,13 @@ impl Pool {
         locked_on(disks, &words)
     }
 
+    /// A command with these words and nothing else.
+    pub(crate) fn bare(&self, words: &[&str]) -> Command {
+        let mut command = Command::new(holdfast());
+        command.arg("--json").args(words);
+        command
+    }
+
     /// A command on all disks without a key.
     pub(crate) fn locked(&self, words: &[&str]) -> Command {
         locked_on(&self.disks, words)

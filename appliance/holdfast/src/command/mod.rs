@@ -1,5 +1,6 @@
 //! One module for each command.
 
+pub(crate) mod disk;
 pub(crate) mod expire;
 pub(crate) mod export;
 pub(crate) mod ingest;

@@ -4,8 +4,8 @@ use std::os::unix::fs::FileTypeExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use ::disk::{Access, Disk};
 use catalog::Catalog;
-use disk::{Access, Disk};
 use futures_executor::block_on;
 use model::{Bytes, PoolId, TenantId};
 use seal::{Keyring, Strength};
@@ -14,6 +14,7 @@ use store::{PoolLayout, Store, StoreError};
 
 use crate::access::{OpenPool, SystemRandom, create_file, fill_random, now, open_disk};
 use crate::arguments::{Io, Pool, PoolCreate, PoolStatus};
+use crate::command::disk;
 use crate::command::kit::write_kit;
 use crate::confirm;
 use crate::failure::Failure;
@@ -141,7 +142,8 @@ fn status(status: &PoolStatus, output: &Output) -> Result<(), Failure> {
     let pool = OpenPool::open(&status.pool, Access::ReadOnly, output)?;
     let status = pool.store.status();
     let points = pool.catalog.points();
-    let disks = status.disks.iter().map(|disk| json!({ "name": disk.name, "active": disk.active }));
+    let members = block_on(pool.store.members());
+    let disks = members.iter().map(disk::to_json);
     let value = json!({
         "pool": status.pool_id.to_string(),
         "disks": disks.collect::<Vec<_>>(),
@@ -156,11 +158,7 @@ fn status(status: &PoolStatus, output: &Output) -> Result<(), Failure> {
         "kit_proved": pool.keyring.has_proved_kit(),
     });
     output.result(&value, || {
-        let disks = status.disks.iter().map(|disk| match (&disk.name, disk.active) {
-            (Some(name), true) => format!("  {name}: in service"),
-            (Some(name), false) => format!("  {name}: failed"),
-            (None, _) => "  (missing)".to_owned(),
-        });
+        let disks = members.iter().map(disk::to_line);
         format!(
             "pool {}\n{}\n{} recovery points in {} records; {} stored, {} free of {}\n\
              index {} in memory; recovery kit {}",

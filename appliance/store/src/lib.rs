@@ -5,6 +5,7 @@ mod apply;
 mod batch;
 mod checkpoint;
 mod commit;
+mod copying;
 mod create;
 mod duty;
 mod error;

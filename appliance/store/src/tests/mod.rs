@@ -1,5 +1,6 @@
 //! The store on simulated disks: what it promises, and what no fault may make it break.
 
+mod admit;
 mod apart;
 mod crash;
 mod disks;

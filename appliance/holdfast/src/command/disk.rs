@@ -190,7 +190,7 @@ fn fill(store: Store, output: &Output) -> Result<(), Failure> {
     let value = resynced_json(&store, &outcome);
     let text = || {
         format!(
-            "{} in {} segments copied, {} segments were right already",
+            "{} of copies made good: {} segments copied, {} right already",
             Bytes(outcome.bytes_done),
             outcome.copied,
             outcome.kept

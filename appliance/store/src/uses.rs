@@ -116,8 +116,8 @@ pub struct Lease {
 
 impl Store {
     /// To be held by whoever ingests, from before the first question until the recovery point is
-    /// committed, and by whoever reads for longer than one call. `roots` are the records that it reads from: the recovery
-    /// point that is restored, or the parent that an ingest compares with.
+    /// committed, and by whoever reads for longer than one call. `roots` are the records that it
+    /// reads from: the recovery point that is restored, or the parent that an ingest compares with.
     pub fn lease(&self, roots: Vec<Digest>) -> Lease {
         let mut uses = lock(&self.inner.uses);
         uses.next += 1;

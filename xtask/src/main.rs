@@ -13,6 +13,7 @@ mod error;
 mod fuzz;
 mod mounted;
 mod process;
+mod soak;
 mod test;
 mod tidy;
 
@@ -43,6 +44,8 @@ enum Task {
     Bench(bench::Args),
     /// Feed damaged bytes to everything that reads bytes.
     Fuzz(fuzz::Args),
+    /// Run the campaigns of the tests from other seeds, for a long time.
+    Soak(soak::Args),
     /// Check layers, lints, banned crates and words only.
     Tidy,
 }
@@ -64,6 +67,7 @@ fn run(task: Task) -> Result<()> {
         Task::Test => test::run(),
         Task::Bench(args) => bench::run(&args),
         Task::Fuzz(args) => fuzz::run(&args),
+        Task::Soak(args) => soak::run(&args),
         Task::Tidy => tidy::run(),
     }
 }

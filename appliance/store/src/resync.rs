@@ -77,6 +77,8 @@ impl Store {
     pub async fn resync(&self, mut go_on: impl FnMut(&Resynced) -> bool) -> Result<Resynced> {
         let inner = &self.inner;
         inner.begin().await?;
+        // What is copied from keeps its slots, also when it is retired meanwhile.
+        let _lease = self.lease(Vec::new());
         let mut done = Resynced::default();
         for (number, _) in inner.members.syncing() {
             let segments = lock(&inner.segments);

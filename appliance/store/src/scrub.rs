@@ -90,6 +90,8 @@ impl Store {
         duty: Duty<'_>,
         mut check: impl FnMut(RecordView<'_>) -> bool,
     ) -> Result<Scrubbed> {
+        // A slot that is used again meanwhile would look damaged, and be healed.
+        let _lease = self.lease(Vec::new());
         let inner = &self.inner;
         let mut found = Scrubbed::default();
         let Some(segment) = lock(&inner.segments).get(number_of(id)).cloned() else {

@@ -10,6 +10,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::ScopedJoinHandle;
 use std::time::{Duration, Instant};
 
+use catalog::Catalog;
 use disk::Access;
 use format::event::{EVENT_SCRUB, Event, ScrubRow};
 use futures_executor::block_on;
@@ -26,6 +27,7 @@ use crate::failure::Failure;
 use crate::interrupt;
 use crate::output::Output;
 use crate::progress::shown;
+use crate::uptime::uptime;
 
 /// How often the place is written down: what a crash makes a run read twice.
 const KEEP_EVERY: Duration = Duration::from_secs(60);
@@ -51,6 +53,7 @@ pub(crate) fn run(arguments: &Scrub, output: &Output) -> Result<(), Failure> {
 /// One run of a scrub.
 struct Job<'a> {
     access: &'a Arc<TenantAccess>,
+    catalog: &'a Catalog,
     progress: &'a Progress,
     pacer: &'a TokioPacer<'a>,
     percent: u32,
@@ -73,7 +76,7 @@ struct Found {
 impl<'a> Job<'a> {
     fn begin(
         arguments: &Scrub,
-        pool: &OpenPool,
+        pool: &'a OpenPool,
         access: &'a Arc<TenantAccess>,
         progress: &'a Progress,
         pacer: &'a TokioPacer<'a>,
@@ -92,7 +95,20 @@ impl<'a> Job<'a> {
         let found = Mutex::new(Found { total, segments: 0, kept: Some(began) });
         let ends = arguments.run_for.and_then(|time| began.checked_add(time));
         let percent = arguments.duty;
-        Ok(Self { access, progress, pacer, percent, run, what, ends, began, before, found })
+        let catalog = &pool.catalog;
+        Ok(Self {
+            access,
+            catalog,
+            progress,
+            pacer,
+            percent,
+            run,
+            what,
+            ends,
+            began,
+            before,
+            found,
+        })
     }
 
     /// Takes segments until there are no more, the time is up, or somebody wants it to stop.
@@ -142,8 +158,9 @@ impl<'a> Job<'a> {
 
     /// Writes down how far the scrub is, durably.
     fn keep(&self) -> Result<(), RecordError> {
-        let event = Event::Scrub(self.row()).encode();
-        block_on(self.access.store().commit(vec![event]))?;
+        let clock = self.catalog.clock_event(uptime(), now());
+        let scrub = Event::Scrub(self.row()).encode();
+        block_on(self.access.store().commit(vec![clock, scrub]))?;
         Ok(())
     }
 
@@ -153,6 +170,7 @@ impl<'a> Job<'a> {
         let found = self.found();
         let before = &self.before;
         ScrubRow {
+            age: self.catalog.age(uptime()),
             wall: now(),
             next,
             verified_below,
@@ -256,7 +274,7 @@ impl<'a> Job<'a> {
 /// The row of the scrub that a run goes on with: the last if it is not done, or if only what is
 /// new is read; else the next one's.
 fn row_to_go_on(pool: &OpenPool, what: ScrubWhat) -> ScrubRow {
-    let age = pool.catalog.known_age();
+    let age = pool.age();
     let last = pool.catalog.scrubs().pop();
     match last {
         Some(last) if last.next != 0 || what == ScrubWhat::New => ScrubRow { age, ..last },

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use disk::sim::{SimFault, SimRng};
 
 use super::disks::block_on;
-use super::fixture::{append, create, expect_all, machine, scaled, writer_keys};
+use super::fixture::{append, create, expect_all, machine, seeds, writer_keys};
 use super::history::{Op, Runner};
 use crate::StoreError;
 
@@ -151,7 +151,7 @@ pub(super) fn round(seed: u64, states: &AtomicUsize) -> Result<(), String> {
 #[test]
 fn no_error_in_a_random_history_loses_what_was_acknowledged() {
     let states = AtomicUsize::new(0);
-    for seed in 0..scaled(3000) as u64 {
+    for seed in seeds(3000) {
         assert_eq!(round(seed, &states), Ok(()), "seed {seed}");
     }
 }

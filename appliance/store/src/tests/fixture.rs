@@ -26,6 +26,17 @@ pub(super) fn scaled(count: usize) -> usize {
     count * percent.map_or(100, |percent| percent.parse().unwrap()) / 100
 }
 
+/// The seed that campaigns begin with: `HOLDFAST_SEED`, else 0. A failure names its seed; beginning
+/// with it replays the failure at once.
+pub(super) fn first_seed() -> u64 {
+    std::env::var("HOLDFAST_SEED").map_or(0, |seed| seed.parse().unwrap())
+}
+
+/// So many seeds from the first on.
+pub(super) fn seeds(count: usize) -> std::ops::Range<u64> {
+    first_seed()..first_seed() + scaled(count) as u64
+}
+
 /// Randomness from a seed.
 pub(super) struct SeededEntropy(Mutex<SimRng>);
 

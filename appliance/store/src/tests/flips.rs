@@ -6,7 +6,7 @@ use disk::sim::{SimMachine, SimRng};
 use model::BLOCK_U64;
 
 use super::disks::block_on;
-use super::fixture::{LAYOUT, SAMPLES, append, event, machine, open, scaled, writer_keys};
+use super::fixture::{LAYOUT, SAMPLES, append, event, machine, open, seeds, writer_keys};
 use super::history::{Op, Runner};
 use crate::{OpenOptions, Scrubbed, Store, StoreError};
 
@@ -269,7 +269,7 @@ async fn rot_neighbours(runner: &Runner, rotten: &SimMachine) {
 #[test]
 fn rot_is_never_taken_for_something_else() {
     let states = AtomicUsize::new(0);
-    for seed in 0..scaled(250) as u64 {
+    for seed in seeds(250) {
         assert_eq!(round(seed, &states), Ok(()), "seed {seed}");
     }
     println!("{} states", states.into_inner());

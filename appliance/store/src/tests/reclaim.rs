@@ -9,7 +9,7 @@ use model::Digest;
 
 use super::crash;
 use super::disks::block_on;
-use super::fixture::{SAMPLES, append, create, expect_all, machine, scaled, writer_keys};
+use super::fixture::{SAMPLES, append, create, expect_all, machine, seeds, writer_keys};
 use super::history::{Op, Runner};
 use crate::{NewRecord, Store, StoreError};
 
@@ -22,7 +22,7 @@ const FAILURES: u64 = 100;
 #[test]
 fn no_power_failure_loses_what_reclaim_moves() {
     let states = AtomicUsize::new(0);
-    for seed in 0..scaled(ROUNDS) as u64 {
+    for seed in seeds(ROUNDS) {
         assert_eq!(round(seed, &states), Ok(()), "seed {seed}");
     }
     println!("{} states", states.into_inner());
@@ -56,7 +56,7 @@ pub(super) fn round(seed: u64, states: &AtomicUsize) -> Result<(), String> {
 #[test]
 fn a_write_that_is_lost_while_records_move_loses_none_of_them() {
     let states = AtomicUsize::new(0);
-    for seed in 0..scaled(300) as u64 {
+    for seed in seeds(300) {
         assert_eq!(lost_write_round(seed, &states), Ok(()), "seed {seed}");
     }
 }

@@ -11,7 +11,7 @@ use futures_util::future::join;
 
 use super::disks::block_on;
 use super::fixture::{
-    LAYOUT, SAMPLES, append, create, expect_all, machine, open, scaled, writer_keys,
+    LAYOUT, SAMPLES, append, create, expect_all, first_seed, machine, open, scaled, writer_keys,
 };
 use super::history::{Op, Runner};
 use super::model::{Found, Model};
@@ -25,7 +25,7 @@ const ALONE: OpenOptions = OpenOptions { allow_missing: true, read_only: false }
 #[test]
 fn no_power_failure_and_no_lost_disk_harms_a_pool_whose_disks_change() {
     let states = AtomicUsize::new(0);
-    let first = std::env::var("HOLDFAST_RESYNC_SEED").map_or(0, |seed| seed.parse().unwrap());
+    let first = first_seed();
     for seed in first.. {
         assert_eq!(round(seed, &states), Ok(()), "seed {seed}");
         if states.load(Ordering::Relaxed) >= scaled(STATES) {

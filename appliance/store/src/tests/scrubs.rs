@@ -13,7 +13,7 @@ use futures_util::future::join_all;
 use model::Digest;
 
 use super::disks::{Pace, PacedDisk, block_on};
-use super::fixture::{LAYOUT, SAMPLES, append, create, event, machine, open, scaled, writer_keys};
+use super::fixture::{LAYOUT, SAMPLES, append, create, event, machine, open, seeds, writer_keys};
 use super::history::{Op, Runner};
 use crate::{Duty, OpenOptions, Pacer, PacerFuture, ScrubPlace, ScrubRun, ScrubWhat, Store};
 
@@ -100,7 +100,7 @@ pub(super) fn round(seed: u64, states: &AtomicUsize) -> Result<(), String> {
 #[test]
 fn a_scrub_that_is_killed_again_and_again_reads_everything() {
     let states = AtomicUsize::new(0);
-    for seed in 0..scaled(150) as u64 {
+    for seed in seeds(150) {
         assert_eq!(round(seed, &states), Ok(()), "seed {seed}");
     }
 }

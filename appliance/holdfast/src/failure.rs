@@ -12,6 +12,10 @@ use seal::SealError;
 use serde_json::{Map, Value};
 use store::StoreError;
 
+/// What to do about a full pool.
+pub(crate) const MAKE_ROOM: &str = "remove recovery points, then run `holdfast expire` and \
+    `holdfast reclaim`, or use a bigger pool; existing recovery points can be restored";
+
 /// A failure as the user reads it.
 #[derive(Debug)]
 pub(crate) struct Failure {
@@ -111,7 +115,7 @@ impl From<StoreError> for Failure {
             StoreError::Truncated { .. } => "grow it back to its size; nothing was changed",
             StoreError::NoKeys { .. } => "use a passphrase or kit that opens all tenants",
             StoreError::Interrupted => "run the command again: it goes on where it was",
-            StoreError::Full => "use a bigger pool; existing recovery points can be restored",
+            StoreError::Full => MAKE_ROOM,
             StoreError::Unknown { .. } => "run `holdfast verify` to see which points are affected",
             StoreError::Damaged { .. } | StoreError::DamagedStructure { .. } => {
                 "run `holdfast verify` to see what is affected, and name all disks of the pool"

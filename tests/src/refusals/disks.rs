@@ -118,6 +118,12 @@ fn a_full_pool_gives_back_what_it_has() {
     let status = run(&mut well.pool.locked(&["pool", "status"])).done();
     assert!(number(&status, "free_bytes") < 8 * MIB as u64, "{status}");
     well.pool.verify();
+    let reclaim = |pool: &Pool| run_with(pool.command(&["reclaim"]), &["--release-after", "0h"]);
+    let done = reclaim(&well.pool).done();
+    assert!(number(&done, "free_bytes") > 40 * MIB as u64, "{done}");
+    let again = well.pool.take_bytes("fits", &bytes[..8 * MIB]);
+    assert!(well.pool.restore(&again) == bytes[..8 * MIB]);
+    assert!(well.pool.restore(&well.id) == well.bytes);
 }
 
 #[test]

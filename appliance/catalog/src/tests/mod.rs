@@ -2,6 +2,7 @@
 
 mod changes;
 mod clocks;
+mod forecast;
 mod make;
 mod on_disks;
 mod retention;

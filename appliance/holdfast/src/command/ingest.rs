@@ -7,16 +7,19 @@ use disk::Access;
 use futures_executor::block_on;
 use ingest::{Ingest, Options, Parent, Report, Source};
 use model::{Bytes, PointId};
-use record::{SignalDescription, SignalKind};
+use record::{SignalDescription, SignalKind, TenantAccess};
 use serde_json::json;
 
 use crate::access::{OpenPool, fill_random, is_same, now};
 use crate::arguments::{self, Compression};
-use crate::failure::Failure;
+use crate::failure::{Failure, MAKE_ROOM};
 use crate::interrupt;
 use crate::output::{Output, peak_memory};
 use crate::progress::shown;
 use crate::uptime::uptime;
+
+/// Recovery points of a system that tell what the next one adds, at most.
+const LATELY: usize = 3;
 
 pub(crate) fn run(arguments: &arguments::Ingest, output: &Output) -> Result<(), Failure> {
     let source = open_source(arguments)?;
@@ -28,6 +31,7 @@ pub(crate) fn run(arguments: &arguments::Ingest, output: &Output) -> Result<(), 
         ));
     }
     let access = pool.unlock(&arguments.unlock)?;
+    check_room(&pool, &access, &arguments.system)?;
     let parent = match &arguments.parent {
         _ if arguments.no_parent => Parent::None,
         Some(typed) => Parent::Point(pool.find(access.tenant(), typed)?),
@@ -77,6 +81,27 @@ fn warning(signals: &[SignalDescription]) -> Option<String> {
             told.join(", ")
         )
     })
+}
+
+/// Refuses to begin what cannot end: the pool has no room for even the least that this system's
+/// recovery points added lately. What was there before stays as it is.
+fn check_room(pool: &OpenPool, access: &TenantAccess, system: &str) -> Result<(), Failure> {
+    let id = ingest::system_id(access, system);
+    let points = pool.catalog.points();
+    let own = points.iter().filter(|p| p.tenant == access.tenant() && p.system == id);
+    let free = pool.store.status().free_bytes;
+    let lately = own.skip(1).map(|point| point.added_bytes).collect::<Vec<_>>();
+    match lately.iter().rev().take(LATELY).min() {
+        Some(least) if *least > free => {
+            let (least, free) = (Bytes(*least), Bytes(free));
+            let what = format!(
+                "the pool is full: {free} are free, and recovery points of {system} add {least} \
+                 or more"
+            );
+            Err(Failure::new(what, MAKE_ROOM))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Opens what was named, unless it is nothing that anybody would want back.

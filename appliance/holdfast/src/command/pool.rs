@@ -144,12 +144,15 @@ fn status(status: &PoolStatus, output: &Output) -> Result<(), Failure> {
     let points = pool.catalog.points();
     let members = block_on(pool.store.members());
     let disks = members.iter().map(disk::to_json);
+    let full = catalog::days_until_full(&points, pool.age(), status.free_bytes);
     let value = json!({
         "pool": status.pool_id.to_string(),
         "disks": disks.collect::<Vec<_>>(),
         "points": points.len(),
         "stored_bytes": status.stored_bytes,
         "free_bytes": status.free_bytes,
+        "retired_bytes": status.retired_bytes,
+        "days_until_full": full,
         "capacity_bytes": status.capacity_bytes,
         "segments": status.segments,
         "segment_bytes": status.segment_bytes,
@@ -159,8 +162,9 @@ fn status(status: &PoolStatus, output: &Output) -> Result<(), Failure> {
     });
     output.result(&value, || {
         let disks = members.iter().map(disk::to_line);
+        let full = full.map(|days| format!(", full in {days:.0} days at the present rate"));
         format!(
-            "pool {}\n{}\n{} recovery points in {} records; {} stored, {} free of {}\n\
+            "pool {}\n{}\n{} recovery points in {} records; {} stored, {} free of {}{}\n\
              index {} in memory; recovery kit {}",
             status.pool_id,
             disks.collect::<Vec<_>>().join("\n"),
@@ -169,6 +173,7 @@ fn status(status: &PoolStatus, output: &Output) -> Result<(), Failure> {
             Bytes(status.stored_bytes),
             Bytes(status.free_bytes),
             Bytes(status.capacity_bytes),
+            full.unwrap_or_default(),
             Bytes(status.index_bytes),
             if pool.keyring.has_proved_kit() { "proved" } else { "not proved yet" },
         )

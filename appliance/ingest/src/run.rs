@@ -14,6 +14,7 @@ use record::{
     TenantAccess, Volume, VolumeDescription, write_tree,
 };
 use seal::Codec;
+use store::Lease;
 
 use crate::claims::Claims;
 use crate::codec::{Compression, Pace};
@@ -64,6 +65,9 @@ pub struct Report {
     pub signals: Vec<SignalDescription>,
 }
 
+/// A recovery point, and its first volume's root and size in bytes.
+type ParentVolume = (PointId, (Digest, u64));
+
 /// Takes one volume in as a recovery point of a system.
 #[derive(Debug)]
 pub struct Ingest<'a> {
@@ -89,18 +93,27 @@ impl Ingest<'_> {
     /// `Interrupted` when the progress was asked to stop; what was stored by then stays.
     pub fn run(self) -> Result<Report> {
         let system = system_id(self.access, &self.options.system);
-        let parent = self.parent(system)?;
         // What this finds in the store stays there until the point that needs it is known.
-        let roots = parent.iter().map(|(_, (root, _))| *root).collect();
-        let _lease = self.access.store().lease(roots);
+        let (parent, _lease) = self.leased_parent(system)?;
         self.progress.begin(self.source.size());
         let (leaves, total) = self.take_all(parent.as_ref().map(|(_, root)| *root))?;
         let parent = parent.map(|(point, _)| point);
         block_on(self.finish(system, leaves, total, parent))
     }
 
-    /// The parent point, and its first volume's root and size.
-    fn parent(&self, system: SystemId) -> Result<Option<(PointId, (Digest, u64))>> {
+    /// The parent point, and a lease on what it leads to.
+    fn leased_parent(&self, system: SystemId) -> Result<(Option<ParentVolume>, Lease)> {
+        let store = self.access.store();
+        let parent = self.parent(system)?;
+        let lease = store.lease(parent.iter().map(|(_, (root, _))| *root).collect());
+        // One that went before the lease was there may have been reclaimed.
+        if parent.as_ref().is_none_or(|(id, _)| self.catalog.point(*id).is_some()) {
+            return Ok((parent, lease));
+        }
+        Ok((None, store.lease(Vec::new())))
+    }
+
+    fn parent(&self, system: SystemId) -> Result<Option<ParentVolume>> {
         let point = match self.options.parent {
             Parent::Newest => self.catalog.newest(self.access.tenant(), system),
             Parent::None => None,

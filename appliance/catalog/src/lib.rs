@@ -10,7 +10,7 @@
 //! pool's age, which is running time, and a policy lets go only what the calendar of running time
 //! lets go too. Whatever the clock said and says, it can only make more stay.
 //!
-//! What changes the catalog is asked of it as events ([`Catalog::remove`], [`Catalog::expiry`]),
+//! What changes the catalog is asked of it as events ([`Catalog::change`], [`Catalog::expiry`]),
 //! which are for the caller to commit; with them goes [`Catalog::clock_event`], so that the age
 //! moves on.
 

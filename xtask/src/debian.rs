@@ -63,6 +63,8 @@ fn apt_get() -> std::process::Command {
     let mut apt_get = command("apt-get");
     apt_get.env("DEBIAN_FRONTEND", "noninteractive");
     apt_get.args(["--quiet", "--quiet", "--yes", "-o", "DPkg::Lock::Timeout=300"]);
+    // Without this dpkg's progress fills pages where there is no terminal.
+    apt_get.args(["-o", "Dpkg::Use-Pty=0"]);
     apt_get.args(["-o", "Acquire::Retries=3"]);
     apt_get
 }

@@ -31,7 +31,8 @@ pub(super) fn check(path: &Path, file: &File, format: ImageFormat) -> Result<(),
         ImageFormat::Qcow2 | ImageFormat::Vmdk => {
             let tool = find_tool(TOOL).ok_or(SourceError::ToolMissing { tool: TOOL, format })?;
             let mut command = Command::new(tool);
-            command.args(["check", "--quiet", "-f", format.driver()]).arg(path);
+            // Debian 12's qemu-img knows only the short name of it.
+            command.args(["check", "-q", "-f", format.driver()]).arg(path);
             match complaint(command.env("LC_ALL", "C")).map_err(outside)? {
                 None if format == ImageFormat::Vmdk => {
                     vmdk::missing(file, path.parent().unwrap_or(path)).map_err(outside)?

@@ -16,6 +16,7 @@ mod load;
 mod log;
 mod mark;
 mod members;
+mod moving;
 mod open;
 mod planted;
 mod probe;
@@ -35,6 +36,7 @@ mod structures;
 #[cfg(test)]
 mod tests;
 mod uses;
+mod victims;
 mod writer;
 
 pub use admit::{Admission, MemberState, MemberStatus};
@@ -46,7 +48,9 @@ pub use index::MAX_BYTES_PER_RECORD;
 pub use mark::Marked;
 pub use open::{OpenOptions, Opened};
 pub use read::StoredRecord;
-pub use reclaim::{Moving, Reclaim, ReclaimOptions, ReclaimPlan, Reclaimed, Reclaiming, Resealer};
+pub use reclaim::{
+    Marking, Moving, Reclaim, ReclaimOptions, ReclaimPlan, Reclaimed, Reclaiming, Resealer,
+};
 pub use resync::Resynced;
 pub use scrub::Scrubbed;
 pub use scrubbing::{ScrubPlace, ScrubRun, ScrubWhat};

@@ -55,17 +55,17 @@ impl Live {
 }
 
 impl Inner {
-    /// Adds everything that these records lead to. `go_on` is asked after each batch.
+    /// Everything that these records lead to. `go_on` is asked before each batch.
     ///
     /// # Errors
     /// When any record with references cannot be read: then nothing is known, and nothing may be
     /// taken away.
     pub(crate) async fn mark(
         self: &Arc<Self>,
-        live: &mut Live,
         roots: Vec<Digest>,
         go_on: &mut dyn FnMut(Marked) -> bool,
-    ) -> Result<()> {
+    ) -> Result<Live> {
+        let mut live = Live::default();
         let mut waiting = roots;
         while !waiting.is_empty() {
             if !go_on(live.marked) {
@@ -90,14 +90,14 @@ impl Inner {
                 match kind {
                     Some(RecordKind::Leaf) => {
                         for digest in references {
-                            self.mark_chunk(live, &digest).await?;
+                            self.mark_chunk(&mut live, &digest).await?;
                         }
                     }
                     _ => waiting.extend(references),
                 }
             }
         }
-        Ok(())
+        Ok(live)
     }
 
     async fn references(

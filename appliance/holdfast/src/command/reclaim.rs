@@ -57,13 +57,14 @@ fn reclaim(pool: &OpenPool, arguments: &Reclaim, progress: &Progress) -> Result<
         let before = options.age.checked_sub(arguments.release_after.0);
         released += before.map_or(Ok(0), |before| block_on(pool.store.release_retired(before)))?;
     }
-    let mut reclaim = pool.store.begin_reclaim();
+    let marking = pool.store.begin_reclaim();
     let roots: Vec<Digest> = pool.catalog.points().iter().map(|point| point.record).collect();
     let mut go_on = |reclaiming: Reclaiming| {
         progress.show(&reclaiming);
         !progress.stopped()
     };
-    let marked = block_on(reclaim.mark(roots, &mut go_on)).map_err(nothing_taken)?;
+    let reclaim = block_on(marking.mark(roots, &mut go_on)).map_err(nothing_taken)?;
+    let marked = reclaim.marked();
     let plan = reclaim.plan(&options);
     if arguments.dry_run {
         return Ok(Outcome { marked, plan, done: None, released });

@@ -320,9 +320,9 @@ impl Task<'_> {
 
     async fn reclaim(&self, needed: &[usize]) -> Result<(), String> {
         let run = async {
-            let mut reclaim = self.store.begin_reclaim();
+            let marking = self.store.begin_reclaim();
             let roots = needed.iter().map(|number| SAMPLES[*number].digest).collect();
-            reclaim.mark(roots, &mut |_| true).await?;
+            let reclaim = marking.mark(roots, &mut |_| true).await?;
             let options =
                 ReclaimOptions { least_dead_percent: 1, most_moved_bytes: u64::MAX, age: 0 };
             let mut resealer = Verbatim { machine: self.machine, model: self.model };

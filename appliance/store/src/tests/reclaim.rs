@@ -123,14 +123,14 @@ fn marking_follows_manifests_and_gives_up_when_one_is_gone() {
         let holed = put(&store, RecordKind::Leaf, 5, &[chunks[0], unknown]).await;
         store.commit(Vec::new()).await.unwrap();
 
-        let mut reclaim = store.begin_reclaim();
-        let marked = reclaim.mark(vec![point], &mut |_| true).await.unwrap();
+        let mark = async |roots| store.begin_reclaim().mark(roots, &mut |_| true).await;
+        let marked = mark(vec![point]).await.unwrap().marked();
         assert_eq!((marked.records, marked.manifests, marked.missing), (13, 3, 0));
-        let again = reclaim.mark(vec![point, holed], &mut |_| true).await.unwrap();
-        assert_eq!((again.records, again.missing), (14, 1), "a lost chunk stops nothing");
-        let error = reclaim.mark(vec![broken], &mut |_| true).await.unwrap_err();
+        let more = mark(vec![point, holed]).await.unwrap().marked();
+        assert_eq!((more.records, more.missing), (14, 1), "a lost chunk stops nothing");
+        let error = mark(vec![broken]).await.unwrap_err();
         assert!(matches!(error, StoreError::Unknown { digest } if digest == unknown), "{error}");
-        let stopped = reclaim.mark(vec![holed], &mut |_| false).await;
+        let stopped = store.begin_reclaim().mark(vec![holed], &mut |_| false).await;
         assert!(matches!(stopped, Err(StoreError::Interrupted)));
         expect_all(&store, 0..40).await;
     });

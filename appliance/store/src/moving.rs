@@ -1,0 +1,237 @@
+//! Moving what is needed out of segments that go: copied, committed, read back from every disk, and
+//! only then are the segments retired.
+//!
+//! What cannot be read, or came into use meanwhile, keeps its segment; a crash between any two steps
+//! leaves records in two places, which is right.
+
+use std::collections::{BTreeSet, HashMap, HashSet};
+use std::sync::Arc;
+
+use format::log::RetiredSegment;
+use format::segment::Entry;
+use model::{Digest, SegmentId, TenantId};
+
+use crate::index::Place;
+use crate::members::lock;
+use crate::planted::{Bug, planted};
+use crate::queue::Changes;
+use crate::reclaim::{Moving, Reclaimed, Resealer};
+use crate::segments::{State, number};
+use crate::store::{Inner, Store};
+use crate::victims::Victim;
+use crate::{NewRecord, Result, SegmentWriter, StoreError, WriterKeys};
+
+/// Bytes of records that are opened at once while they move.
+const BATCH_BYTES: u64 = 4 << 20;
+
+/// Moves what is needed out of segments.
+pub(crate) struct Mover<'a> {
+    inner: &'a Arc<Inner>,
+    resealer: &'a mut dyn Resealer,
+    writers: HashMap<TenantId, SegmentWriter>,
+    /// All segments that are to go: none of them counts as another place.
+    leaving: &'a HashSet<u32>,
+    /// Segments that it fills or filled, whose footers have not been read back.
+    filled: BTreeSet<u32>,
+    pub(crate) done: Reclaimed,
+}
+
+impl<'a> Mover<'a> {
+    pub(crate) fn new(
+        inner: &'a Arc<Inner>,
+        resealer: &'a mut dyn Resealer,
+        leaving: &'a HashSet<u32>,
+    ) -> Self {
+        let (writers, filled, done) = Default::default();
+        Self { inner, resealer, writers, leaving, filled, done }
+    }
+
+    /// Empties these segments and retires those of which everything needed is elsewhere.
+    pub(crate) async fn group(&mut self, victims: &[Victim], age: u64) -> Result<()> {
+        let mut moved = Vec::new();
+        for victim in victims {
+            match self.empty(victim).await {
+                Ok(digests) => moved.push((victim, digests)),
+                // A record that cannot be read keeps its segment; the next reclaim tries again.
+                Err(StoreError::Damaged { .. } | StoreError::DamagedStructure { .. }) => {
+                    self.done.kept_segments += 1;
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        self.inner.commit(Changes::default()).await?;
+        self.read_footers_back().await?;
+        let mut leaving = Vec::new();
+        for (victim, digests) in moved {
+            if self.is_elsewhere(&digests).await? && self.leave(victim, &digests).await? {
+                leaving.push(victim);
+            } else {
+                self.done.kept_segments += 1;
+            }
+        }
+        self.retire(&leaving, age).await
+    }
+
+    /// Sees to it that everything needed of a segment is in another, not necessarily durable.
+    /// Gives what that is.
+    async fn empty(&mut self, victim: &Victim) -> Result<Vec<Digest>> {
+        let mut needed = Vec::new();
+        let mut batch: Vec<Digest> = Vec::new();
+        let mut bytes = 0;
+        if victim.live.count() == 0 {
+            return Ok(needed);
+        }
+        let entries = self.inner.entries(&victim.segment).await?;
+        for (entry, record) in entries.iter().zip(0_u16..) {
+            if !victim.live.has(record) {
+                continue;
+            }
+            needed.push(entry.digest);
+            if self.others(&entry.digest).await?.is_empty() {
+                batch.push(entry.digest);
+                bytes += u64::from(entry.length);
+            }
+            if bytes >= BATCH_BYTES {
+                self.carry(&std::mem::take(&mut batch)).await?;
+                bytes = 0;
+            }
+        }
+        self.carry(&batch).await?;
+        Ok(needed)
+    }
+
+    /// Places of a record outside the segments that go.
+    async fn others(&self, digest: &Digest) -> Result<Vec<(Place, Entry)>> {
+        let mut places = self.inner.find_all(digest).await?;
+        let damaged = lock(&self.inner.damaged);
+        places.retain(|(place, _)| {
+            !self.leaving.contains(&place.segment) && !damaged.contains(place)
+        });
+        Ok(places)
+    }
+
+    /// Copies records to new segments.
+    async fn carry(&mut self, digests: &[Digest]) -> Result<()> {
+        let store = Store { inner: self.inner.clone() };
+        let mut opened = Vec::with_capacity(digests.len());
+        let resealer = &mut *self.resealer;
+        store
+            .read_batch(digests, |_, view| {
+                let (kind, digest, tenant) = (view.kind(), view.digest, view.info.tenant);
+                let refs = view.ref_list();
+                let plain = kind.zip(resealer.open(view));
+                let right = plain.is_some();
+                opened.extend(plain.map(|(kind, plain)| (kind, digest, tenant, refs, plain)));
+                right
+            })
+            .await?;
+        for (kind, digest, tenant, refs, plain) in opened {
+            let length = refs.len() * 32 + plain.len() + self.resealer.overhead();
+            let writer = match self.writers.entry(tenant) {
+                std::collections::hash_map::Entry::Occupied(writer) => writer.into_mut(),
+                std::collections::hash_map::Entry::Vacant(none) => {
+                    let keys = WriterKeys { moves: true, ..self.resealer.keys(tenant)? };
+                    none.insert(store.writer(keys))
+                }
+            };
+            let place = writer.place(length).await?;
+            self.filled.insert(number(place.info.segment));
+            let record = Moving { kind, digest, refs: &refs };
+            let stored = self.resealer.seal(&place, &record, plain)?;
+            writer.append(NewRecord { kind, digest, refs: refs.len(), stored: &stored }).await?;
+            self.done.moved_bytes += stored.len() as u64;
+            self.done.moved_records += 1;
+        }
+        Ok(())
+    }
+
+    /// Ends the segments that it fills.
+    pub(crate) async fn finish(&mut self) -> Result<()> {
+        for writer in self.writers.values_mut() {
+            writer.seal().await;
+        }
+        self.inner.commit(Changes::default()).await?;
+        self.read_footers_back().await
+    }
+
+    /// Looks whether the footers that were written are there: without them records are not found
+    /// after the next start. Their contents are still in memory.
+    async fn read_footers_back(&mut self) -> Result<()> {
+        for number in std::mem::take(&mut self.filled) {
+            let segment = lock(&self.inner.segments).get(number).cloned();
+            let Some(segment) = segment else { continue };
+            let State::Sealed { trailer, .. } = &segment.state else {
+                self.filled.insert(number);
+                continue;
+            };
+            for (disk, member) in self.inner.members.active() {
+                let Some((_, slot)) = self.inner.holder(&segment, disk) else { continue };
+                if self.inner.read_footer(member, slot, &segment, trailer).await.is_err() {
+                    self.inner.heal_footer(&segment, trailer, disk).await?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether each of these records can be read elsewhere from every disk in service.
+    async fn is_elsewhere(&self, digests: &[Digest]) -> Result<bool> {
+        for digest in digests {
+            let mut whole = false;
+            for (place, entry) in self.others(digest).await? {
+                whole = whole || self.reads_back(place, &entry).await?;
+            }
+            if !whole && !planted(Bug::NotReadBack) {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    async fn reads_back(&self, place: Place, entry: &Entry) -> Result<bool> {
+        let segment = self.inner.segment(place)?;
+        for (number, _) in self.inner.members.active() {
+            if self.inner.holder(&segment, number).is_some()
+                && self.inner.read_checked(&segment, place, entry, number).await.is_err()
+                && self.inner.read_any(&segment, place, entry).await.is_err()
+            {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    /// From here on nothing new counts on what is in a segment; false if something does that was
+    /// not moved.
+    async fn leave(&self, victim: &Victim, kept: &[Digest]) -> Result<bool> {
+        let kept: HashSet<&Digest> = kept.iter().collect();
+        let mut moved = victim.live.clone();
+        let touched = lock(&self.inner.uses).touched(victim.number);
+        if !touched.within(&moved) {
+            let entries = self.inner.entries(&victim.segment).await?;
+            for (entry, record) in entries.iter().zip(0_u16..) {
+                if kept.contains(&entry.digest) {
+                    moved.add(record);
+                }
+            }
+        }
+        Ok(lock(&self.inner.uses).leave(victim.number, &moved))
+    }
+
+    async fn retire(&mut self, victims: &[&Victim], age: u64) -> Result<()> {
+        if victims.is_empty() {
+            return Ok(());
+        }
+        let segment = |victim: &&Victim| SegmentId(u64::from(victim.number));
+        let retired = victims.iter().map(|v| RetiredSegment { segment: segment(v), age }).collect();
+        let outcome = self.inner.commit(Changes { retired, ..Changes::default() }).await;
+        if let Err(error) = outcome {
+            let mut uses = lock(&self.inner.uses);
+            victims.iter().for_each(|victim| uses.left(victim.number));
+            return Err(error);
+        }
+        self.done.retired_segments += victims.len() as u64;
+        self.done.freed_bytes += victims.iter().map(|victim| victim.dead_bytes).sum::<u64>();
+        Ok(())
+    }
+}

@@ -11,6 +11,7 @@ use format::log::RetiredSegment;
 use format::segment::Entry;
 use model::{Digest, SegmentId, TenantId};
 
+use crate::filling::segments_for;
 use crate::index::Place;
 use crate::members::lock;
 use crate::planted::{Bug, planted};
@@ -23,6 +24,62 @@ use crate::{NewRecord, Result, SegmentWriter, StoreError, WriterKeys};
 
 /// Bytes of records that are opened at once while they move.
 const BATCH_BYTES: u64 = 4 << 20;
+
+/// Segments whose records move between two commits, at most.
+const GROUP_SEGMENTS: usize = 16;
+
+/// A segment that is about to go.
+struct Leaving<'a> {
+    victim: &'a Victim,
+    /// Everything in it that is needed.
+    needed: Vec<Digest>,
+    /// What of that is nowhere else, with its stored bytes.
+    alone: Vec<(Digest, u32)>,
+}
+
+impl Leaving<'_> {
+    fn lengths(&self) -> impl Iterator<Item = u32> {
+        self.alone.iter().map(|(_, length)| *length)
+    }
+
+    fn bytes(&self) -> u64 {
+        self.lengths().map(u64::from).sum()
+    }
+
+    /// Segments that what moves out of it fills at most.
+    fn segments(&self, segment_bytes: u32) -> u32 {
+        segments_for(self.lengths(), segment_bytes)
+    }
+}
+
+/// Segments of one tenant that go together. What they leave behind fills few segments, so that in
+/// a full pool there is room for all of it, and the room of the group comes back.
+#[derive(Default)]
+struct Group<'a>(Vec<Leaving<'a>>);
+
+impl<'a> Group<'a> {
+    /// Whether another may join, with what moves out of all of them filling at most a segment and a
+    /// part, for which so many slots are free.
+    fn takes(&self, leaving: &Leaving<'_>, segment_bytes: u32, free_slots: u32) -> bool {
+        let Some(first) = self.0.first() else { return true };
+        let tenant = |leaving: &Leaving<'_>| leaving.victim.segment.place.info.tenant;
+        let bytes = self.0.iter().map(Leaving::bytes).sum::<u64>() + leaving.bytes();
+        let lengths = self.0.iter().flat_map(Leaving::lengths).chain(leaving.lengths());
+        self.0.len() < GROUP_SEGMENTS
+            && tenant(first) == tenant(leaving)
+            && bytes <= u64::from(segment_bytes)
+            && segments_for(lengths, segment_bytes) <= free_slots
+    }
+
+    fn push(&mut self, leaving: Leaving<'a>) {
+        self.0.push(leaving);
+    }
+}
+
+/// Something that is needed cannot be read.
+fn is_damage(error: &StoreError) -> bool {
+    matches!(error, StoreError::Damaged { .. } | StoreError::DamagedStructure { .. })
+}
 
 /// Moves what is needed out of segments.
 pub(crate) struct Mover<'a> {
@@ -46,58 +103,123 @@ impl<'a> Mover<'a> {
         Self { inner, resealer, writers, leaving, filled, done }
     }
 
-    /// Empties these segments and retires those of which everything needed is elsewhere.
-    pub(crate) async fn group(&mut self, victims: &[Victim], age: u64) -> Result<()> {
-        let mut moved = Vec::new();
+    /// Empties these segments and retires them, some at a time: those of which everything needed
+    /// is elsewhere go before the next are looked at. `go_on` is asked in between.
+    ///
+    /// # Errors
+    /// `Full` when nothing could be retired for lack of room.
+    pub(crate) async fn retire_all(
+        &mut self,
+        victims: &[Victim],
+        age: u64,
+        go_on: &mut (dyn FnMut(&Reclaimed) -> bool + Send),
+    ) -> Result<()> {
+        let mut group = Group::default();
         for victim in victims {
-            match self.empty(victim).await {
-                Ok(digests) => moved.push((victim, digests)),
-                // A record that cannot be read keeps its segment; the next reclaim tries again.
-                Err(StoreError::Damaged { .. } | StoreError::DamagedStructure { .. }) => {
+            let leaving = match self.look_at(victim).await {
+                Err(error) if is_damage(&error) => {
                     self.done.kept_segments += 1;
+                    continue;
                 }
+                leaving => leaving?,
+            };
+            let segment_bytes = self.inner.geometry.segment_bytes();
+            if !group.takes(&leaving, segment_bytes, self.free_slots()) {
+                self.retire_group(std::mem::take(&mut group), age, go_on).await?;
+            }
+            if leaving.segments(segment_bytes) <= self.free_slots() {
+                group.push(leaving);
+            } else {
+                self.done.short_of_room = true;
+            }
+        }
+        self.retire_group(group, age, go_on).await
+    }
+
+    async fn retire_group(
+        &mut self,
+        group: Group<'_>,
+        age: u64,
+        go_on: &mut (dyn FnMut(&Reclaimed) -> bool + Send),
+    ) -> Result<()> {
+        if group.0.is_empty() {
+            return Ok(());
+        }
+        if !go_on(&self.done) {
+            return Err(StoreError::Interrupted);
+        }
+        match self.try_group(group, age).await {
+            // Somebody else took the room meanwhile. What was copied need not be copied again.
+            Err(StoreError::Full) => self.done.short_of_room = true,
+            outcome => outcome?,
+        }
+        Ok(())
+    }
+
+    async fn try_group(&mut self, group: Group<'_>, age: u64) -> Result<()> {
+        let mut moved = Vec::new();
+        for leaving in group.0 {
+            match self.empty(&leaving).await {
+                Ok(()) => moved.push(leaving),
+                // A record that cannot be read keeps its segment; the next reclaim tries again.
+                Err(error) if is_damage(&error) => self.done.kept_segments += 1,
                 Err(error) => return Err(error),
             }
         }
         self.inner.commit(Changes::default()).await?;
         self.read_footers_back().await?;
-        let mut leaving = Vec::new();
-        for (victim, digests) in moved {
-            if self.is_elsewhere(&digests).await? && self.leave(victim, &digests).await? {
-                leaving.push(victim);
+        let mut gone = Vec::new();
+        for Leaving { victim, needed, .. } in moved {
+            if self.is_elsewhere(&needed).await? && self.leave(victim, &needed).await? {
+                gone.push(victim);
             } else {
                 self.done.kept_segments += 1;
             }
         }
-        self.retire(&leaving, age).await
+        self.retire(&gone, age).await
     }
 
-    /// Sees to it that everything needed of a segment is in another, not necessarily durable.
-    /// Gives what that is.
-    async fn empty(&mut self, victim: &Victim) -> Result<Vec<Digest>> {
-        let mut needed = Vec::new();
-        let mut batch: Vec<Digest> = Vec::new();
-        let mut bytes = 0;
+    /// Slots that what moves may take now.
+    fn free_slots(&self) -> u32 {
+        self.inner.members.free_slots().saturating_sub(self.inner.checkpoint_reserve())
+    }
+
+    /// What has to be seen to before a segment can go.
+    async fn look_at<'v>(&self, victim: &'v Victim) -> Result<Leaving<'v>> {
+        let mut leaving = Leaving { victim, needed: Vec::new(), alone: Vec::new() };
         if victim.live.count() == 0 {
-            return Ok(needed);
+            return Ok(leaving);
         }
         let entries = self.inner.entries(&victim.segment).await?;
         for (entry, record) in entries.iter().zip(0_u16..) {
             if !victim.live.has(record) {
                 continue;
             }
-            needed.push(entry.digest);
+            leaving.needed.push(entry.digest);
             if self.others(&entry.digest).await?.is_empty() {
-                batch.push(entry.digest);
-                bytes += u64::from(entry.length);
+                leaving.alone.push((entry.digest, entry.length));
             }
+        }
+        Ok(leaving)
+    }
+
+    /// Sees to it that everything needed of a segment is in another, not necessarily durable.
+    async fn empty(&mut self, leaving: &Leaving<'_>) -> Result<()> {
+        let mut batch: Vec<Digest> = Vec::new();
+        let mut bytes = 0;
+        for (digest, length) in &leaving.alone {
+            // Another segment of the group may have had it too.
+            if !self.others(digest).await?.is_empty() {
+                continue;
+            }
+            batch.push(*digest);
+            bytes += u64::from(*length);
             if bytes >= BATCH_BYTES {
                 self.carry(&std::mem::take(&mut batch)).await?;
                 bytes = 0;
             }
         }
-        self.carry(&batch).await?;
-        Ok(needed)
+        self.carry(&batch).await
     }
 
     /// Places of a record outside the segments that go.

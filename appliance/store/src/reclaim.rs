@@ -22,9 +22,6 @@ use crate::uses::Lease;
 use crate::victims::Victim;
 use crate::{RecordPlace, RecordView, Result, StoreError, WriterKeys};
 
-/// Segments whose records move between two commits, at most.
-const GROUP_SEGMENTS: usize = 16;
-
 /// Moves records from one segment's key to another's. The store has no keys; this comes from who
 /// does.
 pub trait Resealer: Send {
@@ -90,6 +87,9 @@ pub struct Reclaimed {
     /// Segments that stay, because something in them could not be moved: it is damaged, or came
     /// into use meanwhile.
     pub kept_segments: u64,
+    /// Some segments stay because there was no room for what is needed of them. There is when
+    /// those that were retired have been released.
+    pub short_of_room: bool,
 }
 
 /// A reclaim that does not know yet what is needed, so it can take nothing away.
@@ -162,8 +162,12 @@ impl Reclaim {
         }
     }
 
-    /// Moves and retires. `go_on` is asked from time to time; what was retired until it says no
-    /// stays so.
+    /// Moves and retires, as far as there is room: what is retired gives its own back only when
+    /// it is released. `go_on` is asked from time to time; what was retired until it says no stays
+    /// so.
+    ///
+    /// # Errors
+    /// `Full` when there was no room to empty even one segment. `Interrupted`.
     pub async fn run(
         self,
         options: &ReclaimOptions,
@@ -174,18 +178,17 @@ impl Reclaim {
         let of_bytes = victims.iter().map(|victim| victim.live_bytes).sum();
         let numbers: HashSet<u32> = victims.iter().map(|victim| victim.number).collect();
         let mut mover = Mover::new(&self.inner, resealer, &numbers);
-        let mut done_bytes = 0;
-        for group in victims.chunks(GROUP_SEGMENTS) {
-            if !go_on(Reclaiming::Moving { done_bytes, of_bytes }) {
-                return Err(StoreError::Interrupted);
-            }
-            mover.group(group, options.age).await?;
-            done_bytes += group.iter().map(|victim| victim.live_bytes).sum::<u64>();
-        }
+        let mut told = |done: &Reclaimed| {
+            go_on(Reclaiming::Moving { done_bytes: done.moved_bytes.min(of_bytes), of_bytes })
+        };
+        mover.retire_all(&victims, options.age, &mut told).await?;
         mover.finish().await?;
-        go_on(Reclaiming::Moving { done_bytes, of_bytes });
         let done = mover.done;
         drop(self.lease);
+        if done.short_of_room && done.retired_segments == 0 {
+            return Err(StoreError::Full);
+        }
+        go_on(Reclaiming::Moving { done_bytes: of_bytes, of_bytes });
         Ok(done)
     }
 }

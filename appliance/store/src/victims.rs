@@ -26,6 +26,8 @@ impl Reclaim {
             room -= if fits { victim.live_bytes } else { 0 };
             fits
         });
+        // Those of one tenant go together.
+        victims.sort_by_key(|victim| victim.segment.place.info.tenant);
         victims
     }
 

@@ -20,6 +20,10 @@ use crate::interrupt;
 use crate::output::Output;
 use crate::progress::shown;
 
+/// What to do when it could not empty all that it wanted to.
+const SHORT_OF_ROOM: &str = "it stopped for lack of room to move more: run it again once what it \
+    retired is released (see --release-after)";
+
 /// What was found and done.
 struct Outcome {
     marked: Marked,
@@ -70,7 +74,8 @@ fn reclaim(pool: &OpenPool, arguments: &Reclaim, progress: &Progress) -> Result<
         return Ok(Outcome { marked, plan, done: None, released });
     }
     let mut mover = RecordMover::new(&[access])?;
-    let done = Some(block_on(reclaim.run(&options, &mut mover, &mut go_on))?);
+    let done = block_on(reclaim.run(&options, &mut mover, &mut go_on)).map_err(no_room)?;
+    let done = Some(done);
     if arguments.release_after.0 == 0 {
         released += block_on(pool.store.release_retired(options.age))?;
     }
@@ -87,6 +92,18 @@ fn nothing_taken(error: StoreError) -> Failure {
                 format!("{error}, so it is not known what is needed: nothing was taken away");
             Failure::new(what, "run `holdfast verify`, then remove the points that it calls broken")
         }
+        error => error.into(),
+    }
+}
+
+/// Says what a pool without room even for moving needs.
+fn no_room(error: StoreError) -> Failure {
+    match error {
+        StoreError::Full => Failure::new(
+            "the pool is so full that nothing can be moved out of any segment",
+            "run it again once what was retired before is released (--release-after), or remove \
+             recovery points and run `holdfast expire` first",
+        ),
         error => error.into(),
     }
 }
@@ -117,6 +134,7 @@ fn to_json(outcome: &Outcome, status: &PoolStatus, dry_run: bool, seconds: f64) 
         "would_move_bytes": plan.move_bytes,
         "retired_segments": done.retired_segments,
         "kept_segments": done.kept_segments,
+        "short_of_room": done.short_of_room,
         "moved_bytes": done.moved_bytes,
         "freed_bytes": done.freed_bytes,
         "released_segments": released,
@@ -151,6 +169,9 @@ fn to_text(outcome: &Outcome, status: &PoolStatus) -> String {
             ));
             if done.kept_segments > 0 {
                 lines.push(format!("{} segments stay: see `holdfast verify`", done.kept_segments));
+            }
+            if done.short_of_room {
+                lines.push(SHORT_OF_ROOM.to_owned());
             }
         }
     }

@@ -4,6 +4,7 @@ mod admit;
 mod apart;
 mod crash;
 mod disks;
+mod emptying;
 mod errors;
 mod features;
 mod fixture;

@@ -316,21 +316,11 @@ impl Inner {
 
     /// Steps 3 to 5.
     async fn take_in(&self, log: &mut Log, number: usize, member: &Member) -> Result<()> {
-        let mut taken = Vec::new();
-        let written = self.all_or_stop(async {
-            match self.write_parts(log, &mut taken).await {
-                Err(error @ (StoreError::Full | StoreError::TooLarge { .. })) => Ok(Err(error)),
-                result => result.map(Ok),
-            }
-        });
-        let anchor = match written.await? {
-            Ok(anchor) => anchor,
-            Err(error) => {
-                member.fail();
-                taken.iter().for_each(|slots| self.members.give_slots(slots));
-                return Err(error);
-            }
-        };
+        let anchor = self.new_anchor(log).await;
+        if anchor.is_err() {
+            member.fail();
+        }
+        let anchor = anchor?;
         if member.is_active() {
             let generation = log.generation + 1;
             if let Some(row) = log.members.get_mut(number) {

@@ -52,6 +52,17 @@ impl Inner {
     /// `Full` and `TooLarge` when there is no room for it: nothing has changed then. After any
     /// other error the store has stopped.
     pub(crate) async fn checkpoint(&self, log: &mut Log, closed: bool) -> Result<()> {
+        let anchor = self.new_anchor(log).await?;
+        self.all_or_stop(self.write_superblock(log, anchor, closed)).await
+    }
+
+    /// A checkpoint of everything that is durable, which lies on the disks and which no superblock
+    /// names yet.
+    ///
+    /// # Errors
+    /// `Full` and `TooLarge` when there is no room for it: nothing has changed then. After any
+    /// other error the store has stopped.
+    pub(crate) async fn new_anchor(&self, log: &Log) -> Result<Anchor> {
         let mut taken = Vec::new();
         let written = self.all_or_stop(async {
             match self.write_parts(log, &mut taken).await {
@@ -59,18 +70,15 @@ impl Inner {
                 result => result.map(Ok),
             }
         });
-        let anchor = match written.await? {
-            Ok(anchor) => anchor,
-            Err(error) => {
-                taken.iter().for_each(|slots| self.members.give_slots(slots));
-                return Err(error);
-            }
-        };
-        self.all_or_stop(self.write_superblock(log, anchor, closed)).await
+        let written = written.await?;
+        if written.is_err() {
+            taken.iter().for_each(|slots| self.members.give_slots(slots));
+        }
+        written
     }
 
     /// Writes a checkpoint to free slots, which `taken` gets, and makes it durable.
-    pub(crate) async fn write_parts(&self, log: &Log, taken: &mut Vec<Slots>) -> Result<Anchor> {
+    async fn write_parts(&self, log: &Log, taken: &mut Vec<Slots>) -> Result<Anchor> {
         let checkpoint = self.gather();
         let body = checkpoint.encode_body();
         let room = self.geometry.segment_bytes() as usize;

@@ -171,3 +171,27 @@ fn what_is_gone_is_stored_anew_when_it_comes_again() {
     assert_ne!(again, ids[0]);
     assert!(pool.restore(&again) == images[0] && pool.restore(&ids[1]) == images[1]);
 }
+
+#[test]
+fn a_policy_that_is_dropped_gives_way_to_that_of_all_but_for_its_lock() {
+    let (pool, ids, _) = history(1, 3);
+    let all = |rules: &[&str]| {
+        run_with(pool.command(&["policy", "set", "--all-systems"]), rules).done();
+    };
+    let drop = || run_with(pool.command(&["policy", "drop"]), &["--system", "machine"]);
+    all(&["--last", "1", "--delay", "0h"]);
+    let none = drop();
+    assert!(none.stderr.contains("has no policy of its own"), "{}", none.stderr);
+    assert_eq!(number(&none.done(), "last"), 1);
+    set(&pool, &["--last", "2", "--lock", "30d", "--yes"]).done();
+    assert!(verdicts(&expire(&pool, &[])).iter().all(|(_, verdict)| verdict == "stays"));
+
+    let dropped = drop().done();
+    assert_eq!((number(&dropped, "last"), number(&dropped, "lock_seconds")), (1, 30 * 86_400));
+    // What the lock kept stays.
+    assert!(verdicts(&expire(&pool, &[])).iter().all(|(_, verdict)| verdict == "stays"));
+    assert_eq!(pool.points(), ids);
+    set(&pool, &["--lock", "29d"]).refused("never be made shorter", "longer one");
+    let shown = run(&mut pool.command(&["policy", "show"])).done();
+    assert_eq!(shown["policies"].as_array().map(Vec::len), Some(2), "{shown}");
+}

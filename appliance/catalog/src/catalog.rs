@@ -3,7 +3,7 @@
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use format::FormatError;
-use format::event::{Event, ScrubRow, decode_event};
+use format::event::{Event, PolicyRow, ScrubRow, decode_event};
 use model::{PointId, Sequence, SystemId, TenantId, WallTime};
 use store::Journal;
 
@@ -90,6 +90,15 @@ impl Catalog {
             return Err(CatalogError::LockShortened { lock: model::Span(lock) });
         }
         Ok(Event::Policy(policy.row(tenant, system)).encode())
+    }
+
+    /// The event after which a system has no policy of its own any more and that of all systems
+    /// holds for it; its lock stays. `None` when it has none of its own.
+    pub fn drop_policy(&self, tenant: TenantId, system: SystemId) -> Option<Vec<u8>> {
+        let own = self.state().policies.has_own(tenant, system);
+        let lock = self.policy(tenant, system).lock;
+        let row = Policy { lock, ..Policy::default() }.row(tenant, system);
+        own.then(|| Event::Policy(PolicyRow { dropped: 1, ..row }).encode())
     }
 
     /// The newest scrubs, oldest first.

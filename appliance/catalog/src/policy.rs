@@ -74,7 +74,8 @@ impl Policy {
     pub(crate) fn row(&self, tenant: TenantId, system: SystemId) -> PolicyRow {
         PolicyRow {
             kind: EVENT_POLICY,
-            reserved: [0; 7],
+            dropped: 0,
+            reserved: [0; 6],
             tenant,
             system,
             last: self.last,
@@ -102,12 +103,19 @@ pub(crate) struct Policies {
 
 impl Policies {
     /// What holds for a system: its own policy, else the one of all of the tenant's. The lock of
-    /// the latter holds in any case, or a policy of its own would shorten a system's lock.
+    /// the latter holds in any case, or a policy of its own would shorten a system's lock; and so
+    /// does that of its own after it was dropped.
     pub(crate) fn of(&self, tenant: TenantId, system: SystemId) -> Policy {
-        let all = self.rows.get(&(tenant, ALL)).map(Policy::of);
-        let own = self.rows.get(&(tenant, system)).map(Policy::of);
-        let lock = [all, own].iter().flatten().map(|policy| policy.lock).max().unwrap_or(0);
-        Policy { lock, ..own.or(all).unwrap_or_default() }
+        let all = self.rows.get(&(tenant, ALL));
+        let own = self.rows.get(&(tenant, system));
+        let lock = [all, own].iter().flatten().map(|row| row.lock).max().unwrap_or(0);
+        let counts = own.filter(|row| row.dropped == 0).or(all);
+        Policy { lock, ..counts.map(Policy::of).unwrap_or_default() }
+    }
+
+    /// Whether a system has a policy of its own.
+    pub(crate) fn has_own(&self, tenant: TenantId, system: SystemId) -> bool {
+        self.rows.get(&(tenant, system)).is_some_and(|row| row.dropped == 0)
     }
 
     /// Takes a policy in place of the one before. A lock is never made shorter, whatever stands
@@ -122,11 +130,15 @@ impl Policies {
         self.rows.values()
     }
 
-    /// All of them, each as it holds; `None` stands for all systems without one of their own.
+    /// All of them, each as it holds; `None` stands for all systems without one of their own. Of
+    /// those that were dropped the ones whose lock still makes a difference.
     pub(crate) fn list(&self) -> Vec<(TenantId, Option<SystemId>, Policy)> {
-        let keys = self.rows.keys();
-        keys.map(|(tenant, system)| {
-            (*tenant, Some(*system).filter(|system| *system != ALL), self.of(*tenant, *system))
+        let lock_of_all = |tenant| self.rows.get(&(tenant, ALL)).map_or(0, |all| all.lock);
+        let counts = |row: &&PolicyRow| row.dropped == 0 || row.lock > lock_of_all(row.tenant);
+        let rows = self.rows.values().filter(counts);
+        rows.map(|row| {
+            let system = Some(row.system).filter(|system| *system != ALL);
+            (row.tenant, system, self.of(row.tenant, row.system))
         })
         .collect()
     }

@@ -84,7 +84,9 @@ layout! {
     /// What to keep of a protected system's recovery points. A later one replaces it.
     pub struct PolicyRow = "PolicyRow", 80 bytes {
         kind: u8,
-        reserved: [u8; 7],
+        /// 1: the system has no policy of its own any more, and of this row only `lock` counts.
+        dropped: u8,
+        reserved: [u8; 6],
         tenant: TenantId,
         /// Zeroes: all systems of the tenant that have none of their own.
         system: SystemId,

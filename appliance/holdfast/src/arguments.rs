@@ -12,7 +12,7 @@ mod retention;
 
 pub(crate) use reclaim::Reclaim;
 pub(crate) use retention::{
-    Expire, PointsChange, PointsNamed, Policy, PolicyRules, PolicySet, PolicyShow,
+    Expire, PointsChange, PointsNamed, Policy, PolicyDrop, PolicyRules, PolicySet, PolicyShow,
 };
 
 /// Protects systems: takes their disks in, keeps them sealed, gives them back, boots from them.

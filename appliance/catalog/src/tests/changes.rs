@@ -1,9 +1,12 @@
 //! What people say of points, what is refused, and when removed points go.
 
 use model::Span;
+use store::Journal;
 
 use super::make::{DAY, HOUR, Pool, TENANT, id, point, policy, system};
-use crate::{CatalogError, Change, DEFAULT_DELAY, Policy, Reason, Removal, RemovedBy, Verdict};
+use crate::{
+    Catalog, CatalogError, Change, DEFAULT_DELAY, Policy, Reason, Removal, RemovedBy, Verdict,
+};
 
 const REMOVE: Change = Change::Remove { newest: false };
 
@@ -84,6 +87,39 @@ fn a_lock_holds_up_what_was_removed_before_it_was_set() {
     a.set_policy(None, &Policy { lock: 30 * DAY, ..Policy::default() }).unwrap();
     assert!(a.expire(HOUR + 30 * DAY - 1).is_empty());
     assert_eq!(a.expire(HOUR + 30 * DAY), [id(1)]);
+}
+
+#[test]
+fn a_policy_that_is_dropped_leaves_its_lock() {
+    let mut a = Pool::default();
+    assert_eq!(a.catalog.drop_policy(TENANT, system(7)), None);
+    a.set_policy(None, &Policy { lock: DAY, ..policy(0, 7) }).unwrap();
+    a.set_policy(Some(7), &Policy { lock: 9 * DAY, ..policy(3, 0) }).unwrap();
+    let drop = |a: &mut Pool| {
+        let event = a.catalog.drop_policy(TENANT, system(7)).unwrap();
+        a.commit(vec![event]);
+    };
+    drop(&mut a);
+    // That of all systems holds, as it is now and as it will be, with the lock that was.
+    let expected = |daily| Policy { lock: 9 * DAY, ..policy(0, daily) };
+    assert_eq!(a.catalog.policy(TENANT, system(7)), expected(7));
+    a.set_policy(None, &Policy { lock: DAY, ..policy(0, 2) }).unwrap();
+    assert_eq!(a.catalog.policy(TENANT, system(7)), expected(2));
+    assert_eq!(a.catalog.policies().len(), 2, "the lock is still shown");
+    assert_eq!(a.catalog.drop_policy(TENANT, system(7)), None);
+    // Neither a checkpoint nor a policy that is set anew lets it fall.
+    let again = Catalog::default();
+    again.restore(&a.catalog.snapshot()).unwrap();
+    assert_eq!(again.policy(TENANT, system(7)), expected(2));
+    let shortened = Err(CatalogError::LockShortened { lock: Span(9 * DAY) });
+    assert_eq!(a.set_policy(Some(7), &policy(1, 0)), shortened);
+    a.set_policy(Some(7), &Policy { lock: 9 * DAY, ..policy(1, 0) }).unwrap();
+    assert_eq!(a.catalog.policy(TENANT, system(7)).last, 1);
+    // A lock that says no more than that of all is not worth a line.
+    a.set_policy(None, &Policy { lock: 9 * DAY, ..policy(0, 2) }).unwrap();
+    drop(&mut a);
+    assert_eq!(a.catalog.policies().len(), 1);
+    assert_eq!(a.catalog.policy(TENANT, system(7)), expected(2));
 }
 
 #[test]

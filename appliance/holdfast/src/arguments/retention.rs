@@ -45,6 +45,8 @@ pub(crate) enum Policy {
     Show(PolicyShow),
     /// Set what is kept of a system. What is not named stays as it is.
     Set(PolicySet),
+    /// Let the policy of all systems hold for a system that has one of its own. Its lock stays.
+    Drop(PolicyDrop),
 }
 
 #[derive(Debug, Args)]
@@ -72,6 +74,17 @@ pub(crate) struct PolicySet {
     /// Do not ask before a lock is set, which nobody can make shorter again.
     #[arg(long)]
     pub(crate) yes: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct PolicyDrop {
+    #[command(flatten)]
+    pub(crate) pool: PoolDisks,
+    #[command(flatten)]
+    pub(crate) unlock: Unlock,
+    /// Of this system.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) system: String,
 }
 
 #[derive(Debug, Args)]

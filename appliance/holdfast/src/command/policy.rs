@@ -6,7 +6,7 @@ use model::{Span, SystemId};
 use serde_json::{Value, json};
 
 use crate::access::OpenPool;
-use crate::arguments::{self, PolicyRules, PolicySet, PolicyShow};
+use crate::arguments::{self, PolicyDrop, PolicyRules, PolicySet, PolicyShow};
 use crate::confirm::confirm;
 use crate::failure::Failure;
 use crate::names::SystemNames;
@@ -19,6 +19,7 @@ pub(crate) fn run(policy: arguments::Policy, output: &Output) -> Result<(), Fail
     match policy {
         arguments::Policy::Show(show) => self::show(&show, output),
         arguments::Policy::Set(set) => self::set(&set, output),
+        arguments::Policy::Drop(drop) => self::drop(&drop, output),
     }
 }
 
@@ -70,6 +71,21 @@ fn set(set: &PolicySet, output: &Output) -> Result<(), Failure> {
     pool.commit(vec![event])?;
     let name = set.system.as_deref();
     output.result(&to_json(name, &policy), || to_text(name, &policy));
+    Ok(())
+}
+
+fn drop(drop: &PolicyDrop, output: &Output) -> Result<(), Failure> {
+    let pool = OpenPool::open(&drop.pool, Access::ReadWrite, output)?;
+    let access = pool.unlock(&drop.unlock)?;
+    let (tenant, name) = (access.tenant(), &drop.system);
+    let system = ingest::system_id(&access, name);
+    let catalog = pool.catalog.clone();
+    match catalog.drop_policy(tenant, system) {
+        Some(event) => pool.commit(vec![event])?,
+        None => output.note(&format!("{name} has no policy of its own")),
+    }
+    let policy = catalog.policy(tenant, system);
+    output.result(&to_json(Some(name), &policy), || to_text(Some(name), &policy));
     Ok(())
 }
 

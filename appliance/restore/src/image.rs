@@ -10,13 +10,18 @@ use format::manifest::{Extent, LEAF_BLOCKS, LEAF_BYTES};
 use format::segment::RecordKind;
 use model::{BLOCK, BLOCK_U64, Digest};
 use record::{Leaf, RecordError, RecordReader, Result, TenantAccess, Volume};
+use store::Lease;
 use tokio::sync::OnceCell;
 
+use crate::RestorePoint;
 use crate::fetching::{Chunks, Claim, Plain, Whereabouts};
 
-/// Leaves kept in memory: each maps 16 MiB and takes about 15 KiB, so these map 16 GiB. One of the
-/// most pieces possible takes 180 KiB.
-const LEAVES_KEPT: usize = 1024;
+/// Bytes of leaves kept in memory. One maps 16 MiB and takes about 15 KiB, so these map 16 GiB; one
+/// of the most pieces possible takes 180 KiB.
+const LEAVES_BYTES: usize = 16 << 20;
+
+/// What a leaf takes besides its lists.
+const LEAF_OVERHEAD: usize = 128;
 
 /// Plain bytes that are fetched along when reads follow each other.
 const AHEAD_BLOCKS: u32 = 256;
@@ -34,12 +39,32 @@ pub struct VolumeImage {
     access: Arc<TenantAccess>,
     root: Volume,
     bytes: u64,
-    leaves: Mutex<HashMap<u64, Arc<LeafCell>>>,
+    leaves: Mutex<Leaves>,
     chunks: Chunks,
     /// Readers that nobody uses now.
     readers: Mutex<Vec<(RecordReader, Volume)>>,
     /// Where the read before ended: a read that begins there follows it.
     last_end: Mutex<u64>,
+    /// Nothing of the point is taken away while it is served.
+    _lease: Arc<Lease>,
+}
+
+/// Leaves by number, and the memory of those that were read.
+#[derive(Debug, Default)]
+struct Leaves {
+    map: HashMap<u64, Arc<LeafCell>>,
+    bytes: usize,
+}
+
+impl Leaves {
+    /// Notes that a leaf of this size was read; drops all others when they have become too large.
+    fn note(&mut self, number: u64, bytes: usize) {
+        self.bytes += bytes;
+        if self.bytes > LEAVES_BYTES {
+            self.map.retain(|kept, _| *kept == number);
+            self.bytes = bytes;
+        }
+    }
 }
 
 /// A leaf, once the first who needs it has read it; `None` in it where all reads as zeroes.
@@ -53,6 +78,13 @@ struct LeafMap {
 }
 
 impl LeafMap {
+    /// Bytes of memory, about.
+    fn bytes(&self) -> usize {
+        size_of_val(self.starts.as_slice())
+            + size_of_val(self.leaf.extents.as_slice())
+            + size_of_val(self.leaf.refs.as_slice())
+    }
+
     /// Extents that touch a range of blocks, with the block where each begins.
     fn touching(&self, from: u32, to: u32) -> impl Iterator<Item = (u32, &Extent)> {
         let first = self.starts.partition_point(|start| *start <= from).saturating_sub(1);
@@ -63,17 +95,20 @@ impl LeafMap {
 }
 
 impl VolumeImage {
-    /// An image of a volume that keeps up to `cache_bytes` of opened chunks.
-    pub fn new(access: Arc<TenantAccess>, volume: Volume, cache_bytes: usize) -> Self {
-        Self {
-            access,
+    /// An image of the volume with this number that keeps up to `cache_bytes` of opened chunks;
+    /// `None` when the point has fewer.
+    pub fn new(point: &RestorePoint, number: usize, cache_bytes: usize) -> Option<Self> {
+        let volume = point.volume(number)?;
+        Some(Self {
+            access: point.access().clone(),
             bytes: volume.bytes(),
             root: volume,
             leaves: Mutex::default(),
             chunks: Chunks::new(cache_bytes),
             readers: Mutex::default(),
             last_end: Mutex::new(u64::MAX),
-        }
+            _lease: point.lease().clone(),
+        })
     }
 
     /// Bytes of the volume.
@@ -238,13 +273,7 @@ impl VolumeImage {
     }
 
     async fn leaf(&self, number: u64) -> Result<Option<Arc<LeafMap>>> {
-        let leaf = {
-            let mut leaves = lock(&self.leaves);
-            if leaves.len() >= LEAVES_KEPT && !leaves.contains_key(&number) {
-                leaves.clear();
-            }
-            leaves.entry(number).or_default().clone()
-        };
+        let leaf = lock(&self.leaves).map.entry(number).or_default().clone();
         leaf.get_or_try_init(|| self.read_leaf_map(number)).await.cloned()
     }
 
@@ -259,6 +288,8 @@ impl VolumeImage {
             None => None,
         };
         lock(&self.readers).push((reader, volume));
+        let bytes = LEAF_OVERHEAD + leaf.as_ref().map_or(0, |leaf| leaf.bytes());
+        lock(&self.leaves).note(number, bytes);
         Ok(leaf)
     }
 
@@ -272,4 +303,22 @@ impl VolumeImage {
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn leaves_in_memory_are_bounded_by_their_bytes() {
+        let mut leaves = Leaves::default();
+        let size = 180 << 10;
+        for number in 0..1000 {
+            leaves.map.entry(number).or_default();
+            leaves.note(number, size);
+            assert!(leaves.map.len() * size <= LEAVES_BYTES, "{number}");
+            assert!(leaves.map.contains_key(&number), "what was just read stays");
+            assert_eq!(leaves.bytes, leaves.map.len() * size);
+        }
+    }
 }

@@ -15,8 +15,7 @@ pub struct RestorePoint {
     pub description: Description,
     access: Arc<TenantAccess>,
     roots: Vec<Digest>,
-    /// Nothing of the point is taken away while somebody has this.
-    _lease: Arc<Lease>,
+    lease: Arc<Lease>,
 }
 
 impl RestorePoint {
@@ -30,7 +29,7 @@ impl RestorePoint {
         if description.volumes.len() != record.refs.len() {
             return Err(RecordError::Shape);
         }
-        Ok(Self { point, description, access: access.clone(), roots: record.refs, _lease: lease })
+        Ok(Self { point, description, access: access.clone(), roots: record.refs, lease })
     }
 
     /// The volume with this number; `None` when there are fewer.
@@ -38,6 +37,11 @@ impl RestorePoint {
         let root = self.roots.get(number)?;
         let bytes = self.description.volumes.get(number)?.bytes;
         Some(Volume::new(*root, bytes))
+    }
+
+    /// Nothing of the point is taken away while somebody has this.
+    pub(crate) fn lease(&self) -> &Arc<Lease> {
+        &self.lease
     }
 
     /// Keys and store that it is read with.

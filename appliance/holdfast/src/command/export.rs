@@ -70,12 +70,11 @@ pub(crate) fn run(arguments: &arguments::Export, output: &Output) -> Result<(), 
     let access = pool.unlock(&arguments.unlock)?;
     let point = pool.point(&access, &arguments.which)?;
     let number = arguments.which.volume;
-    let volume = point.volume(number).ok_or_else(|| {
+    let cache = arguments.cache.unwrap_or_else(default_cache);
+    let image = VolumeImage::new(&point, number, cache as usize).ok_or_else(|| {
         let what = format!("the recovery point has no volume {number}");
         Failure::new(what, "see `holdfast points`")
     })?;
-    let cache = arguments.cache.unwrap_or_else(default_cache);
-    let image = VolumeImage::new(access, volume, cache as usize);
     let image: Arc<dyn Image> = Arc::new(PointImage(image));
     let base = Base { point: point.point.id, volume: number as u32 };
     let threads = std::thread::available_parallelism().map_or(2, usize::from);

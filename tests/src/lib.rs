@@ -24,5 +24,6 @@ mod scrubs;
 mod signals;
 mod sources;
 mod sparse;
+mod tags;
 mod tls;
 mod workers;

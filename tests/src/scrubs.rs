@@ -1,9 +1,16 @@
 //! `holdfast scrub`: a run ends when told, the next goes on where it was, and what it finds is told
 //! as `verify` tells it.
 
-use serde_json::Value;
+use std::fs::File;
+use std::os::unix::fs::FileExt;
 
-use crate::harness::{MIB, Pool, Work, flip_between, image, number, run, run_with, text};
+use format::geometry::Geometry;
+use serde_json::Value;
+use store::PoolLayout;
+
+use crate::harness::{
+    BLOCK, MIB, Pool, Random, Work, flip_between, image, number, run, run_with, text,
+};
 
 /// Bytes of the disk that are damaged at a time: a bit or two.
 const STEP: usize = 64 << 10;
@@ -147,4 +154,28 @@ fn a_share_and_a_time_that_make_no_sense_are_refused() {
         assert_eq!(refused.code, Some(2), "{words:?}: {}", refused.stderr);
         assert!(refused.stderr.contains("is expected"), "{}", refused.stderr);
     }
+}
+
+#[test]
+fn a_segment_whose_list_is_lost_is_told_by_name_at_once() {
+    let pool = Pool::new(1, 64);
+    let mut bytes = vec![0; 12 * MIB];
+    Random(351).fill(&mut bytes);
+    let id = pool.take_bytes("image", &bytes);
+    let size = 64 * MIB as u64;
+    let PoolLayout { segment_bytes, log_bytes } = PoolLayout::for_disk(size);
+    let geometry = Geometry::new(size, log_bytes, segment_bytes).expect("the pool's geometry");
+    // The last block of a segment says where its list is. Among so many are segments with chunks.
+    let disk = File::options().write(true).open(&pool.disks[0]).expect("the disk");
+    for slot in 3..6 {
+        let last = geometry.slot_offset(slot + 1) - BLOCK as u64;
+        disk.write_all_at(&[0; 16], last).expect("room for what was there");
+    }
+    // What is new is only a part of a scrub, and yet the point is named.
+    let found = run(pool.command(&["scrub"]).arg("--new"));
+    let found = found.refused("1 recovery points broken", "ingest these systems");
+    assert_eq!(text(&found["broken"][0], "point"), id, "{found}");
+    assert!(!found["broken"][0]["missing"].as_array().expect("ranges").is_empty(), "{found}");
+    let next = pool.take(&pool.path("image"));
+    assert!(pool.restore(&next) == bytes && pool.restore(&id) == bytes);
 }

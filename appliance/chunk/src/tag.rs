@@ -49,6 +49,11 @@ impl TagKey {
         Self { hash: Polyval::new(&point.into()), cipher }
     }
 
+    /// The tag of a block, as [`cut`](crate::cut) gives it.
+    pub fn block_tag(&self, block: &[u8; BLOCK]) -> BlockTag {
+        self.tag(block).tag
+    }
+
     pub(crate) fn tag(&self, block: &[u8; BLOCK]) -> Tagged {
         let mut hash = self.hash.clone();
         hash.update_padded(block);

@@ -401,7 +401,8 @@ pub(crate) struct Verify {
     pub(crate) pool: PoolDisks,
     #[command(flatten)]
     pub(crate) unlock: Unlock,
-    /// Decompress every record too, and compare its digest.
+    /// Decompress every record too, compare its digest, and then all blocks of all recovery points
+    /// with their tags. Reads twice.
     #[arg(long)]
     pub(crate) deep: bool,
     /// Only tell what is wrong: write nothing to the disks.

@@ -11,10 +11,11 @@ mod leaf;
 mod missing;
 mod point;
 mod restore;
+mod tags;
 mod target;
 
 pub use image::{ImageExtent, VolumeImage};
-pub use missing::{Broken, MISSING_RANGES, MissingRange, broken_points};
+pub use missing::{Broken, Depth, MISSING_RANGES, VolumeRange, broken_points};
 pub use point::RestorePoint;
 pub use restore::restore;
 pub use target::{Discard, DiskTarget, StreamTarget, Target};

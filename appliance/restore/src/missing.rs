@@ -1,9 +1,9 @@
 //! What damage has cost: which recovery points cannot be given back whole, and where.
 //!
 //! Each point's manifest is walked from its root to its leaves, and every chunk that a leaf names
-//! is looked for; chunks themselves are not read. What is missing is told as ranges of volumes. A
-//! leaf that was found whole once is not looked at again for the next point, up to a bound on
-//! memory.
+//! is looked for; chunks themselves are read only to compare their blocks with the leaf's tags, if
+//! that is wanted. What is missing is told as ranges of volumes. A leaf that was found whole once
+//! is not looked at again for the next point, up to a bound on memory.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -14,6 +14,7 @@ use model::{BLOCK_U64, Digest, PointId, WallTime};
 use record::{Leaf, Progress, RecordError, RecordReader, Result, TenantAccess};
 
 use crate::RestorePoint;
+use crate::tags::mistagged;
 
 /// Leaves that are remembered to be whole: 40 MiB, and the leaves of 8 TiB.
 const WHOLE_LEAVES: usize = 1 << 19;
@@ -30,21 +31,33 @@ pub struct Broken {
     /// The name of its system; `None` when its own record is lost, and with it all of it.
     pub system: Option<String>,
     /// What is missing, at most [`MISSING_RANGES`], in order.
-    pub missing: Vec<MissingRange>,
-    /// There is more than `missing` says.
+    pub missing: Vec<VolumeRange>,
+    /// Blocks that are there and have other tags than the leaf says, told in the same way: the next
+    /// ingest would not know them again.
+    pub mistagged: Vec<VolumeRange>,
+    /// There is more than these say.
     pub more: bool,
 }
 
-/// Bytes of a volume that are lost.
+/// Bytes of a volume.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct MissingRange {
+pub struct VolumeRange {
     /// Number of the volume.
     pub volume: usize,
     pub start: u64,
     pub bytes: u64,
 }
 
-/// Tells which of some recovery points name a record that is lost or not in the store.
+/// What to look at besides whether all records are there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Depth {
+    Records,
+    /// The tags of all blocks too: reads all data.
+    Tags,
+}
+
+/// Tells which of some recovery points name a record that is lost or not in the store, or have
+/// wrong tags.
 ///
 /// # Errors
 /// `Interrupted` when the progress was asked to stop.
@@ -52,12 +65,17 @@ pub async fn broken_points(
     access: &Arc<TenantAccess>,
     points: Vec<Point>,
     lost: &[Digest],
+    depth: Depth,
     progress: &Progress,
 ) -> Result<Vec<Broken>> {
     let mut survey = Survey {
         reader: RecordReader::new(access)?,
         lost: lost.iter().copied().collect(),
         whole: HashSet::new(),
+        range: match depth {
+            Depth::Records => Vec::new(),
+            Depth::Tags => vec![0; LEAF_BYTES as usize],
+        },
         progress,
     };
     let mut broken = Vec::new();
@@ -71,6 +89,8 @@ struct Survey<'a> {
     reader: RecordReader,
     lost: HashSet<Digest>,
     whole: HashSet<Digest>,
+    /// Room for a leaf's range, if its tags are looked at.
+    range: Vec<u8>,
     progress: &'a Progress,
 }
 
@@ -81,6 +101,7 @@ impl Survey<'_> {
             created: point.created,
             system: None,
             missing: Vec::new(),
+            mistagged: Vec::new(),
             more: false,
         };
         let Ok(opened) = RestorePoint::open(access, point).await else {
@@ -90,7 +111,7 @@ impl Survey<'_> {
         for number in 0..opened.description.volumes.len() {
             self.volume(&opened, number, &mut broken).await?;
         }
-        Ok((!broken.missing.is_empty()).then_some(broken))
+        Ok((!broken.missing.is_empty() || !broken.mistagged.is_empty()).then_some(broken))
     }
 
     async fn volume(
@@ -110,21 +131,28 @@ impl Survey<'_> {
                 Ok(Some(digest)) if !self.whole.contains(&digest) => digest,
                 Ok(_) => continue,
                 Err(_) => {
-                    broken.note(MissingRange { volume: number, start, bytes: end - start });
+                    let gone = VolumeRange { volume: number, start, bytes: end - start };
+                    broken.more |= !note(&mut broken.missing, gone);
                     continue;
                 }
             };
             let missing = self.leaf(&digest).await?;
-            if missing.is_empty() {
+            let mistagged = match missing.is_empty() && !self.range.is_empty() {
+                true => mistagged(&mut self.reader, &digest, &mut self.range).await,
+                false => Vec::new(),
+            };
+            if missing.is_empty() && mistagged.is_empty() {
                 self.remember(digest);
             }
-            for (from, to) in missing {
+            let range = |(from, to): (u64, u64)| {
                 let (from, to) = (start + from, end.min(start + to));
-                broken.note(MissingRange {
-                    volume: number,
-                    start: from,
-                    bytes: to.saturating_sub(from),
-                });
+                VolumeRange { volume: number, start: from, bytes: to.saturating_sub(from) }
+            };
+            for gone in missing.into_iter().map(range) {
+                broken.more |= !note(&mut broken.missing, gone);
+            }
+            for wrong in mistagged.into_iter().map(range) {
+                broken.more |= !note(&mut broken.mistagged, wrong);
             }
             if broken.more {
                 return Ok(());
@@ -162,18 +190,18 @@ impl Survey<'_> {
     }
 }
 
-impl Broken {
-    /// Adds a range behind those that are there, or to the last of them.
-    fn note(&mut self, range: MissingRange) {
-        let joins = |last: &&mut MissingRange| {
-            last.volume == range.volume && last.start + last.bytes == range.start
-        };
-        if let Some(last) = self.missing.last_mut().filter(joins) {
-            last.bytes += range.bytes;
-        } else if self.missing.len() < MISSING_RANGES {
-            self.missing.push(range);
-        } else {
-            self.more = true;
-        }
+/// Adds a range behind those that are there, or to the last of them; false when there is no room.
+fn note(ranges: &mut Vec<VolumeRange>, range: VolumeRange) -> bool {
+    let joins = |last: &&mut VolumeRange| {
+        last.volume == range.volume && last.start + last.bytes == range.start
+    };
+    if let Some(last) = ranges.last_mut().filter(joins) {
+        last.bytes += range.bytes;
+        return true;
     }
+    let fits = ranges.len() < MISSING_RANGES;
+    if fits {
+        ranges.push(range);
+    }
+    fits
 }

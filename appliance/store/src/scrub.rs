@@ -33,6 +33,8 @@ pub struct Scrubbed {
     pub lost: Vec<Digest>,
     /// Copies of structures, zeroes and records that are damaged and were not healed.
     pub damaged: u64,
+    /// Segments whose list of records no disk has intact: nobody knows what was in them.
+    pub unlisted: u64,
     /// Of one segment: every disk that was opened has it and was asked, and nobody appends to it.
     pub whole: bool,
 }
@@ -103,6 +105,7 @@ impl Store {
         let Ok(entries) = entries else {
             // Nothing of it can be found, and reading it again would not change that.
             found.damaged += 1;
+            found.unlisted += 1;
             found.whole = inner.is_read_back(&segment);
             return Ok(found);
         };

@@ -3,6 +3,7 @@
 mod damage;
 mod export;
 mod image;
+mod inside;
 mod loop_device;
 mod outcome;
 mod pool;

@@ -16,7 +16,7 @@ use format::event::{EVENT_SCRUB, Event, ScrubRow};
 use futures_executor::block_on;
 use model::Bytes;
 use record::{Progress, RecordError, RecordReader, TenantAccess};
-use restore::{Broken, broken_points};
+use restore::{Broken, Depth, broken_points};
 use serde_json::{Value, json};
 use store::{Duty, Pacer, ScrubPlace, ScrubRun, ScrubWhat, Scrubbed};
 
@@ -74,6 +74,13 @@ struct Found {
 }
 
 impl<'a> Job<'a> {
+impl Found {
+    /// Whether anything cannot be given back: a record, or a list that says which there were.
+    fn is_loss(&self) -> bool {
+        !self.total.lost.is_empty() || self.total.unlisted > 0
+    }
+}
+
     fn begin(
         arguments: &Scrub,
         pool: &'a OpenPool,
@@ -138,8 +145,8 @@ impl<'a> Job<'a> {
                 let mut found = self.found();
                 add(&mut found.total, one);
                 found.segments += 1;
-                let due = found.kept.is_some_and(|kept| kept.elapsed() >= KEEP_EVERY)
-                    && found.total.lost.is_empty();
+                let due =
+                    found.kept.is_some_and(|kept| kept.elapsed() >= KEEP_EVERY) && !found.is_loss();
                 if due {
                     found.kept = Some(Instant::now());
                 }
@@ -186,18 +193,19 @@ impl<'a> Job<'a> {
     fn end(&self, pool: &OpenPool) -> Result<Vec<Broken>, RecordError> {
         let lost = self.found().total.lost.clone();
         let ended = self.what == ScrubWhat::All && self.run.place().is_done();
-        if lost.is_empty() {
+        let is_loss = self.found().is_loss();
+        if !is_loss {
             self.keep()?;
         }
-        if lost.is_empty() && !ended {
+        if !is_loss && !ended {
             return Ok(Vec::new());
         }
         // Who wanted the reading to stop still wants to know what is lost.
         let unstopped = Progress::default();
         let progress = if self.progress.stopped() { &unstopped } else { self.progress };
         let points = pool.catalog.points();
-        let broken = block_on(broken_points(self.access, points, &lost, progress))?;
-        if !lost.is_empty() {
+        let broken = block_on(broken_points(self.access, points, &lost, Depth::Records, progress))?;
+        if is_loss {
             block_on(pool.store.forget(&lost))?;
             self.keep()?;
         }
@@ -212,7 +220,7 @@ impl<'a> Job<'a> {
             Failure::new("interrupted", next)
         });
         let lost = self.found().total.lost.len() as u64;
-        let Some(failure) = loss(lost, broken.len()).or(interrupted) else {
+        let Some(failure) = loss(lost, broken).or(interrupted) else {
             output.result(&value, text);
             return Ok(());
         };

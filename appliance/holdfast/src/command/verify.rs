@@ -2,7 +2,8 @@
 //!
 //! Every record of every copy is read and its checksum compared; of one copy each seal is opened,
 //! and with `--deep` each record decompressed and named again. Then every recovery point's
-//! manifest is walked, so that what is missing is told by the points that miss it.
+//! manifest is walked, so that what is missing is told by the points that miss it; with `--deep`
+//! all blocks are tagged again, too, and compared with what the manifest says.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -12,7 +13,7 @@ use disk::Access;
 use futures_executor::block_on;
 use model::{Bytes, SegmentId};
 use record::{Progress, RecordError, RecordReader, TenantAccess};
-use restore::{Broken, broken_points};
+use restore::{Broken, Depth, broken_points};
 use serde_json::{Value, json};
 use store::Scrubbed;
 
@@ -36,7 +37,8 @@ pub(crate) fn run(arguments: &Verify, output: &Output) -> Result<(), Failure> {
     let scrubbed = scrubbed?;
     add(&mut found, scrubbed);
     let points = pool.catalog.points();
-    let broken = block_on(broken_points(&access, points, &found.lost, &progress))?;
+    let depth = if arguments.deep { Depth::Tags } else { Depth::Records };
+    let broken = block_on(broken_points(&access, points, &found.lost, depth, &progress))?;
     block_on(pool.store.forget(&found.lost))?;
     let healed = pool.store.status().healed;
     block_on(pool.store.clone().close())?;
@@ -44,7 +46,7 @@ pub(crate) fn run(arguments: &Verify, output: &Output) -> Result<(), Failure> {
     let points = pool.catalog.points().len();
     let value = to_json(points, &found, &broken, healed, seconds);
     let text = || to_text(points, &found, &broken, healed, seconds);
-    let Some(failure) = failure(&found, broken.len(), arguments.no_heal) else {
+    let Some(failure) = failure(&found, &broken, arguments.no_heal) else {
         output.result(&value, text);
         return Ok(());
     };
@@ -54,7 +56,7 @@ pub(crate) fn run(arguments: &Verify, output: &Output) -> Result<(), Failure> {
 
 /// What is wrong. Damage beside intact records, in a list of records that are all elsewhere, say,
 /// is not: it stays where it is and harms no recovery point. Who does not heal cannot tell.
-fn failure(found: &Scrubbed, broken: usize, no_heal: bool) -> Option<Failure> {
+fn failure(found: &Scrubbed, broken: &[Broken], no_heal: bool) -> Option<Failure> {
     if let Some(failure) = loss(found.lost.len() as u64, broken) {
         return Some(failure);
     }

@@ -1,15 +1,15 @@
 //! Checkpoints and superblocks: writing down where recovery begins.
 //!
-//! The order is: parts, flush, first part's place into one pair of superblocks, flush. Only then
-//! may what the generation before last referred to be used again. Whatever is lost on the way,
-//! some superblock names a whole checkpoint and the log since is whole.
+//! The order is: parts (see `parts.rs`), flush, first part's place into one pair of superblocks,
+//! flush. Only then may what the generation before last referred to be used again. Whatever is lost
+//! on the way, some superblock names a whole checkpoint and the log since is whole.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use format::checkpoint::{
-    Checkpoint, CheckpointPlace, PartPlace, SEGMENT_SEALED, SEGMENT_UNSEALED, SegmentRow,
-    encode_first_part, first_part_overhead,
+    Checkpoint, CheckpointHead, CheckpointPlace, SEGMENT_SEALED, SEGMENT_UNSEALED, SegmentRow,
 };
 use format::log::{EntryGroup, GroupHeader, NO_SLOT};
 use format::segment::Entry;
@@ -18,6 +18,7 @@ use model::{Epoch, SegmentId};
 
 use crate::log::{Anchor, CheckpointRef, Log};
 use crate::members::{Slots, lock, padded};
+use crate::parts::PartWriter;
 use crate::planted::{Bug, planted};
 use crate::segments::{Segment, State};
 use crate::store::Inner;
@@ -80,26 +81,29 @@ impl Inner {
     /// Writes a checkpoint to free slots, which `taken` gets, and makes it durable.
     async fn write_parts(&self, log: &Log, taken: &mut Vec<Slots>) -> Result<Anchor> {
         let checkpoint = self.gather();
-        let body = checkpoint.encode_body();
-        let room = self.geometry.segment_bytes() as usize;
-        let later_parts = parts_after_first(body.len(), room).ok_or(StoreError::TooLarge {
-            what: "a checkpoint",
-            bytes: body.len(),
-            limit: room,
-        })?;
-        let (first, rest) = body.split_at(body.len().min(room - first_part_overhead(later_parts)));
-        let mut parts = Vec::with_capacity(later_parts);
-        for piece in rest.chunks(room) {
-            parts.push(self.write_part(piece, taken).await?);
+        let lists = Checkpoint { catalog: Cow::default(), ..checkpoint.clone() }.encode_body();
+        let body = lists.len() + self.index.dump_bytes() + checkpoint.catalog.len();
+        let mut parts = PartWriter::new(self, taken, body)?;
+        parts.push(&lists).await?;
+        let mut index_bytes = 0;
+        for shard in self.index.dump() {
+            index_bytes += shard.len();
+            parts.push(&shard).await?;
         }
+        parts.push(&checkpoint.catalog).await?;
         let place = CheckpointPlace {
             pool_id: self.pool_id,
             generation: log.generation + 1,
             epoch: log.epoch,
             replay_sequence: log.next,
         };
-        let head = checkpoint.head(&place, parts.len(), body.len());
-        let first = self.write_part(&encode_first_part(&head, &parts, first), taken).await?;
+        let head = |parts, body| CheckpointHead {
+            index_bytes: index_bytes as u64,
+            // Read after the index, which may name segments that were begun meanwhile.
+            next_segment: SegmentId(self.next_segment.load(Ordering::Acquire)),
+            ..checkpoint.head(&place, parts, body)
+        };
+        let (first, parts) = parts.finish(head).await?;
         self.members.flush().await?;
         Ok(Anchor {
             checkpoint: CheckpointRef { slots: first.slots, bytes: first.bytes, hash: first.hash },
@@ -195,28 +199,12 @@ impl Inner {
         Some(superblock)
     }
 
-    async fn write_part(&self, bytes: &[u8], taken: &mut Vec<Slots>) -> Result<PartPlace> {
-        let slots: Slots = self.members.take_slots(0)?;
-        taken.push(slots);
-        let data = padded(bytes);
-        self.members
-            .write(&data, |number, member| {
-                slots.get(number).map(|slot| member.geometry.slot_offset(*slot))
-            })
-            .await?;
-        let hash = *blake3::hash(bytes).as_bytes();
-        Ok(PartPlace { slots, bytes: bytes.len() as u32, reserved: 0, hash })
-    }
-
-    /// Everything that is durable now. To be called under the log's lock.
+    /// Everything that is durable now, but for the index, which is too large to have twice. To be
+    /// called under the log's lock.
     fn gather(&self) -> Checkpoint<'static> {
         let segments = lock(&self.segments).sorted();
-        let mut checkpoint = Checkpoint {
-            next_segment: SegmentId(self.next_segment.load(Ordering::Acquire)),
-            index: self.index.dump().into(),
-            catalog: self.journal.snapshot().into(),
-            ..Checkpoint::default()
-        };
+        let mut checkpoint =
+            Checkpoint { catalog: self.journal.snapshot().into(), ..Checkpoint::default() };
         self.catalog_bytes.store(checkpoint.catalog.len(), Ordering::Relaxed);
         for segment in segments {
             let (row, entries) = row_of(&segment);
@@ -265,19 +253,5 @@ fn row_of(segment: &Segment) -> (SegmentRow, Option<Vec<Entry>>) {
         State::Sealed { records, body_end, trailer } => {
             (row(SEGMENT_SEALED, *records, *body_end, *trailer), None)
         }
-    }
-}
-
-/// Parts that a body needs after the first, which also holds their list; `None` when the list
-/// alone fills the first.
-fn parts_after_first(body: usize, room: usize) -> Option<usize> {
-    let mut parts = 0;
-    loop {
-        let first = room.checked_sub(first_part_overhead(parts))?;
-        let needed = body.saturating_sub(first).div_ceil(room);
-        if needed <= parts {
-            return Some(parts);
-        }
-        parts = needed;
     }
 }

@@ -4,15 +4,18 @@
 //! whole digest that the segment's entries have there. That keeps the table small (at most
 //! [`MAX_BYTES_PER_RECORD`] a record) at the price of one false candidate in 2^48 probes. The
 //! table is split into shards that are locked and grown one by one, so that growing never doubles
-//! the whole of it and workers do not queue. A shard of a checkpoint stays in the bytes that were
-//! read until somebody asks for it: the first block of an export needs three or four of them, and
-//! taking in all would be half of its time. The bytes go when the last shard was taken in.
+//! the whole of it and workers do not queue. It goes to a checkpoint and comes from there shard by
+//! shard too, so that there is never a second copy of it. A shard of a checkpoint stays in the
+//! bytes that were read until somebody asks for it: the first block of an export needs three or
+//! four of them, and taking in all would be half of its time.
 
-use std::ops::Range;
+mod loading;
+
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use disk::SharedBuffer;
 use model::Digest;
+
+pub(crate) use self::loading::Loading;
 
 /// Where a record lies: its segment and its number within it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -29,6 +32,8 @@ pub(crate) const SLOT_BYTES: usize = 12;
 pub const MAX_BYTES_PER_RECORD: usize = 24;
 
 const SHARDS: usize = 64;
+/// Bytes of the number of slots before each shard of a checkpoint.
+const COUNT_BYTES: usize = size_of::<u64>();
 const FIRST_SLOTS: usize = 4;
 /// A shard grows by half when more than four in five slots are taken.
 const LOAD: (usize, usize) = (4, 5);
@@ -96,43 +101,22 @@ fn fingerprint(digest: &Digest) -> Fingerprint {
     Fingerprint { low: u32::from_le_bytes([a, b, c, d]), high: u16::from_le_bytes([e, f]) }
 }
 
-/// Some bytes of a buffer.
-#[derive(Debug, Clone)]
-pub(crate) struct Part {
-    pub(crate) buffer: SharedBuffer,
-    pub(crate) range: Range<usize>,
-}
-
-impl Part {
-    pub(crate) fn bytes(&self) -> &[u8] {
-        self.buffer.get(self.range.clone()).unwrap_or_default()
-    }
-
-    /// Cuts off the first `length` bytes; `None` if there are fewer.
-    fn split_off(&mut self, length: usize) -> Option<Self> {
-        let end = self.range.start.checked_add(length).filter(|end| *end <= self.range.end)?;
-        let first = Self { buffer: self.buffer.clone(), range: self.range.start..end };
-        self.range.start = end;
-        Some(first)
-    }
-}
-
 #[derive(Debug, Default)]
 struct Shard {
     slots: Vec<Slot>,
     used: usize,
     /// The slots as a checkpoint has them, while nobody asked for them; `slots` is empty then.
-    stored: Option<Part>,
+    stored: Option<Vec<u8>>,
 }
 
 impl Shard {
     fn bytes(&self) -> usize {
-        self.stored.as_ref().map_or(self.slots.len() * SLOT_BYTES, |stored| stored.range.len())
+        self.stored.as_ref().map_or(self.slots.len() * SLOT_BYTES, Vec::len)
     }
 
     fn take_in(&mut self) {
         if let Some(stored) = self.stored.take() {
-            self.slots = stored.bytes().chunks_exact(SLOT_BYTES).map(Slot::from_bytes).collect();
+            self.slots = stored.chunks_exact(SLOT_BYTES).map(Slot::from_bytes).collect();
             self.used = self.slots.iter().filter(|slot| !slot.is_empty()).count();
         }
     }
@@ -242,29 +226,24 @@ impl Index {
         self.shards.iter().map(|shard| lock(shard).bytes()).sum()
     }
 
-    /// The table for a checkpoint: for each shard the number of its slots (u64), then the slots.
-    pub(crate) fn dump(&self) -> Vec<u8> {
-        let mut bytes = Vec::with_capacity(self.bytes() + SHARDS * 8);
-        for shard in &self.shards {
+    /// The table for a checkpoint, in pieces of one shard: the number of its slots (u64), then
+    /// the slots. Each is as it stands when its turn comes.
+    pub(crate) fn dump(&self) -> impl Iterator<Item = Vec<u8>> {
+        self.shards.iter().map(|shard| {
             let shard = lock(shard);
+            let mut bytes = Vec::with_capacity(shard.bytes() + COUNT_BYTES);
             bytes.extend_from_slice(&((shard.bytes() / SLOT_BYTES) as u64).to_le_bytes());
             match &shard.stored {
-                Some(stored) => bytes.extend_from_slice(stored.bytes()),
+                Some(stored) => bytes.extend_from_slice(stored),
                 None => shard.slots.iter().for_each(|slot| bytes.extend(slot.to_bytes())),
             }
-        }
-        bytes
+            bytes
+        })
     }
 
-    /// Takes over what [`dump`](Self::dump) wrote; `None` if it is not that.
-    pub(crate) fn load(mut table: Part) -> Option<Self> {
-        let index = Self::default();
-        for shard in &index.shards {
-            let count = *table.split_off(8)?.bytes().first_chunk::<8>()?;
-            let count = usize::try_from(u64::from_le_bytes(count)).ok()?;
-            lock(shard).stored = Some(table.split_off(count.checked_mul(SLOT_BYTES)?)?);
-        }
-        table.range.is_empty().then_some(index)
+    /// Bytes that [`dump`](Self::dump) gives if nothing is added.
+    pub(crate) fn dump_bytes(&self) -> usize {
+        self.bytes() + SHARDS * COUNT_BYTES
     }
 
     fn shard(&self, digest: &Digest) -> Option<MutexGuard<'_, Shard>> {
@@ -318,8 +297,15 @@ mod tests {
         }
     }
 
-    fn part(bytes: &[u8]) -> Part {
-        Part { buffer: crate::members::padded(bytes), range: 0..bytes.len() }
+    fn dump(index: &Index) -> Vec<u8> {
+        index.dump().collect::<Vec<_>>().concat()
+    }
+
+    /// Takes a table in from pieces of so many bytes.
+    fn load(dump: &[u8], piece: usize) -> Option<Index> {
+        let mut loading = Loading::new(dump.len());
+        dump.chunks(piece).try_for_each(|piece| loading.push(piece))?;
+        loading.finish()
     }
 
     fn digest(number: u64) -> Digest {
@@ -334,9 +320,13 @@ mod tests {
     fn every_record_is_found_again_also_after_a_checkpoint() {
         let index = Index::default();
         (0..100_000).for_each(|number| index.insert(&digest(number), place(number)));
-        let loaded = Index::load(part(&index.dump())).unwrap();
-        assert_eq!((loaded.bytes(), loaded.dump()), (index.bytes(), index.dump()), "not taken in");
-        for index in [&index, &loaded] {
+        let whole = load(&dump(&index), usize::MAX).unwrap();
+        let pieces = load(&dump(&index), 1001).unwrap();
+        assert_eq!(index.dump_bytes(), dump(&index).len());
+        for loaded in [&whole, &pieces] {
+            assert_eq!((loaded.bytes(), dump(loaded)), (index.bytes(), dump(&index)));
+        }
+        for index in [&index, &whole, &pieces] {
             assert_eq!(index.len(), 100_000);
             for number in 0..100_000 {
                 let found: Vec<_> = index.candidates(&digest(number)).into_iter().collect();
@@ -383,12 +373,16 @@ mod tests {
 
     #[test]
     fn a_dump_that_was_cut_is_refused_also_to_nothing() {
-        assert!(Index::load(part(&[])).is_none(), "it would hide every record");
-        assert_eq!(Index::load(part(&Index::default().dump())).unwrap().len(), 0);
+        assert!(load(&[], 1).is_none(), "it would hide every record");
+        assert_eq!(load(&dump(&Index::default()), 3).unwrap().len(), 0);
         let index = Index::default();
         (0..100).for_each(|number| index.insert(&digest(number), place(number)));
-        let dump = index.dump();
-        assert!(Index::load(part(&dump[..dump.len() - 1])).is_none());
-        assert!(Index::load(part(&dump[..40])).is_none());
+        let dump = dump(&index);
+        for piece in [7, usize::MAX] {
+            assert!(load(&dump, piece).is_some());
+            assert!(load(&dump[..dump.len() - 1], piece).is_none());
+            assert!(load(&dump[..40], piece).is_none());
+            assert!(load(&[&dump[..], &[0]].concat(), piece).is_none(), "something follows");
+        }
     }
 }

@@ -18,6 +18,7 @@ mod mark;
 mod members;
 mod moving;
 mod open;
+mod parts;
 mod planted;
 mod probe;
 mod queue;

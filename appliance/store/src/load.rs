@@ -1,11 +1,11 @@
 //! Taking over a checkpoint: which one the superblocks name, and what is in it.
 
 use std::collections::HashMap;
-use std::iter;
+use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use disk::Buffer;
+use disk::SharedBuffer;
 use format::FormatError;
 use format::checkpoint::{
     Checkpoint, CheckpointHead, PartPlace, SEGMENT_RETIRED, SEGMENT_SEALED, decode_first_part,
@@ -14,9 +14,9 @@ use format::log::{NO_SLOT, SegmentPlace};
 use format::segment::Entry;
 use format::superblock::{MAX_MEMBERS, Superblock};
 use futures_util::{StreamExt, TryStreamExt, stream};
-use model::{BLOCK, SegmentId};
+use model::SegmentId;
 
-use crate::index::{Index, Part};
+use crate::index::{Index, Loading};
 use crate::log::{Anchor, CheckpointRef};
 use crate::members::{Slots, lock};
 use crate::recovered::check_entries;
@@ -28,13 +28,39 @@ use crate::{Result, StoreError};
 /// a segment long.
 const PARTS_IN_FLIGHT: usize = 3;
 
+/// A part of a checkpoint in the buffer that it was read into.
+#[derive(Debug)]
+pub(crate) struct Part {
+    buffer: SharedBuffer,
+    bytes: usize,
+}
+
+impl Part {
+    pub(crate) fn bytes(&self) -> &[u8] {
+        self.buffer.get(..self.bytes).unwrap_or_default()
+    }
+}
+
 /// A checkpoint as it was read.
 struct Whole {
+    /// Says of the sections that are left what they are; of the index nothing.
     head: CheckpointHead,
-    /// All of its sections.
-    body: Part,
+    /// All sections but the index.
+    lists: Vec<u8>,
+    index: Index,
     /// Where its parts after the first lie.
     parts: Vec<Slots>,
+}
+
+/// The sections of a checkpoint as its parts come: the index, which is by far the largest, goes
+/// where it stays.
+struct Sections {
+    /// Bytes that have come.
+    at: usize,
+    /// Where the index is among them.
+    index: Range<usize>,
+    loading: Loading,
+    lists: Vec<u8>,
 }
 
 /// What the superblocks of a generation refer to: each disk's own slot.
@@ -74,12 +100,8 @@ impl Inner {
         superblock: &Superblock,
         copies: &[Vec<Superblock>],
     ) -> Result<()> {
-        let Whole { head, body, parts } = self.read_checkpoint(&anchor.checkpoint).await?;
-        let checkpoint = Checkpoint::decode_body(&head, body.bytes()).map_err(bad)?;
-        let index_end = body.range.end - checkpoint.catalog.len();
-        let range = index_end - checkpoint.index.len()..index_end;
-        let index = Index::load(Part { buffer: body.buffer.clone(), range });
-        let index = index.ok_or(StoreError::DamagedStructure { structure: "index" })?;
+        let Whole { head, lists, index, parts } = self.read_checkpoint(&anchor.checkpoint).await?;
+        let checkpoint = Checkpoint::decode_body(&head, &lists).map_err(bad)?;
         self.check_lists(&checkpoint)?;
         // Its bytes are those that were written: the hash of the checkpoint says so.
         self.journal
@@ -186,22 +208,24 @@ impl Inner {
     async fn read_checkpoint(&self, place: &CheckpointRef) -> Result<Whole> {
         let first = self.read_part(place).await?;
         let (head, parts, start) = decode_first_part(first.bytes(), self.pool_id).map_err(bad)?;
-        if parts.is_empty() {
-            // The usual case: nothing to put together, so nothing to copy.
-            let range = first.range.end - start.len()..first.range.end;
-            let body = Part { buffer: first.buffer.clone(), range };
-            return Ok(Whole { head, body, parts: Vec::new() });
-        }
         if parts.len() > self.geometry.segment_slots() as usize {
             return Err(StoreError::DamagedStructure { structure: "checkpoint" });
         }
+        let rest = parts.iter().map(|part| part.bytes as usize).sum::<usize>();
+        let mut sections = Sections::new(&head, start.len() + rest)?;
+        sections.push(start)?;
         let rest = parts.iter().map(|part| async move {
             let part = CheckpointRef { slots: part.slots, bytes: part.bytes, hash: part.hash };
             self.read_part(&part).await
         });
-        let rest: Vec<Part> = stream::iter(rest).buffered(PARTS_IN_FLIGHT).try_collect().await?;
-        let body = joined(start, &rest);
-        Ok(Whole { head, body, parts: parts.iter().map(|part| part.slots).collect() })
+        let mut rest = stream::iter(rest).buffered(PARTS_IN_FLIGHT);
+        while let Some(part) = rest.try_next().await? {
+            sections.push(part.bytes())?;
+        }
+        let Sections { loading, lists, .. } = sections;
+        let index = loading.finish().ok_or(DAMAGED_INDEX)?;
+        let parts = parts.iter().map(|part| part.slots).collect();
+        Ok(Whole { head: CheckpointHead { index_bytes: 0, ..head }, lists, index, parts })
     }
 
     /// The parts of a checkpoint after the first.
@@ -236,23 +260,34 @@ impl Inner {
         let offset = member.geometry.slot_offset(slot);
         let length = place.bytes as usize;
         let buffer = member.read(offset, length).await.ok()?.freeze();
-        let part = Part { buffer, range: 0..length };
+        let part = Part { buffer, bytes: length };
         (blake3::hash(part.bytes()).as_bytes() == &place.hash).then_some(part)
     }
 }
 
-/// The sections of a checkpoint in one piece.
-fn joined(start: &[u8], rest: &[Part]) -> Part {
-    let length = start.len() + rest.iter().map(|part| part.range.len()).sum::<usize>();
-    let mut buffer = Buffer::zeroed(length.next_multiple_of(BLOCK).max(BLOCK));
-    let mut at = 0;
-    for bytes in iter::once(start).chain(rest.iter().map(Part::bytes)) {
-        if let Some(room) = buffer.get_mut(at..at + bytes.len()) {
-            room.copy_from_slice(bytes);
-        }
-        at += bytes.len();
+const DAMAGED_INDEX: StoreError = StoreError::DamagedStructure { structure: "index" };
+
+impl Sections {
+    /// Of a checkpoint whose body has so many bytes. The catalog ends where the body does, the
+    /// index where the catalog begins.
+    fn new(head: &CheckpointHead, body: usize) -> Result<Self> {
+        let before = |end: usize, length: u64| end.checked_sub(usize::try_from(length).ok()?);
+        let end = before(body, head.catalog_bytes).ok_or(DAMAGED_INDEX)?;
+        let start = before(end, head.index_bytes).ok_or(DAMAGED_INDEX)?;
+        let loading = Loading::new(end - start);
+        Ok(Self { at: 0, index: start..end, loading, lists: Vec::new() })
     }
-    Part { buffer: buffer.freeze(), range: 0..length }
+
+    fn push(&mut self, piece: &[u8]) -> Result<()> {
+        let cut = |at: usize| at.saturating_sub(self.at).min(piece.len());
+        let (start, end) = (cut(self.index.start), cut(self.index.end));
+        self.lists.extend_from_slice(piece.get(..start).unwrap_or_default());
+        let index = piece.get(start..end).unwrap_or_default();
+        self.loading.push(index).ok_or(DAMAGED_INDEX)?;
+        self.lists.extend_from_slice(piece.get(end..).unwrap_or_default());
+        self.at += piece.len();
+        Ok(())
+    }
 }
 
 fn bad(_: FormatError) -> StoreError {

@@ -19,4 +19,5 @@ mod reclaim;
 mod resync;
 mod scrubs;
 mod smoke;
+mod starts;
 mod tasks;

@@ -121,6 +121,7 @@ impl Inner {
 
     async fn commit_drained(self: &Arc<Self>, log: &mut Log, changes: Changes) -> Result<()> {
         self.pending_bytes.store(0, Ordering::Release);
+        self.pending_stored.store(0, Ordering::Release);
         let writers: Vec<_> = lock(&self.writers).iter().map(|slot| slot.state.clone()).collect();
         let mut drained = Vec::new();
         for writer in writers {

@@ -153,6 +153,7 @@ impl Inner {
             next_segment: AtomicU64::new(1),
             epoch: AtomicU64::new(0),
             pending_bytes: AtomicUsize::new(0),
+            pending_stored: AtomicU64::new(0),
             catalog_bytes: AtomicUsize::new(0),
             checkpoint_slots: AtomicU32::new(0),
             healed: AtomicU64::new(0),

@@ -224,7 +224,19 @@ impl Inner {
         start: u32,
         length: usize,
     ) -> Result<Buffer> {
-        let (region, lost) = self.salvage(segment, start, length).await?;
+        let copies = self.first_blocks(segment, start, length).await;
+        self.canonical_from(segment, start, length, copies.as_slice()).await
+    }
+
+    /// As [`canonical`](Self::canonical), from copies of these blocks as long as those are intact.
+    pub(crate) async fn canonical_from(
+        &self,
+        segment: &Segment,
+        start: u32,
+        length: usize,
+        copies: &[Buffer],
+    ) -> Result<Buffer> {
+        let (region, lost) = self.salvage_from(segment, start, length, copies).await?;
         let segment = segment.place.info.segment;
         lost.first()
             .map_or(Ok(region), |digest| Err(StoreError::Damaged { digest: *digest, segment }))
@@ -237,6 +249,41 @@ impl Inner {
         segment: &Segment,
         start: u32,
         length: usize,
+    ) -> Result<(Buffer, Vec<Digest>)> {
+        let copies = self.first_blocks(segment, start, length).await;
+        self.salvage_from(segment, start, length, copies.as_slice()).await
+    }
+
+    /// The first copy of some blocks of a segment that can be read, as it is.
+    async fn first_blocks(&self, segment: &Segment, start: u32, length: usize) -> Option<Buffer> {
+        for (number, _) in self.members.readers() {
+            if let Some(copy) = self.read_blocks(segment, start, length, number).await {
+                return Some(copy);
+            }
+        }
+        None
+    }
+
+    /// One copy of some blocks of a segment, as it is.
+    pub(crate) async fn read_blocks(
+        &self,
+        segment: &Segment,
+        start: u32,
+        length: usize,
+        number: usize,
+    ) -> Option<Buffer> {
+        let (member, slot) = self.holder(segment, number)?;
+        member.read(member.segment_offset(slot, start), length).await.ok()
+    }
+
+    /// Records are taken out of the copies; those that are intact in none of them, or lie only
+    /// partly there, are read from any disk.
+    async fn salvage_from(
+        &self,
+        segment: &Segment,
+        start: u32,
+        length: usize,
+        copies: &[Buffer],
     ) -> Result<(Buffer, Vec<Digest>)> {
         let mut lost = Vec::new();
         let mut region = Buffer::zeroed(length);
@@ -251,6 +298,12 @@ impl Inner {
         for (number, entry) in entries.iter().enumerate() {
             let entry_end = u64::from(entry.offset) + u64::from(entry.length);
             if entry_end <= u64::from(start) || u64::from(entry.offset) >= end {
+                continue;
+            }
+            if let Some((at, bytes)) = intact_in(copies, start, entry) {
+                if let Some(room) = region.get_mut(at..at + bytes.len()) {
+                    room.copy_from_slice(bytes);
+                }
                 continue;
             }
             let segment_number = number_of(segment.place.info.segment);
@@ -295,4 +348,15 @@ impl Inner {
         let slot = *segment.place.slots.get(number)?;
         (slot < member.geometry.segment_slots()).then_some((member, slot))
     }
+}
+
+/// A record that lies wholly and intact in one of these copies of the blocks from `start`, and
+/// where.
+fn intact_in<'a>(copies: &'a [Buffer], start: u32, entry: &Entry) -> Option<(usize, &'a [u8])> {
+    let at = entry.offset.checked_sub(start)? as usize;
+    let end = at.checked_add(entry.length as usize)?;
+    let found = copies.iter().filter_map(|copy| copy.get(at..end));
+    let mut whole = found
+        .filter(|bytes| record_checksum(bytes) == entry.checksum || planted(Bug::NoRecordChecksum));
+    whole.next().map(|bytes| (at, bytes))
 }

@@ -64,6 +64,8 @@ pub(crate) struct Inner {
     pub(crate) epoch: AtomicU64,
     /// Log bytes that the next commit will need.
     pub(crate) pending_bytes: AtomicUsize,
+    /// Stored bytes that the next commit will name.
+    pub(crate) pending_stored: AtomicU64,
     /// Bytes of the catalog in the newest checkpoint.
     pub(crate) catalog_bytes: AtomicUsize,
     /// Slots, on one disk, of the checkpoints that superblocks refer to.

@@ -16,6 +16,10 @@ use crate::store::{Inner, Store};
 /// Segment salt -> commitment to the segment's key.
 pub type Commitment = Arc<dyn Fn(&[u8; 32]) -> [u8; 16] + Send + Sync>;
 
+/// Stored bytes after which a writer asks for a commit. Nothing proves the last commit to be
+/// durable but what it names, so recovery reads all of that: this much takes one disk two seconds.
+const MOST_UNCOMMITTED: u64 = 256 << 20;
+
 /// For whom a writer writes, and the commitment to the segment key that a salt leads to.
 #[derive(Clone)]
 pub struct WriterKeys {
@@ -122,12 +126,15 @@ impl SegmentWriter {
     /// # Errors
     /// `TooLarge` when it is larger than what `place` was asked for and does not fit.
     pub async fn append(&mut self, record: NewRecord<'_>) -> Result<()> {
+        let stored = record.stored.len() as u64;
         let mut state = self.state.lock().await;
         let result = state.append(&self.inner, record).await;
         drop(state);
         self.inner.stop_on_error(result)?;
         let pending = self.inner.pending_bytes.fetch_add(Entry::SIZE, Ordering::AcqRel);
-        if pending + Entry::SIZE > self.inner.commit_bytes() / 4 * 3 {
+        let stored = self.inner.pending_stored.fetch_add(stored, Ordering::AcqRel) + stored;
+        let much = pending + Entry::SIZE > self.inner.commit_bytes() / 4 * 3;
+        if much || stored > MOST_UNCOMMITTED {
             Store { inner: self.inner.clone() }.commit(Vec::new()).await?;
         }
         Ok(())

@@ -21,6 +21,7 @@ fn a_disk_that_is_lost_or_comes_back_stale_harms_nothing() {
     for seed in first_seed().. {
         assert_eq!(round(seed, &moments), Ok(()), "seed {seed}");
         if moments.load(Ordering::Relaxed) >= scaled(MOMENTS) {
+            println!("R6: {} moments", moments.into_inner());
             return;
         }
     }

@@ -43,7 +43,8 @@ fn no_power_failure_loses_what_was_acknowledged() {
     });
     let (states, seconds) = (states.into_inner(), start.elapsed().as_secs_f64());
     let histories = next_seed.into_inner() - first_seed();
-    println!("{states} states of {histories} histories, {:.0} a second", states as f64 / seconds);
+    let rate = states as f64 / seconds;
+    println!("R1: {states} states of {histories} histories, {rate:.0} a second");
     assert_eq!(failures.into_inner().unwrap(), Vec::<String>::new());
 }
 
@@ -79,7 +80,7 @@ fn no_power_failure_in_a_short_history_loses_anything() {
         assert_eq!(outcome, Ok(()), "{ops:?} on {disks} disks");
     }
     assert_eq!(histories.len(), 1 + 8 + 64 + 512);
-    println!("{} states", states.into_inner());
+    println!("R1: {} states", states.into_inner());
 }
 
 /// Power failures while keys are replaced.
@@ -144,7 +145,7 @@ fn what_a_power_failure_left_of_a_commit_never_comes_back() {
     for seed in seeds(100) {
         assert_eq!(tail_round(seed, &states), Ok(()), "seed {seed}");
     }
-    println!("{} states", states.into_inner());
+    println!("R1: {} states", states.into_inner());
 }
 
 /// Runs a random history, then lets power fail at each of its events.

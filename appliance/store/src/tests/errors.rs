@@ -64,7 +64,7 @@ fn no_error_of_any_request_loses_what_was_acknowledged() {
             }
         }
     }
-    println!("{cases} errors");
+    println!("R5: {cases} errors");
 }
 
 fn workload(disks: usize, disk: usize, fault: SimFault, seed: u64) -> Result<(), String> {

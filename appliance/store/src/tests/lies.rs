@@ -21,6 +21,7 @@ fn a_lying_disk_of_a_mirror_never_makes_anything_wrong() {
     for seed in first_seed().. {
         assert_eq!(round(seed, &faults), Ok(()), "seed {seed}");
         if faults.load(Ordering::Relaxed) >= scaled(FAULTS) {
+            println!("R4: {} faults", faults.into_inner());
             return;
         }
     }

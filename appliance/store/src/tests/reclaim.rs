@@ -25,7 +25,7 @@ fn no_power_failure_loses_what_reclaim_moves() {
     for seed in seeds(ROUNDS) {
         assert_eq!(round(seed, &states), Ok(()), "seed {seed}");
     }
-    println!("{} states", states.into_inner());
+    println!("R1: {} states", states.into_inner());
 }
 
 /// A history with several reclaims that find something to do, then power failures in it.

@@ -29,7 +29,7 @@ fn no_power_failure_and_no_lost_disk_harms_a_pool_whose_disks_change() {
     for seed in first.. {
         assert_eq!(round(seed, &states), Ok(()), "seed {seed}");
         if states.load(Ordering::Relaxed) >= scaled(STATES) {
-            println!("{} states of {} histories", states.into_inner(), seed - first + 1);
+            println!("R6: {} states of {} histories", states.into_inner(), seed - first + 1);
             return;
         }
     }

@@ -32,6 +32,12 @@ pub(crate) fn workspace() -> PathBuf {
     own.parent().unwrap_or(own).to_path_buf()
 }
 
+/// Where [`cargo`] puts what it builds.
+pub(crate) fn target_folder() -> PathBuf {
+    let named = std::env::var_os("CARGO_TARGET_DIR");
+    named.map_or_else(|| workspace().join("target"), |folder| workspace().join(folder))
+}
+
 /// Runs with the terminal's output and demands success.
 pub(crate) fn shown(command: &mut Command) -> Result<()> {
     let status = command.status().map_err(|source| start_error(command, source))?;
@@ -56,7 +62,7 @@ pub(crate) fn start_error(command: &Command, source: std::io::Error) -> Error {
     Error::Start { program: command.get_program().to_string_lossy().into_owned(), source }
 }
 
-fn failed(command: &Command, status: &str, output: &str) -> Error {
+pub(crate) fn failed(command: &Command, status: &str, output: &str) -> Error {
     let words = std::iter::once(command.get_program()).chain(command.get_args());
     let line = words.map(|word| word.to_string_lossy().into_owned()).collect::<Vec<_>>().join(" ");
     Error::Failed { command: line, status: status.to_owned(), output: output.to_owned() }

@@ -16,6 +16,7 @@ mod records;
 mod report;
 mod rows;
 mod series;
+mod start;
 mod timed;
 mod tools;
 mod work;
@@ -30,7 +31,7 @@ use crate::bench::tools::{Rival, Tool};
 use crate::bench::work::Work;
 use crate::debian::{self, Package};
 use crate::error::Result;
-use crate::process::{cargo, shown, workspace};
+use crate::process::{cargo, shown, target_folder};
 
 const PACKAGES: &[Package] = &[
     Package { name: "time", why: "measures processor time and peak memory of a process tree" },
@@ -80,7 +81,10 @@ pub(crate) struct Args {
 pub(crate) fn run(args: &Args) -> Result<()> {
     debian::ensure(PACKAGES)?;
     let groups = if args.rows.is_empty() { Group::all() } else { args.rows.clone() };
-    let data = Data::open_or_generate(&data_folder(args), args.seed)?;
+    let data = match groups[..] {
+        [Group::Start] => Data::without_images(&data_folder(args))?,
+        _ => Data::open_or_generate(&data_folder(args), args.seed)?,
+    };
     let work = Work::begin(data.folder())?;
     let mut records = Records::default();
     let load = report::load_average()?;
@@ -114,6 +118,9 @@ fn measure(
             memory::measure(binary, data, work, records)?;
         }
     }
+    if let (Some(binary), true) = (&holdfast, groups.contains(&Group::Start)) {
+        start::measure(binary, args.runs, work, records)?;
+    }
     nbd::measure(holdfast.as_deref(), groups, args.runs, data, work, records)
 }
 
@@ -141,9 +148,7 @@ fn tools(
 
 fn build_holdfast() -> Result<PathBuf> {
     shown(cargo().args(["build", "--release", "--quiet", "--locked", "--package", "holdfast"]))?;
-    let target = std::env::var_os("CARGO_TARGET_DIR")
-        .map_or_else(|| workspace().join("target"), |folder| workspace().join(folder));
-    Ok(target.join("release").join("holdfast"))
+    Ok(target_folder().join("release").join("holdfast"))
 }
 
 fn data_folder(args: &Args) -> PathBuf {

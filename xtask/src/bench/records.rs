@@ -24,7 +24,7 @@ pub(super) const DISK_BOTH: &str = "disk, r+w";
 pub(super) const AEAD: &str = "aead";
 /// BLAKE3 on all cores.
 pub(super) const HASH: &str = "hash";
-/// The memory that the issue grants.
+/// The memory or the time that the issue grants.
 pub(super) const BUDGET: &str = "budget";
 /// Holdfast's own ingest of an image that it holds already.
 pub(super) const AGAIN: &str = "again";
@@ -57,6 +57,10 @@ pub(super) enum Metric {
     FirstBlock1,
     FirstBlock100,
     ScatterTime,
+    StartClosed,
+    StartKilled,
+    StartWriting,
+    StartMemory,
 }
 
 #[derive(Debug, Default)]

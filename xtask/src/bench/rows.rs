@@ -23,6 +23,7 @@ pub(super) enum Group {
     Nbd,
     FirstBlock,
     Scatter,
+    Start,
 }
 
 impl Group {
@@ -163,4 +164,8 @@ const ROWS: &[Row] = &[
         .less(&[(QCOW2, 2.0)])
         .beside(&[RAW]),
     row(Group::Scatter, ScatterTime, "scatter with parent", "s").less(&[(AGAIN, 1.5)]),
+    row(Group::Start, StartClosed, "start, 10 M chunks, closed", "s").less(&[(BUDGET, 1.0)]),
+    row(Group::Start, StartKilled, "start, 10 M chunks, killed", "s").less(&[(BUDGET, 1.0)]),
+    row(Group::Start, StartWriting, "the same, ingest of 1 MiB", "s").less(&[(BUDGET, 1.0)]),
+    row(Group::Start, StartMemory, "peak memory of these", "MiB").less(&[(BUDGET, 1.0)]),
 ];

@@ -53,6 +53,13 @@ impl Data {
         Ok(Self { folder, nonzero_bytes: nonzero_bytes(&text) })
     }
 
+    /// A folder to work beside, for rows that need no images.
+    pub(super) fn without_images(folder: &Path) -> Result<Self> {
+        std::fs::create_dir_all(folder).map_err(Error::io(folder))?;
+        let folder = std::path::absolute(folder).map_err(Error::io(folder))?;
+        Ok(Self { folder, nonzero_bytes: BTreeMap::new() })
+    }
+
     pub(super) fn folder(&self) -> &Path {
         &self.folder
     }

@@ -30,13 +30,18 @@ pub(in crate::bench) struct Pool {
 impl Pool {
     /// In a folder that exists.
     pub(in crate::bench) fn create(binary: &Path, folder: &Path) -> Result<Self> {
+        Self::create_sized(binary, folder, POOL_SIZE)
+    }
+
+    /// As [`create`](Self::create), with room for so much.
+    pub(in crate::bench) fn create_sized(binary: &Path, folder: &Path, size: &str) -> Result<Self> {
         let (disk, kit) = (folder.join("disk0"), folder.join("kit"));
         let passphrase = folder.join("passphrase");
         std::fs::write(&passphrase, "correct horse battery staple\n")
             .map_err(Error::io(&passphrase))?;
         let pool = Self { binary: binary.to_path_buf(), disk, kit };
         let mut create = command(&pool.binary);
-        create.args(["pool", "create"]).arg(&pool.disk).args(["--size", POOL_SIZE]);
+        create.args(["pool", "create"]).arg(&pool.disk).args(["--size", size]);
         create.arg("--kit-out").arg(&pool.kit).arg("--passphrase-file").arg(&passphrase);
         quiet(create.args(["--yes", "--json"]))?;
         quiet(&mut pool.command(&["kit", "prove"]))?;
@@ -76,7 +81,11 @@ impl Pool {
         Ok(FIXED_BUDGET_MIB + index_bytes as f64 / f64::from(1 << 20))
     }
 
-    fn command(&self, words: &[&str]) -> Command {
+    pub(in crate::bench) fn disk(&self) -> &Path {
+        &self.disk
+    }
+
+    pub(in crate::bench) fn command(&self, words: &[&str]) -> Command {
         let mut holdfast = command(&self.binary);
         holdfast.args(words).arg("--pool").arg(&self.disk).arg("--kit-file").arg(&self.kit);
         holdfast

@@ -11,6 +11,7 @@ mod harness;
 mod changed_disks;
 mod clients;
 mod killed;
+mod kills;
 mod lost;
 mod memory;
 mod mirror;

@@ -1,5 +1,6 @@
 //! What the scenarios are made of.
 
+mod campaign;
 mod damage;
 mod export;
 mod image;
@@ -11,6 +12,7 @@ mod program;
 mod tools;
 mod work;
 
+pub(crate) use campaign::{first_seed, scaled};
 pub(crate) use damage::flip_between;
 pub(crate) use export::Export;
 pub(crate) use image::{Random, allocated, changed_blocks, image, scatter, write_sparse};

@@ -1,4 +1,4 @@
-//! A command at work, watched by how much its pool has grown.
+//! A command at work, watched by how much its pool has grown or how much it has written.
 
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -32,11 +32,24 @@ impl Work {
     /// Waits until the disk takes `bytes` more than at the start; false when the command ended
     /// before that.
     pub(crate) fn grown(&mut self, bytes: u64) -> bool {
+        self.is_seen(|work| allocated(&work.disk) >= work.before + bytes)
+    }
+
+    /// Waits until the command has written `bytes`, be it to room that was used before; false when
+    /// it ended before that.
+    pub(crate) fn has_written(&mut self, bytes: u64) -> bool {
+        self.is_seen(|work| {
+            written(&work.process).max(allocated(&work.disk).saturating_sub(work.before)) >= bytes
+        })
+    }
+
+    /// Waits until something can be seen; false when the command ended before that.
+    fn is_seen(&mut self, seen: impl Fn(&Self) -> bool) -> bool {
         loop {
             if self.process.try_wait().expect("a child of this process").is_some() {
                 return false;
             }
-            if allocated(&self.disk) >= self.before + bytes {
+            if seen(self) {
                 return true;
             }
             std::thread::sleep(LOOK);
@@ -69,4 +82,12 @@ impl Work {
             stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
         }
     }
+}
+
+/// Bytes that a process has had written to disks, as the kernel accounts for them.
+fn written(process: &Child) -> u64 {
+    let accounts = std::fs::read_to_string(format!("/proc/{}/io", process.id()));
+    let accounts = accounts.unwrap_or_default();
+    let line = accounts.lines().find_map(|line| line.strip_prefix("write_bytes: "));
+    line.and_then(|bytes| bytes.parse().ok()).unwrap_or(0)
 }

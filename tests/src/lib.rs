@@ -10,6 +10,7 @@ mod harness;
 
 mod changed_disks;
 mod clients;
+mod failing_devices;
 mod killed;
 mod kills;
 mod lost;

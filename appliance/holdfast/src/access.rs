@@ -27,6 +27,8 @@ pub(crate) struct OpenPool {
     pub(crate) store: Store,
     pub(crate) catalog: Arc<Catalog>,
     pub(crate) keyring: Keyring,
+    /// Disks that were given and are not used.
+    stale: Vec<String>,
 }
 
 /// The system's random source.
@@ -120,14 +122,14 @@ impl OpenPool {
             OpenOptions { read_only: access == Access::ReadOnly, allow_missing: pool.degraded };
         let opening = Store::open(disks, options, Arc::new(SystemRandom), catalog.clone());
         let Opened { store, stale } = block_on(opening)?;
-        for disk in stale {
+        for disk in &stale {
             let next = "`holdfast disk return` takes it back";
             output.note(&format!("{disk} is stale and is not used; {next}"));
         }
         let keys = block_on(store.keys())?;
         let keyring = Keyring::decode(&keys)
             .map_err(|error| Failure::new(error, "name all disks of the pool"))?;
-        Ok(Self { store, catalog, keyring })
+        Ok(Self { store, catalog, keyring, stale })
     }
 
     /// Unlocks the keys of the pool's tenant.
@@ -171,6 +173,21 @@ impl OpenPool {
             Some(_) => Err(Failure::new(format!("several recovery points {typed}…"), list)),
             None => Ok(first.point),
         }
+    }
+
+    /// The disks that failed since the pool was opened, and were left behind. Says so, with the
+    /// next step.
+    pub(crate) fn tell_failed_disks(&self, output: &Output) -> Vec<String> {
+        let disks = self.store.status().disks.into_iter();
+        let failed = disks.filter(|disk| !disk.active).filter_map(|disk| disk.name);
+        let failed: Vec<String> = failed.filter(|name| !self.stale.contains(name)).collect();
+        for disk in &failed {
+            output.note(&format!(
+                "{disk} failed, and the pool goes on without it: see what is wrong with it, then \
+                 `holdfast disk return` it or `holdfast disk replace` it"
+            ));
+        }
+        failed
     }
 
     /// The pool's age in seconds of running time.

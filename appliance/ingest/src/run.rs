@@ -14,7 +14,7 @@ use record::{
     TenantAccess, Volume, VolumeDescription, write_tree,
 };
 use seal::Codec;
-use store::Lease;
+use store::{Lease, StoreError};
 
 use crate::claims::Claims;
 use crate::codec::{Compression, Pace};
@@ -175,10 +175,14 @@ impl Ingest<'_> {
                 .collect()
         });
         // The failure that made the others stop says more than their being stopped.
-        let failure = |error: &RecordError| !matches!(error, RecordError::Interrupted);
-        let errors: Vec<RecordError> = outcomes.into_iter().filter_map(Result::err).collect();
-        if let Some(error) = errors.iter().find(|error| failure(error)).or(errors.first()) {
-            return Err(error.clone());
+        let says_less = |error: &RecordError| match error {
+            RecordError::Interrupted => 2,
+            RecordError::Store(StoreError::Stopped) => 1,
+            _ => 0,
+        };
+        let errors = outcomes.into_iter().filter_map(Result::err);
+        if let Some(error) = errors.min_by_key(says_less) {
+            return Err(error);
         }
         let leaves = leaves.into_inner().unwrap_or_else(PoisonError::into_inner);
         Ok((leaves, total.into_inner().unwrap_or_else(PoisonError::into_inner)))

@@ -9,6 +9,7 @@ mod loop_device;
 mod outcome;
 mod pool;
 mod program;
+mod small_room;
 mod tools;
 mod work;
 
@@ -20,6 +21,7 @@ pub(crate) use loop_device::Loop;
 pub(crate) use outcome::{Outcome, number, run, run_with, text};
 pub(crate) use pool::{Pool, points};
 pub(crate) use program::holdfast;
+pub(crate) use small_room::SmallRoom;
 pub(crate) use tools::{client, skipped};
 pub(crate) use work::Work;
 

@@ -51,7 +51,8 @@ pub(crate) fn run(arguments: &arguments::Ingest, output: &Output) -> Result<(), 
     let closed = block_on(pool.store.clone().close());
     let report = report?;
     closed?;
-    print(&report, began.elapsed().as_secs_f64(), output);
+    let failed = pool.tell_failed_disks(output);
+    print(&report, &failed, began.elapsed().as_secs_f64(), output);
     if let Some(warning) = warning(&report.signals) {
         output.note(&warning);
     }
@@ -139,7 +140,7 @@ fn options(arguments: &arguments::Ingest, parent: Parent) -> Options {
     }
 }
 
-fn print(report: &Report, seconds: f64, output: &Output) {
+fn print(report: &Report, failed: &[String], seconds: f64, output: &Output) {
     let point = &report.point;
     let value = json!({
         "point": point.id.to_string(),
@@ -152,6 +153,7 @@ fn print(report: &Report, seconds: f64, output: &Output) {
         "bytes_changed": point.changed_bytes,
         "bytes_dense": point.dense_bytes,
         "signals": report.signals,
+        "failed_disks": failed,
         "seconds": seconds,
         "peak_memory_bytes": peak_memory(),
     });

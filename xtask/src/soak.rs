@@ -2,22 +2,24 @@
 //! there is time.
 //!
 //! A round begins all campaigns at a seed of its own. The build is optimised and keeps every check
-//! that `cargo test` has. A failure ends the run with what replays it.
+//! that `cargo test` has. A failure ends the run with the command that replays it; the end of a run
+//! says how much was gone through for each goal.
 
+mod heard;
+
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 use crate::error::{Error, Result};
-use crate::process::{cargo, command, quiet, shown};
-
-/// What makes the optimised build as strict as that of tests.
-const PROFILE: &[&str] =
-    &["profile.release.overflow-checks=true", "profile.release.debug-assertions=true"];
+use crate::fuzz::CHECKED;
+use crate::process::{cargo, command, quiet, shown, target_folder};
+use crate::soak::heard::{Totals, listened};
 
 /// Seeds of one round: no campaign goes through more.
 const ROUND_SEEDS: u64 = 10_000_000;
 
-/// Seconds for each fuzz target in a round.
-const FUZZ_SECONDS: &str = "20";
+/// Seconds for each fuzz target in a round of 100 percent.
+const FUZZ_SECONDS: u64 = 20;
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
@@ -37,37 +39,67 @@ pub(crate) struct Args {
 pub(crate) fn run(args: &Args) -> Result<()> {
     let commit = quiet(command("git").args(["rev-parse", "--short", "HEAD"]))?;
     let (begin, time) = (Instant::now(), Duration::from_secs(60 * args.minutes));
-    let mut rounds = 0;
+    let (mut rounds, mut totals) = (0, Totals::default());
     while rounds == 0 || begin.elapsed() < time {
-        let seed = args.seed.wrapping_mul(ROUND_SEEDS).wrapping_add(rounds * ROUND_SEEDS);
+        let seed = args.seed.wrapping_add(rounds).wrapping_mul(ROUND_SEEDS);
         println!("==> round {} at {}, seeds from {seed}", rounds + 1, commit.trim());
-        round(seed, args.percent).map_err(|error| failed(error, commit.trim(), seed))?;
+        Round { seed, percent: args.percent, commit: commit.trim() }.run(&mut totals)?;
         rounds += 1;
         println!("    {:.0} minutes so far", begin.elapsed().as_secs_f64() / 60.0);
     }
-    println!("{rounds} rounds at {} without a failure", commit.trim());
+    println!("{rounds} rounds at {} without a failure; for each goal:", commit.trim());
+    totals.lines().for_each(|line| println!("{line}"));
     Ok(())
 }
 
-fn round(seed: u64, percent: u32) -> Result<()> {
-    let mut campaigns = cargo();
-    campaigns.args(["test", "--release", "--locked", "-p", "store", "-p", "catalog", "--lib"]);
-    campaigns.args(PROFILE.iter().flat_map(|setting| ["--config", setting]));
-    campaigns.args(["--", "--nocapture"]).env("HOLDFAST_SEED", seed.to_string());
-    campaigns.env("HOLDFAST_STATES_PERCENT", percent.to_string());
-    campaigns.env("PROPTEST_CASES", "4096");
-    shown(&mut campaigns)?;
-    let mut killed = cargo();
-    killed.args(["test", "--locked", "-p", "tests", "--lib", "killed"]);
-    shown(&mut killed)?;
-    let mut fuzz = cargo();
-    fuzz.args(["xtask", "fuzz", "--seconds", FUZZ_SECONDS, "--seed", &seed.to_string()]);
-    shown(&mut fuzz)
+struct Round<'a> {
+    seed: u64,
+    percent: u32,
+    commit: &'a str,
 }
 
-/// Says how to see it again: the campaign's own message names the seed that failed.
-fn failed(error: Error, commit: &str, seed: u64) -> Error {
-    let replay = "HOLDFAST_SEED=<the seed named above> cargo test -p store <the test>";
-    let facts = format!("{error}; commit {commit}, seeds from {seed}; replay: {replay}");
-    Error::Broken { rule: "soak".into(), facts }
+impl Round<'_> {
+    fn run(&self, totals: &mut Totals) -> Result<()> {
+        self.campaigns("store", &[], totals)?;
+        self.campaigns("catalog", &[], totals)?;
+        let mut holdfast = cargo();
+        holdfast.args(["build", "--release", "--locked", "-p", "holdfast"]);
+        shown(holdfast.args(CHECKED.iter().flat_map(|setting| ["--config", setting])))?;
+        self.campaigns("tests", &["kill"], totals)?;
+        self.fuzz(totals)
+    }
+
+    /// The tests of a package, or those that have one of these words in their names.
+    fn campaigns(&self, package: &str, words: &[&str], totals: &mut Totals) -> Result<()> {
+        let mut tests = cargo();
+        tests.args(["test", "--release", "--locked", "-p", package, "--lib"]);
+        tests.args(CHECKED.iter().flat_map(|setting| ["--config", setting]));
+        tests.arg("--").args(words).arg("--nocapture");
+        tests.env("HOLDFAST_SEED", self.seed.to_string());
+        tests.env("HOLDFAST_STATES_PERCENT", self.percent.to_string());
+        tests.env("HOLDFAST_BINARY", target_folder().join("release/holdfast"));
+        tests.env("PROPTEST_CASES", "4096");
+        self.judge(tests, package, totals)
+    }
+
+    fn fuzz(&self, totals: &mut Totals) -> Result<()> {
+        let seconds = (FUZZ_SECONDS * u64::from(self.percent) / 100).max(1);
+        let mut fuzz = cargo();
+        fuzz.args(["xtask", "fuzz", "--jobs", "2", "--seconds", &seconds.to_string()]);
+        fuzz.args(["--seed", &self.seed.to_string()]);
+        self.judge(fuzz, "tests", totals)?;
+        totals.add("R12", seconds);
+        Ok(())
+    }
+
+    /// Runs it; a failure says how to see it again.
+    fn judge(&self, mut command: Command, package: &str, totals: &mut Totals) -> Result<()> {
+        let Self { seed, percent, commit } = *self;
+        listened(&mut command, totals).map_err(|failed| {
+            let (error, failure) = *failed;
+            let replay = failure.replay(package, seed, percent);
+            let facts = format!("{error}; commit {commit}, seeds from {seed}; replay: {replay}");
+            Error::Broken { rule: "soak".into(), facts }
+        })
+    }
 }

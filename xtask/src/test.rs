@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use crate::debian::{self, Package};
 use crate::error::Result;
+use crate::fuzz;
 use crate::process::{cargo, is_installed, shown};
 use crate::tidy;
 
@@ -43,6 +44,7 @@ pub(crate) fn run() -> Result<()> {
     }
     let mut counts = steps.run("cargo test", || counts::run_tests(&["--workspace"]))?;
     counts += steps.run("planted bugs", || counts::run_tests(PLANTED))?;
+    steps.run("fuzz", fuzz::run_shortly)?;
     steps.print();
     println!("{}", counts.line(begin.elapsed()));
     Ok(())

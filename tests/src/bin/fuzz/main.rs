@@ -34,6 +34,8 @@ mod superblock;
 mod target;
 
 use std::process::ExitCode;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
 use std::time::Duration;
 
 use clap::Parser;
@@ -55,6 +57,10 @@ struct Args {
     #[arg(long, default_value_t = 10)]
     seconds: u64,
 
+    /// How many targets run at a time
+    #[arg(long, default_value_t = 1)]
+    jobs: usize,
+
     /// Do this one run alone, as a finding names it
     #[arg(long, value_name = "NUMBER", requires = "target")]
     only: Option<u64>,
@@ -75,13 +81,27 @@ fn main() -> ExitCode {
         eprintln!("fuzz: no such target; --list shows them");
         return ExitCode::FAILURE;
     }
-    let findings = chosen.into_iter().filter(|target| !args.is_clean(target)).count();
-    if findings == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    if args.all_are_clean(&chosen) { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
 impl Args {
     fn wants(&self, target: &Target) -> bool {
         self.target.as_ref().is_none_or(|name| name == target.name)
+    }
+
+    /// Runs the targets, some at a time; whether nothing was found.
+    fn all_are_clean(&self, chosen: &[&Target]) -> bool {
+        let (next, findings) = (AtomicUsize::new(0), AtomicUsize::new(0));
+        thread::scope(|scope| {
+            for _ in 0..self.jobs.max(1) {
+                scope.spawn(|| {
+                    while let Some(target) = chosen.get(next.fetch_add(1, Ordering::Relaxed)) {
+                        findings.fetch_add(usize::from(!self.is_clean(target)), Ordering::Relaxed);
+                    }
+                });
+            }
+        });
+        findings.into_inner() == 0
     }
 
     /// Runs a target and prints what came of it; whether nothing was found.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use disk::Buffer;
-use format::segment::{Entry, RecordKind, SegmentInfo};
+use format::segment::{Entry, RecordKind, SegmentInfo, record_checksum};
 use futures_util::StreamExt;
 use futures_util::stream;
 use model::{BLOCK_U64, Digest};
@@ -49,18 +49,20 @@ impl RecordView<'_> {
 }
 
 /// A record that was located.
-struct Located {
-    at: usize,
-    place: Place,
-    entry: Entry,
+#[derive(Clone, Copy)]
+pub(crate) struct Located {
+    /// Its number in what was asked for.
+    pub(crate) at: usize,
+    pub(crate) place: Place,
+    pub(crate) entry: Entry,
 }
 
 /// Records of one segment that are read in one transfer.
-struct Transfer {
-    segment: Arc<Segment>,
+pub(crate) struct Transfer {
+    pub(crate) segment: Arc<Segment>,
     start: u64,
     end: u64,
-    records: Vec<Located>,
+    pub(crate) records: Vec<Located>,
 }
 
 impl Store {
@@ -74,19 +76,32 @@ impl Store {
     pub async fn read_batch(
         &self,
         digests: &[Digest],
+        open: impl FnMut(usize, RecordView<'_>) -> bool,
+    ) -> Result<()> {
+        self.inner.note_asked();
+        self.inner.read_batch(digests, open).await
+    }
+}
+
+impl Inner {
+    /// See [`Store::read_batch`].
+    pub(crate) async fn read_batch(
+        self: &Arc<Self>,
+        digests: &[Digest],
         mut open: impl FnMut(usize, RecordView<'_>) -> bool,
     ) -> Result<()> {
-        let transfers = self.inner.plan(digests).await?;
-        let mut reads = stream::iter(transfers)
-            .map(|transfer| self.inner.read_transfer(transfer))
-            .buffered(READS_IN_FLIGHT);
+        let transfers = self.transfers(self.locate(digests).await?).await?;
+        let first_copy = |transfer: Transfer| {
+            let number = self.first_copy(&transfer.segment);
+            self.read_transfer(transfer, number)
+        };
+        let mut reads = stream::iter(transfers).map(first_copy).buffered(READS_IN_FLIGHT);
         while let Some((transfer, buffer)) = reads.next().await {
             let Transfer { segment, start, records, .. } = transfer;
             let mut buffer = buffer;
             for record in records {
-                let view = buffer
-                    .as_deref_mut()
-                    .and_then(|buffer| view(buffer, start, &segment, &record.entry, record.place));
+                let view =
+                    buffer.as_deref_mut().and_then(|buffer| view(buffer, start, &segment, &record));
                 if !view.is_some_and(|view| open(record.at, view)) {
                     self.reread(&record, &mut open).await?;
                 }
@@ -96,7 +111,7 @@ impl Store {
     }
 
     async fn reread(
-        &self,
+        self: &Arc<Self>,
         record: &Located,
         open: &mut impl FnMut(usize, RecordView<'_>) -> bool,
     ) -> Result<()> {
@@ -108,16 +123,22 @@ impl Store {
         let segment = model::SegmentId(u64::from(record.place.segment));
         Err(StoreError::Damaged { digest, segment })
     }
-}
 
-impl Inner {
-    async fn plan(self: &Arc<Self>, digests: &[Digest]) -> Result<Vec<Transfer>> {
+    async fn locate(&self, digests: &[Digest]) -> Result<Vec<Located>> {
         let mut located = Vec::with_capacity(digests.len());
         for (at, digest) in digests.iter().enumerate() {
             let (place, entry) =
                 self.find(digest).await?.ok_or(StoreError::Unknown { digest: *digest })?;
             located.push(Located { at, place, entry });
         }
+        Ok(located)
+    }
+
+    /// How these are read, in the order in which they lie.
+    pub(crate) async fn transfers(
+        self: &Arc<Self>,
+        mut located: Vec<Located>,
+    ) -> Result<Vec<Transfer>> {
         located.sort_by_key(|record| (record.place.segment, record.entry.offset));
         let most = self.buffers().slab_bytes() as u64;
         let mut transfers: Vec<Transfer> = Vec::new();
@@ -141,9 +162,12 @@ impl Inner {
         Ok(transfers)
     }
 
-    /// Reads the bytes of a transfer, unchecked; `None` when the disk does not give them.
-    async fn read_transfer(&self, transfer: Transfer) -> (Transfer, Option<Buffer>) {
-        let number = self.first_copy(&transfer.segment);
+    /// Reads the bytes of a transfer from one disk, unchecked; `None` when it does not give them.
+    pub(crate) async fn read_transfer(
+        &self,
+        transfer: Transfer,
+        number: usize,
+    ) -> (Transfer, Option<Buffer>) {
         let length = (transfer.end - transfer.start) as usize;
         let inside = transfer.end <= u64::from(self.geometry.segment_bytes());
         let holder = self.holder(&transfer.segment, number).filter(|_| inside);
@@ -162,6 +186,17 @@ impl Inner {
 }
 
 impl Transfer {
+    /// Its records, and whether each is in `buffer` as its checksum says.
+    pub(crate) fn whole(&self, buffer: Option<Buffer>) -> impl Iterator<Item = (Located, bool)> {
+        let mut buffer = buffer;
+        self.records.iter().map(move |record| {
+            let bytes = buffer.as_deref_mut();
+            let stored = bytes.and_then(|bytes| stored(bytes, self.start, &record.entry));
+            let whole = stored.is_some_and(|it| record_checksum(it) == record.entry.checksum);
+            (*record, whole)
+        })
+    }
+
     fn takes(&self, record: &Located, start: u64, end: u64, most: u64) -> bool {
         let same = self.records.first().is_some_and(|first| {
             first.place.segment == record.place.segment && first.place.record <= record.place.record
@@ -174,18 +209,22 @@ fn view<'a>(
     buffer: &'a mut [u8],
     start: u64,
     segment: &'a Segment,
-    entry: &Entry,
-    place: Place,
+    record: &Located,
 ) -> Option<RecordView<'a>> {
-    let from = usize::try_from(u64::from(entry.offset).checked_sub(start)?).ok()?;
-    let stored = buffer.get_mut(from..from.checked_add(entry.length as usize)?)?;
-    let (refs, payload) = stored.split_at_mut_checked(usize::from(entry.refs) * 32)?;
+    let stored = stored(buffer, start, &record.entry)?;
+    let (refs, payload) = stored.split_at_mut_checked(usize::from(record.entry.refs) * 32)?;
     Some(RecordView {
-        digest: entry.digest,
+        digest: record.entry.digest,
         info: &segment.place.info,
-        record: u32::from(place.record),
-        kind: entry.kind,
+        record: u32::from(record.place.record),
+        kind: record.entry.kind,
         refs,
         payload,
     })
+}
+
+/// The bytes of a record in a buffer whose first byte lies at `start` of the segment.
+fn stored<'a>(buffer: &'a mut [u8], start: u64, entry: &Entry) -> Option<&'a mut [u8]> {
+    let from = usize::try_from(u64::from(entry.offset).checked_sub(start)?).ok()?;
+    buffer.get_mut(from..from.checked_add(entry.length as usize)?)
 }

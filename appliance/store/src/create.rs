@@ -157,6 +157,7 @@ impl Inner {
             catalog_bytes: AtomicUsize::new(0),
             checkpoint_slots: AtomicU32::new(0),
             healed: AtomicU64::new(0),
+            asked: AtomicU64::new(0),
             stopped: AtomicBool::new(false),
             read_only: false,
             entropy,

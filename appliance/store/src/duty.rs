@@ -2,7 +2,10 @@
 
 use std::fmt;
 use std::pin::Pin;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
+
+use crate::store::Inner;
 
 /// What [`Pacer::sleep`] gives.
 pub type PacerFuture<'a> = Pin<Box<dyn Future<Output = ()> + Send + 'a>>;
@@ -17,11 +20,26 @@ pub trait Pacer: Send + Sync {
 
 /// The share of time at which one worker may be at work.
 #[derive(Clone, Copy)]
-pub struct Duty<'a>(Option<(&'a dyn Pacer, u32)>);
+pub struct Duty<'a>(Option<Share<'a>>);
+
+#[derive(Clone, Copy)]
+struct Share<'a> {
+    pacer: &'a dyn Pacer,
+    percent: u32,
+    /// Only while somebody else uses the store.
+    beside: bool,
+}
+
+/// The moment at which some work began, and how much others had asked for by then.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Begun {
+    at: Duration,
+    asked: u64,
+}
 
 impl fmt::Debug for Duty<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Duty({} %)", self.0.map_or(100, |(_, percent)| percent))
+        write!(f, "Duty({} %)", self.0.map_or(100, |share| share.percent))
     }
 }
 
@@ -32,26 +50,47 @@ impl<'a> Duty<'a> {
     /// Works at most so many hundredths of the time, 1 to 100; what is outside counts as the
     /// nearest.
     pub fn percent(percent: u32, pacer: &'a dyn Pacer) -> Self {
-        Self((percent < 100).then_some((pacer, percent.max(1))))
+        Self::share(percent, pacer, false)
+    }
+
+    /// As [`percent`](Self::percent) while somebody ingests or reads beside it, and all the time
+    /// while nobody does.
+    pub fn beside(percent: u32, pacer: &'a dyn Pacer) -> Self {
+        Self::share(percent, pacer, true)
+    }
+
+    fn share(percent: u32, pacer: &'a dyn Pacer, beside: bool) -> Self {
+        Self((percent < 100).then_some(Share { pacer, percent: percent.max(1), beside }))
     }
 
     /// Transfers that may be in flight: with a share, one, or the others would go on in the rests.
     pub(crate) fn transfers(&self, most: usize) -> usize {
-        if self.0.is_some() { 1 } else { most }
+        if self.0.is_some_and(|share| !share.beside) { 1 } else { most }
     }
 
     /// The moment at which a transfer begins.
-    pub(crate) fn begin(&self) -> Duration {
-        self.0.map_or(Duration::ZERO, |(pacer, _)| pacer.now())
+    pub(crate) fn begin(&self, inner: &Inner) -> Begun {
+        let asked = inner.asked.load(Ordering::Relaxed);
+        Begun { at: self.0.map_or(Duration::ZERO, |share| share.pacer.now()), asked }
     }
 
-    /// Rests for as long as the work since `began` asks for.
-    pub(crate) async fn rest(&self, began: Duration) {
-        let Some((pacer, percent)) = self.0 else { return };
-        let worked = pacer.now().saturating_sub(began);
+    /// Rests for as long as the work since `begun` asks for.
+    pub(crate) async fn rest(&self, begun: Begun, inner: &Inner) {
+        let Some(Share { pacer, percent, beside }) = self.0 else { return };
+        if beside && inner.asked.load(Ordering::Relaxed) == begun.asked {
+            return;
+        }
+        let worked = pacer.now().saturating_sub(begun.at);
         let rest = worked.saturating_mul(100 - percent) / percent;
         if !rest.is_zero() {
             pacer.sleep(rest).await;
         }
+    }
+}
+
+impl Inner {
+    /// Notes that somebody asks for something now: background work makes room.
+    pub(crate) fn note_asked(&self) {
+        self.asked.fetch_add(1, Ordering::Relaxed);
     }
 }

@@ -23,6 +23,7 @@ mod planted;
 mod probe;
 mod queue;
 mod read;
+mod read_back;
 mod reclaim;
 mod recovered;
 mod replay;

@@ -8,6 +8,7 @@ use format::segment::{Entry, RecordKind};
 use futures_util::{StreamExt, TryStreamExt, stream};
 use model::Digest;
 
+use crate::duty::Duty;
 use crate::index::Place;
 use crate::store::Inner;
 use crate::uses::Records;
@@ -63,6 +64,7 @@ impl Inner {
     pub(crate) async fn mark(
         self: &Arc<Self>,
         roots: Vec<Digest>,
+        duty: Duty<'_>,
         go_on: &mut dyn FnMut(Marked) -> bool,
     ) -> Result<Live> {
         let mut live = Live::default();
@@ -71,6 +73,7 @@ impl Inner {
             if !go_on(live.marked) {
                 return Err(StoreError::Interrupted);
             }
+            let begun = duty.begin(self);
             let batch = waiting.split_off(waiting.len().saturating_sub(READS_IN_FLIGHT));
             let mut parents = Vec::new();
             for digest in batch {
@@ -96,6 +99,7 @@ impl Inner {
                     _ => waiting.extend(references),
                 }
             }
+            duty.rest(begun, self).await;
         }
         Ok(live)
     }
@@ -105,7 +109,7 @@ impl Inner {
         digest: Digest,
         entry: Entry,
     ) -> Result<(Option<RecordKind>, Vec<Digest>)> {
-        let record = crate::store::Store { inner: self.clone() }.read(&digest).await?;
+        let record = self.read(&digest).await?;
         Ok((RecordKind::from_number(entry.kind), record.ref_list()))
     }
 

@@ -11,6 +11,8 @@ use format::log::RetiredSegment;
 use format::segment::Entry;
 use model::{Digest, SegmentId, TenantId};
 
+use crate::batch::Located;
+use crate::duty::Duty;
 use crate::filling::segments_for;
 use crate::index::Place;
 use crate::members::lock;
@@ -84,6 +86,7 @@ fn is_damage(error: &StoreError) -> bool {
 /// Moves what is needed out of segments.
 pub(crate) struct Mover<'a> {
     inner: &'a Arc<Inner>,
+    duty: Duty<'a>,
     resealer: &'a mut dyn Resealer,
     writers: HashMap<TenantId, SegmentWriter>,
     /// All segments that are to go: none of them counts as another place.
@@ -96,11 +99,12 @@ pub(crate) struct Mover<'a> {
 impl<'a> Mover<'a> {
     pub(crate) fn new(
         inner: &'a Arc<Inner>,
+        duty: Duty<'a>,
         resealer: &'a mut dyn Resealer,
         leaving: &'a HashSet<u32>,
     ) -> Self {
         let (writers, filled, done) = Default::default();
-        Self { inner, resealer, writers, leaving, filled, done }
+        Self { inner, duty, resealer, writers, leaving, filled, done }
     }
 
     /// Empties these segments and retires them, some at a time: those of which everything needed
@@ -168,9 +172,12 @@ impl<'a> Mover<'a> {
         }
         self.inner.commit(Changes::default()).await?;
         self.read_footers_back().await?;
+        let all: Vec<Digest> = moved.iter().flat_map(|leaving| &leaving.needed).copied().collect();
+        let missing = self.not_elsewhere(&all).await?;
         let mut gone = Vec::new();
         for Leaving { victim, needed, .. } in moved {
-            if self.is_elsewhere(&needed).await? && self.leave(victim, &needed).await? {
+            let elsewhere = !needed.iter().any(|digest| missing.contains(digest));
+            if elsewhere && self.leave(victim, &needed).await? {
                 gone.push(victim);
             } else {
                 self.done.kept_segments += 1;
@@ -234,10 +241,10 @@ impl<'a> Mover<'a> {
 
     /// Copies records to new segments.
     async fn carry(&mut self, digests: &[Digest]) -> Result<()> {
-        let store = Store { inner: self.inner.clone() };
+        let begun = self.duty.begin(self.inner);
         let mut opened = Vec::with_capacity(digests.len());
         let resealer = &mut *self.resealer;
-        store
+        self.inner
             .read_batch(digests, |_, view| {
                 let (kind, digest, tenant) = (view.kind(), view.digest, view.info.tenant);
                 let refs = view.ref_list();
@@ -253,7 +260,7 @@ impl<'a> Mover<'a> {
                 std::collections::hash_map::Entry::Occupied(writer) => writer.into_mut(),
                 std::collections::hash_map::Entry::Vacant(none) => {
                     let keys = WriterKeys { moves: true, ..self.resealer.keys(tenant)? };
-                    none.insert(store.writer(keys))
+                    none.insert(Store { inner: self.inner.clone() }.writer(keys))
                 }
             };
             let place = writer.place(length).await?;
@@ -264,6 +271,7 @@ impl<'a> Mover<'a> {
             self.done.moved_bytes += stored.len() as u64;
             self.done.moved_records += 1;
         }
+        self.duty.rest(begun, self.inner).await;
         Ok(())
     }
 
@@ -296,31 +304,24 @@ impl<'a> Mover<'a> {
         Ok(())
     }
 
-    /// Whether each of these records can be read elsewhere from every disk in service.
-    async fn is_elsewhere(&self, digests: &[Digest]) -> Result<bool> {
-        for digest in digests {
-            let mut whole = false;
-            for (place, entry) in self.others(digest).await? {
-                whole = whole || self.reads_back(place, &entry).await?;
-            }
-            if !whole && !planted(Bug::NotReadBack) {
-                return Ok(false);
-            }
+    /// Of these records, those that cannot be read elsewhere from every disk in service.
+    async fn not_elsewhere(&self, digests: &[Digest]) -> Result<HashSet<Digest>> {
+        let mut records = Vec::new();
+        for (at, digest) in digests.iter().enumerate() {
+            let places = self.others(digest).await?.into_iter();
+            records.extend(places.map(|(place, entry)| Located { at, place, entry }));
         }
-        Ok(true)
-    }
-
-    async fn reads_back(&self, place: Place, entry: &Entry) -> Result<bool> {
-        let segment = self.inner.segment(place)?;
-        for (number, _) in self.inner.members.active() {
-            if self.inner.holder(&segment, number).is_some()
-                && self.inner.read_checked(&segment, place, entry, number).await.is_err()
-                && self.inner.read_any(&segment, place, entry).await.is_err()
-            {
-                return Ok(false);
+        let mut missing: HashSet<Digest> = digests.iter().copied().collect();
+        // One place is enough: the others are asked only for what was not right in the one before.
+        while !records.is_empty() && !planted(Bug::NotReadBack) {
+            let (first, more) = one_each(records);
+            let bad = self.inner.not_read_back(&first, self.duty).await?;
+            for record in first.iter().filter(|record| !bad.contains(&record.at)) {
+                missing.remove(&record.entry.digest);
             }
+            records = more.into_iter().filter(|record| bad.contains(&record.at)).collect();
         }
-        Ok(true)
+        if planted(Bug::NotReadBack) { Ok(HashSet::new()) } else { Ok(missing) }
     }
 
     /// From here on nothing new counts on what is in a segment; false if something does that was
@@ -356,4 +357,10 @@ impl<'a> Mover<'a> {
         self.done.freed_bytes += victims.iter().map(|victim| victim.dead_bytes).sum::<u64>();
         Ok(())
     }
+}
+
+/// The first place of each record, and all others; those of one record stand together.
+fn one_each(records: Vec<Located>) -> (Vec<Located>, Vec<Located>) {
+    let mut last = None;
+    records.into_iter().partition(|record| last.replace(record.at) != Some(record.at))
 }

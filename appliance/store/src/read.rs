@@ -70,19 +70,24 @@ impl Store {
     /// Reads a record and checks it by its checksum, on another disk if need be; bad copies are
     /// healed from a good one.
     pub async fn read(&self, digest: &Digest) -> Result<StoredRecord> {
-        let inner = &self.inner;
+        self.inner.note_asked();
+        self.inner.read(digest).await
+    }
+}
+
+impl Inner {
+    /// See [`Store::read`].
+    pub(crate) async fn read(self: &Arc<Self>, digest: &Digest) -> Result<StoredRecord> {
         let mut outcome = Err(StoreError::Unknown { digest: *digest });
-        for (place, entry) in inner.find_all(digest).await? {
-            outcome = inner.read_place(place, &entry).await;
+        for (place, entry) in self.find_all(digest).await? {
+            outcome = self.read_place(place, &entry).await;
             if outcome.is_ok() {
                 break;
             }
         }
         outcome
     }
-}
 
-impl Inner {
     pub(crate) fn segment(&self, place: Place) -> Result<Segment> {
         let found = lock(&self.segments).get(place.segment).cloned();
         // Whoever found the place before the segment was retired finds its bytes untouched.

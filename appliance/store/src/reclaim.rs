@@ -13,6 +13,7 @@ use std::sync::Arc;
 use format::segment::RecordKind;
 use model::{Digest, TenantId};
 
+use crate::duty::Duty;
 use crate::mark::{Live, Marked};
 use crate::members::lock;
 use crate::moving::Mover;
@@ -95,18 +96,20 @@ pub struct Reclaimed {
 /// A reclaim that does not know yet what is needed, so it can take nothing away.
 #[derive(Debug)]
 #[must_use = "what is found while it exists counts as needed"]
-pub struct Marking {
+pub struct Marking<'a> {
     inner: Arc<Inner>,
     lease: Lease,
+    duty: Duty<'a>,
     sealed: Vec<Segment>,
 }
 
 /// A reclaim that knows what is needed: everything that was marked, and what came into use since
 /// before the recovery points were listed.
 #[derive(Debug)]
-pub struct Reclaim {
+pub struct Reclaim<'a> {
     pub(crate) inner: Arc<Inner>,
     lease: Lease,
+    duty: Duty<'a>,
     /// Segments with a footer when it began: what came later is not looked at.
     pub(crate) sealed: Vec<Segment>,
     pub(crate) live: Live,
@@ -115,15 +118,20 @@ pub struct Reclaim {
 impl Store {
     /// Begins a reclaim. Whoever asks for the recovery points must do so after this: what is
     /// committed from now on counts as needed.
-    pub fn begin_reclaim(&self) -> Marking {
+    pub fn begin_reclaim(&self) -> Marking<'static> {
         let lease = self.lease(Vec::new());
         let sealed = |segment: &Segment| matches!(segment.state, State::Sealed { .. });
         let sealed = lock(&self.inner.segments).sorted().into_iter().filter(sealed).collect();
-        Marking { inner: self.inner.clone(), lease, sealed }
+        Marking { inner: self.inner.clone(), lease, duty: Duty::FULL, sealed }
     }
 }
 
-impl Marking {
+impl<'a> Marking<'a> {
+    /// The same with rests, in marking and in all that follows.
+    pub fn at(self, duty: Duty<'a>) -> Self {
+        Self { duty, ..self }
+    }
+
     /// Marks what these records lead to: those of all recovery points. `go_on` is asked from time
     /// to time. There is no way on from a marking that did not come to its end: it is known of
     /// nothing then that it is not needed.
@@ -134,15 +142,16 @@ impl Marking {
         self,
         mut roots: Vec<Digest>,
         go_on: &mut (dyn FnMut(Reclaiming) -> bool + Send),
-    ) -> Result<Reclaim> {
-        let Self { inner, lease, sealed } = self;
+    ) -> Result<Reclaim<'a>> {
+        let Self { inner, lease, duty, sealed } = self;
         roots.extend(lock(&inner.uses).roots());
-        let live = inner.mark(roots, &mut |marked| go_on(Reclaiming::Marking(marked))).await?;
-        Ok(Reclaim { inner, lease, sealed, live })
+        let live =
+            inner.mark(roots, duty, &mut |marked| go_on(Reclaiming::Marking(marked))).await?;
+        Ok(Reclaim { inner, lease, duty, sealed, live })
     }
 }
 
-impl Reclaim {
+impl Reclaim<'_> {
     /// What marking found.
     pub fn marked(&self) -> Marked {
         self.live.marked
@@ -177,7 +186,7 @@ impl Reclaim {
         let victims = self.chosen(options);
         let of_bytes = victims.iter().map(|victim| victim.live_bytes).sum();
         let numbers: HashSet<u32> = victims.iter().map(|victim| victim.number).collect();
-        let mut mover = Mover::new(&self.inner, resealer, &numbers);
+        let mut mover = Mover::new(&self.inner, self.duty, resealer, &numbers);
         let mut told = |done: &Reclaimed| {
             go_on(Reclaiming::Moving { done_bytes: done.moved_bytes.min(of_bytes), of_bytes })
         };

@@ -99,9 +99,9 @@ impl Store {
         let Some(segment) = lock(&inner.segments).get(number_of(id)).cloned() else {
             return Ok(Scrubbed { whole: true, ..found });
         };
-        let began = duty.begin();
+        let began = duty.begin(inner);
         let entries = inner.durable_entries(&segment).await;
-        duty.rest(began).await;
+        duty.rest(began, inner).await;
         let Ok(entries) = entries else {
             // Nothing of it can be found, and reading it again would not change that.
             found.damaged += 1;
@@ -113,15 +113,15 @@ impl Store {
         let copies: Vec<usize> = inner.members.readers().map(|(number, _)| number).collect();
         for (turn, number) in copies.into_iter().enumerate() {
             let Some((member, slot)) = inner.holder(&segment, number) else { continue };
-            let began = duty.begin();
+            let began = duty.begin(inner);
             inner.scrub_edges(&segment, member, slot, number, &mut found).await;
-            duty.rest(began).await;
+            duty.rest(began, inner).await;
             let pieces = pieces(&entries, inner.buffers().slab_bytes());
             let mut reads = stream::iter(pieces)
                 .map(|piece| inner.read_piece(member, slot, piece))
                 .buffered(duty.transfers(READS_IN_FLIGHT));
             loop {
-                let began = duty.begin();
+                let began = duty.begin(inner);
                 let Some((piece, buffer)) = reads.next().await else { break };
                 found.bytes_read += u64::from(piece.end - piece.start);
                 let mut unchecked = |_: RecordView<'_>| true;
@@ -129,7 +129,7 @@ impl Store {
                     if turn == 0 { &mut check } else { &mut unchecked };
                 let bad = judge(&segment, &piece, buffer, check);
                 inner.heal_piece(&segment, &piece, number, bad, check, &mut found).await;
-                duty.rest(began).await;
+                duty.rest(began, inner).await;
             }
         }
         // Once for each disk that lost it.

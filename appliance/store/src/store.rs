@@ -71,6 +71,9 @@ pub(crate) struct Inner {
     /// Slots, on one disk, of the checkpoints that superblocks refer to.
     pub(crate) checkpoint_slots: AtomicU32,
     pub(crate) healed: AtomicU64,
+    /// How often somebody asked for records or appended one; what runs in the background is not
+    /// counted.
+    pub(crate) asked: AtomicU64,
     pub(crate) stopped: AtomicBool,
     pub(crate) read_only: bool,
     pub(crate) entropy: Arc<dyn Entropy>,
@@ -236,6 +239,7 @@ impl Store {
     /// # Errors
     /// When the disks cannot tell.
     pub async fn stored_length(&self, digest: &Digest) -> Result<Option<u64>> {
+        self.inner.note_asked();
         match self.inner.find_all(digest).await {
             Ok(mut found) => {
                 found.retain(|(place, _)| !lock(&self.inner.damaged).contains(place));

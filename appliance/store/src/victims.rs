@@ -15,7 +15,7 @@ pub(crate) struct Victim {
     pub(crate) dead_bytes: u64,
 }
 
-impl Reclaim {
+impl Reclaim<'_> {
     /// Segments with at least so many percent of no use, those with the most first, as far as what
     /// must be moved is not too much.
     pub(crate) fn chosen(&self, options: &ReclaimOptions) -> Vec<Victim> {

@@ -63,7 +63,7 @@ pub(super) async fn put(
     Ok(digest)
 }
 
-pub(super) async fn marked(store: &Store, roots: &[Digest]) -> Reclaim {
+pub(super) async fn marked(store: &Store, roots: &[Digest]) -> Reclaim<'static> {
     store.begin_reclaim().mark(roots.to_vec(), &mut |_| true).await.unwrap()
 }
 

@@ -2,6 +2,7 @@
 
 mod admit;
 mod apart;
+mod beside;
 mod crash;
 mod disks;
 mod emptying;

@@ -95,7 +95,7 @@ fn filling(rng: &mut SimRng) -> Vec<Op> {
 }
 
 /// Appends a record of this kind that refers to others.
-async fn put(store: &Store, kind: RecordKind, name: u8, refs: &[Digest]) -> Digest {
+pub(super) async fn put(store: &Store, kind: RecordKind, name: u8, refs: &[Digest]) -> Digest {
     let mut writer = store.writer(writer_keys(1));
     let stored: Vec<u8> = refs.iter().flat_map(|digest| digest.0).chain([name; 40]).collect();
     let digest = Digest(*blake3::hash(&stored).as_bytes());

@@ -6,7 +6,7 @@ use std::process::Command;
 
 use crate::bench::data::{Data, Image};
 use crate::bench::nbd::fio;
-use crate::bench::records::{AEAD, DISK, DISK_BOTH, HASH, Metric, PIPE, Records};
+use crate::bench::records::{AEAD, CORE, DISK, DISK_BOTH, HASH, Metric, PIPE, Records};
 use crate::bench::rows::Group;
 use crate::bench::series::warm;
 use crate::bench::timed::{Stdout, timed};
@@ -34,17 +34,24 @@ pub(super) fn measure(
 ) -> Result<()> {
     let has = |group| groups.contains(&group);
     let day0 = data.image("day0")?;
-    if has(Group::First) || has(Group::Restore) || has(Group::Verify) {
+    let checks = has(Group::Verify) || has(Group::Scrub);
+    if has(Group::First) || has(Group::Restore) || checks {
         let write_rate = disk(work, records)?;
         if let Some(pipe) = pipe {
             least_work(pipe, &day0, write_rate, work, records)?;
         }
     }
     if has(Group::Verify) {
-        records.add(AEAD, Metric::VerifyRate, aead_rate()?);
+        records.add(AEAD, Metric::VerifyRate, aead_rate(cores())?);
+    }
+    if has(Group::Scrub) {
+        let (hash, aead) = (hash_rate(&day0)?, aead_rate(1)?);
+        let one = 1.0 / (1.0 / hash + 1.0 / aead);
+        records.add(CORE, Metric::ScrubRate, one);
+        records.add(CORE, Metric::ScrubMirrorRate, one);
     }
     if has(Group::Again) {
-        records.add(HASH, Metric::AgainRate, hash_rate(&day0)?);
+        records.add(HASH, Metric::AgainRate, hash_rate(&day0)? * cores() as f64);
     }
     Ok(())
 }
@@ -59,7 +66,9 @@ fn disk(work: &Work, records: &mut Records) -> Result<f64> {
     work::remove(&file)?;
     records.add(DISK, Metric::RestoreFile, written.mb_per_s);
     records.add(DISK_BOTH, Metric::RestoreFile, both);
-    records.add(DISK, Metric::VerifyRate, read.mb_per_s);
+    for metric in [Metric::VerifyRate, Metric::ScrubRate, Metric::ScrubMirrorRate] {
+        records.add(DISK, metric, read.mb_per_s);
+    }
     Ok(written.mb_per_s)
 }
 
@@ -110,11 +119,11 @@ fn least_work(
     work::remove(&folder)
 }
 
-/// MB that all cores together can decrypt in a second.
-fn aead_rate() -> Result<f64> {
+/// MB that so many cores together can decrypt in a second.
+fn aead_rate(cores: usize) -> Result<f64> {
     let mut speed = command("openssl");
     speed.args(["speed", "-mr", "-seconds", "2", "-bytes", AEAD_BYTES, "-multi"]);
-    speed.arg(cores().to_string()).args(["-decrypt", "-evp", "aes-256-gcm"]);
+    speed.arg(cores.to_string()).args(["-decrypt", "-evp", "aes-256-gcm"]);
     let text = quiet(&mut speed)?;
     aead_bytes(&text)
         .map(|bytes| bytes / MB)
@@ -126,14 +135,14 @@ fn aead_bytes(text: &str) -> Option<f64> {
     text.lines().find(|line| line.starts_with("+F:"))?.rsplit(':').next()?.trim().parse().ok()
 }
 
-/// MB of data (zeroes are hashed too, but not counted) that all cores could read from the page
-/// cache and hash in a second: one core measured, times the cores.
+/// MB of data (zeroes are hashed too, but not counted) that one core can read from the page cache
+/// and hash in a second.
 fn hash_rate(image: &Image) -> Result<f64> {
     warm(&image.path)?;
     let mut sum = command("b3sum");
     sum.args(["--no-mmap", "--num-threads", "1"]).arg(&image.path);
     let (cost, _) = timed(&sum, Stdout::Text)?;
-    Ok(image.nonzero_bytes as f64 / MB / cost.wall_s * cores() as f64)
+    Ok(image.nonzero_bytes as f64 / MB / cost.wall_s)
 }
 
 fn cores() -> usize {

@@ -12,9 +12,11 @@ mod data;
 mod limits;
 mod memory;
 mod nbd;
+mod reclaim;
 mod records;
 mod report;
 mod rows;
+mod scrub;
 mod series;
 mod start;
 mod timed;
@@ -120,6 +122,17 @@ fn measure(
     }
     if let (Some(binary), true) = (&holdfast, groups.contains(&Group::Start)) {
         start::measure(binary, args.runs, work, records)?;
+    }
+    let reclaims = reclaim::Plan {
+        groups,
+        holdfast: holdfast.as_deref(),
+        rivals: &args.rivals,
+        seed: args.seed,
+        runs: args.runs,
+    };
+    reclaim::measure(&reclaims, data, work, records)?;
+    if let (Some(binary), true) = (&holdfast, groups.contains(&Group::Scrub)) {
+        scrub::measure(binary, args.runs, data, work, records)?;
     }
     nbd::measure(holdfast.as_deref(), groups, args.runs, data, work, records)
 }

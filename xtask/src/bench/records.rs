@@ -29,6 +29,11 @@ pub(super) const BUDGET: &str = "budget";
 /// Holdfast's own ingest of an image that it holds already.
 pub(super) const AGAIN: &str = "again";
 
+/// Holdfast's own ingest with nothing beside it.
+pub(super) const ALONE: &str = "alone";
+/// BLAKE3 and AES-256-GCM of the same bytes on one core.
+pub(super) const CORE: &str = "core";
+
 /// Those a row's best rival is picked from.
 pub(super) const RIVALS: &[&str] = &[RESTIC, BORG, BUPSTASH, QCOW2];
 
@@ -61,6 +66,19 @@ pub(super) enum Metric {
     StartKilled,
     StartWriting,
     StartMemory,
+    /// Of a hundred points every second goes.
+    ReclaimSecond,
+    ReclaimCpu,
+    ReclaimUnused,
+    /// Of a hundred points the oldest half goes.
+    ReclaimOldest,
+    ReclaimOldestCpu,
+    ReclaimOldestUnused,
+    /// Beside something else, over the stretch during which that runs.
+    IngestBesideReclaim,
+    IngestBesideScrub,
+    ScrubRate,
+    ScrubMirrorRate,
 }
 
 #[derive(Debug, Default)]

@@ -7,8 +7,8 @@ use clap::ValueEnum;
 
 use crate::bench::records::Metric::{self, *};
 use crate::bench::records::{
-    AEAD, AGAIN, BORG, BUDGET, BUPSTASH, DISK, DISK_BOTH, HASH, HOLDFAST, HOLDFAST_ZSTD, PIPE,
-    QCOW2, RAW, RESTIC,
+    AEAD, AGAIN, ALONE, BORG, BUDGET, BUPSTASH, CORE, DISK, DISK_BOTH, HASH, HOLDFAST,
+    HOLDFAST_ZSTD, PIPE, QCOW2, RAW, RESTIC,
 };
 
 /// Rows that are measured together; what `--rows` names.
@@ -24,6 +24,8 @@ pub(super) enum Group {
     FirstBlock,
     Scatter,
     Start,
+    Reclaim,
+    Scrub,
 }
 
 impl Group {
@@ -168,4 +170,18 @@ const ROWS: &[Row] = &[
     row(Group::Start, StartKilled, "start, 10 M chunks, killed", "s").less(&[(BUDGET, 1.0)]),
     row(Group::Start, StartWriting, "the same, ingest of 1 MiB", "s").less(&[(BUDGET, 1.0)]),
     row(Group::Start, StartMemory, "peak memory of these", "MiB").less(&[(BUDGET, 1.0)]),
+    row(Group::Reclaim, ReclaimSecond, "reclaim, every 2nd of 100 points", "s")
+        .less(&[(RESTIC, 0.5)]),
+    row(Group::Reclaim, ReclaimCpu, "the same, CPU", "s").less(&[]),
+    row(Group::Reclaim, ReclaimUnused, "the same, left unused", "%").less(&[]),
+    row(Group::Reclaim, ReclaimOldest, "reclaim, oldest 50 of 100 points", "s")
+        .less(&[(RESTIC, 0.5)]),
+    row(Group::Reclaim, ReclaimOldestCpu, "the same, CPU", "s").less(&[]),
+    row(Group::Reclaim, ReclaimOldestUnused, "the same, left unused", "%").less(&[]),
+    row(Group::Reclaim, IngestBesideReclaim, "ingest beside reclaim", "MB/s").more(&[(ALONE, 0.7)]),
+    row(Group::Reclaim, IngestBesideScrub, "ingest beside scrub", "MB/s").more(&[(ALONE, 0.7)]),
+    row(Group::Scrub, ScrubRate, "scrub, one disk", "MB/s").more(&[]).within(&[DISK, CORE], 0.9),
+    row(Group::Scrub, ScrubMirrorRate, "scrub, mirror, both disks", "MB/s")
+        .more(&[])
+        .within(&[DISK, CORE], 0.9),
 ];

@@ -35,7 +35,7 @@ pub(super) fn measure(
     records: &mut Records,
 ) -> Result<()> {
     let many = build_many()?;
-    let pool = Pool::create_sized(holdfast, &work.fresh("store")?, DISK_SIZE)?;
+    let pool = Pool::create_on(holdfast, &work.fresh("store")?, 1, DISK_SIZE)?;
     eprintln!("  filling a pool with {RECORDS} records");
     quiet(&mut fill(&many, &pool, 0, RECORDS))?;
     work.settle()?;
@@ -91,7 +91,7 @@ fn build_many() -> Result<PathBuf> {
 
 fn fill(many: &Path, pool: &Pool, first: u64, count: u64) -> Command {
     let mut fill = command(many);
-    fill.arg(pool.disk()).args(["--first", &first.to_string(), "--records", &count.to_string()]);
+    fill.args(pool.disks()).args(["--first", &first.to_string(), "--records", &count.to_string()]);
     fill
 }
 

@@ -14,6 +14,7 @@
 
 mod contents;
 mod generate;
+pub(super) mod history;
 mod images;
 pub(super) mod random;
 mod trees;

@@ -18,6 +18,47 @@ use crate::error::Result;
 
 pub(super) use holdfast::{Holdfast, Pool, point_of};
 
+/// What giving room back took and left.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Freed {
+    pub(super) cost: Cost,
+    /// MB that were needed and written anew elsewhere.
+    pub(super) moved_mb: f64,
+    /// Of what is stored afterwards, what no recovery point needs.
+    pub(super) unused_percent: f64,
+}
+
+/// A tool whose recovery points go first, and whose room comes back later.
+pub(super) trait Reclaimer: Tool {
+    /// What wrote the store: another version may write another.
+    fn version(&self) -> Result<String>;
+
+    /// Works on a store that [`create`](Tool::create) made in this folder earlier.
+    fn open(&mut self, folder: &Path);
+
+    /// The same store in another folder, which is empty.
+    fn copied(&self, folder: &Path) -> Result<Box<dyn Reclaimer>>;
+
+    /// Lets recovery points go, by the names of their ingests. Gives no room back.
+    fn expire(&mut self, names: &[String]) -> Result<()>;
+
+    /// Gives back what no recovery point needs, at once.
+    fn reclaim(&self) -> Result<Freed>;
+
+    /// A pool to be opened by other means, if this is Holdfast's.
+    fn pool(&self) -> Option<&Pool> {
+        None
+    }
+}
+
+pub(super) fn holdfast_reclaimer(binary: &Path) -> Box<dyn Reclaimer> {
+    Box::new(Holdfast::lz4(binary))
+}
+
+pub(super) fn restic_reclaimer() -> Result<Box<dyn Reclaimer>> {
+    Ok(Box::new(restic::Restic::ready()?))
+}
+
 /// An image to take in.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Ingest<'a> {

@@ -168,6 +168,10 @@ impl Inner {
     }
 
     /// Tries every copy; heals those that are bad once a good one is found.
+    ///
+    /// # Errors
+    /// `Damaged` when every disk gave bytes and all are wrong. When one gave none, its error: the
+    /// record may be intact on it.
     pub(crate) async fn read_any(
         &self,
         segment: &Segment,
@@ -176,15 +180,20 @@ impl Inner {
     ) -> Result<StoredRecord> {
         let mut bad = Vec::new();
         let mut good = None;
+        let mut silent = None;
         let members: Vec<usize> = self.members.readers().map(|(number, _)| number).collect();
         for number in members {
             match self.read_checked(segment, place, entry, number).await {
                 Ok(record) => good = Some(record),
-                Err(_) => bad.push(number),
+                Err(error) => {
+                    bad.push(number);
+                    silent = silent.or(Some(error).filter(|e| matches!(e, StoreError::Disk(_))));
+                }
             }
         }
         let Some(record) = good else {
-            return Err(self.damaged_record(&entry.digest, place));
+            let damaged = self.damaged_record(&entry.digest, place);
+            return Err(silent.unwrap_or(damaged));
         };
         lock(&self.damaged).remove(&place);
         if !self.read_only {

@@ -56,7 +56,8 @@ impl Store {
 
     /// Forgets the places of records that no disk has intact, durably after the next close: when
     /// the same bytes come again they are stored anew, which heals the recovery points that name
-    /// them. Does nothing while a disk is missing, which may have them.
+    /// them. Does nothing while a disk is missing, which may have them; nor does a disk that fails
+    /// to read say anything about what it has.
     pub async fn forget(&self, lost: &[Digest]) -> Result<()> {
         let inner = &self.inner;
         if lost.is_empty() || !inner.members.is_whole() || inner.read_only {
@@ -66,7 +67,8 @@ impl Store {
         for digest in lost {
             for (place, entry) in inner.find_all(digest).await? {
                 let segment = inner.segment(place)?;
-                if inner.read_any(&segment, place, &entry).await.is_err() {
+                let read = inner.read_any(&segment, place, &entry).await;
+                if matches!(read, Err(StoreError::Damaged { .. })) {
                     inner.index.remove(digest, place);
                 }
             }

@@ -22,3 +22,4 @@ mod scrubs;
 mod smoke;
 mod starts;
 mod tasks;
+mod unreadable;

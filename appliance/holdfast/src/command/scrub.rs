@@ -73,7 +73,6 @@ struct Found {
     kept: Option<Instant>,
 }
 
-impl<'a> Job<'a> {
 impl Found {
     /// Whether anything cannot be given back: a record, or a list that says which there were.
     fn is_loss(&self) -> bool {
@@ -81,6 +80,7 @@ impl Found {
     }
 }
 
+impl<'a> Job<'a> {
     fn begin(
         arguments: &Scrub,
         pool: &'a OpenPool,

@@ -47,7 +47,7 @@ fn reclaim(opened: &Opened, duty: Duty<'_>) {
     let marking = opened.store.begin_reclaim().at(duty);
     let roots = opened.catalog.points().iter().map(|point| point.record).collect();
     let reclaim = block_on(marking.mark(roots, &mut |_| true)).unwrap();
-    let mut mover = RecordMover::new(&[opened.access.clone()]).unwrap();
+    let mut mover = RecordMover::new(std::slice::from_ref(&opened.access)).unwrap();
     let done = block_on(reclaim.run(&options, &mut mover, &mut |_| true)).unwrap();
     assert!(done.retired_segments > 0, "there was nothing to reclaim");
 }

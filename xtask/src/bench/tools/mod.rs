@@ -16,7 +16,7 @@ use clap::ValueEnum;
 use crate::bench::timed::Cost;
 use crate::error::Result;
 
-pub(super) use holdfast::{Holdfast, Pool, point_of};
+pub(super) use holdfast::{Holdfast, POOL_SIZE, Pool, point_of};
 
 /// What giving room back took and left.
 #[derive(Debug, Clone, Copy)]

@@ -40,6 +40,7 @@ pub(crate) fn run(arguments: &Reclaim, output: &Output) -> Result<(), Failure> {
     let outcome = shown(output, "reclaim", &progress, || reclaim(&pool, arguments, &progress));
     let outcome = outcome?;
     let status = pool.store.status();
+    pool.tell_failed_disks(output);
     if !arguments.dry_run {
         pool.commit(Vec::new())?;
     }

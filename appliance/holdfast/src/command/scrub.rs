@@ -47,6 +47,7 @@ pub(crate) fn run(arguments: &Scrub, output: &Output) -> Result<(), Failure> {
     let closed = block_on(pool.store.clone().close());
     let broken = outcome?;
     closed?;
+    pool.tell_failed_disks(output);
     job.tell(&broken, output)
 }
 

@@ -42,6 +42,7 @@ pub(crate) fn run(arguments: &Verify, output: &Output) -> Result<(), Failure> {
     block_on(pool.store.forget(&found.lost))?;
     let healed = pool.store.status().healed;
     block_on(pool.store.clone().close())?;
+    pool.tell_failed_disks(output);
     let seconds = began.elapsed().as_secs_f64();
     let points = pool.catalog.points().len();
     let value = to_json(points, &found, &broken, healed, seconds);

@@ -20,7 +20,7 @@ mod qmp;
 mod source;
 mod story;
 mod system;
-mod tools;
+pub(crate) mod tools;
 
 pub(crate) use system::make as make_system;
 

@@ -11,6 +11,7 @@ mod debian;
 mod demo;
 mod error;
 mod fuzz;
+mod guest;
 mod mounted;
 mod process;
 mod soak;

@@ -3,7 +3,8 @@
 //!
 //! A round begins all campaigns at a seed of its own. The build is optimised and keeps every check
 //! that `cargo test` has. A failure ends the run with the command that replays it; the end of a run
-//! says how much was gone through for each goal.
+//! says how much was gone through for each goal. What needs a real kernel comes once, after the last
+//! round: under emulation it takes about half an hour, which a round need not wait for.
 
 mod heard;
 
@@ -12,6 +13,7 @@ use std::time::{Duration, Instant};
 
 use crate::error::{Error, Result};
 use crate::fuzz::CHECKED;
+use crate::guest;
 use crate::process::{cargo, command, quiet, shown, target_folder};
 use crate::soak::heard::{Totals, listened};
 
@@ -34,10 +36,19 @@ pub(crate) struct Args {
     /// States, faults and moments of a round, in percent of those of `cargo xtask test`
     #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..))]
     percent: u32,
+
+    /// Only what needs a real kernel, or a part of it
+    #[arg(long, value_name = "PART", num_args = 0..=1, default_missing_value = "all",
+          conflicts_with_all = ["minutes", "percent"])]
+    guest: Option<guest::Part>,
 }
 
 pub(crate) fn run(args: &Args) -> Result<()> {
     let commit = quiet(command("git").args(["rev-parse", "--short", "HEAD"]))?;
+    if let Some(part) = args.guest {
+        let outcome = guest::run(part, args.seed);
+        return outcome.map_err(|error| guest_failed(error, commit.trim(), args.seed));
+    }
     let (begin, time) = (Instant::now(), Duration::from_secs(60 * args.minutes));
     let (mut rounds, mut totals) = (0, Totals::default());
     while rounds == 0 || begin.elapsed() < time {
@@ -47,6 +58,8 @@ pub(crate) fn run(args: &Args) -> Result<()> {
         rounds += 1;
         println!("    {:.0} minutes so far", begin.elapsed().as_secs_f64() / 60.0);
     }
+    let guest = guest::run(guest::Part::All, args.seed);
+    guest.map_err(|error| guest_failed(error, commit.trim(), args.seed))?;
     println!("{rounds} rounds at {} without a failure; for each goal:", commit.trim());
     totals.lines().for_each(|line| println!("{line}"));
     Ok(())
@@ -102,4 +115,10 @@ impl Round<'_> {
             Error::Broken { rule: "soak".into(), facts }
         })
     }
+}
+
+/// The guest's part of a run is replayed as a whole; a crash state, from the recording that stays.
+fn guest_failed(error: Error, commit: &str, seed: u64) -> Error {
+    let facts = format!("{error}; commit {commit}; again: cargo xtask soak --guest --seed {seed}");
+    Error::Broken { rule: "soak".into(), facts }
 }

@@ -1,4 +1,4 @@
-//! QEMU for the demo, unpacked from Debian packages into the cache.
+//! QEMU, unpacked from Debian packages into the cache.
 //!
 //! Not installed on the machine: a QEMU from elsewhere (backports, for one) cannot live beside the
 //! release's own, and a demo must not change which one a machine has. The tree is never entered;
@@ -16,13 +16,13 @@ use crate::process::command;
 const PACKAGES: &str = "qemu-system-x86,qemu-utils,seabios,ovmf";
 
 #[derive(Debug)]
-pub(super) struct Tools {
+pub(crate) struct Tools {
     tree: PathBuf,
 }
 
 impl Tools {
     /// Takes them from the cache, or downloads them (about 200 MB unpacked).
-    pub(super) fn ready() -> Result<Self> {
+    pub(crate) fn ready() -> Result<Self> {
         let release = debian::release()?;
         let recipe = [PACKAGES, &release, include_str!("../debian/bootstrap.rs")];
         let tree = cache::entry("tools", &recipe, |folder| {
@@ -33,7 +33,7 @@ impl Tools {
     }
 
     /// The emulator, told where its firmware is.
-    pub(super) fn qemu(&self) -> Command {
+    pub(crate) fn qemu(&self) -> Command {
         let mut qemu = self.program("qemu-system-x86_64");
         for folder in ["usr/share/qemu", "usr/share/seabios"] {
             qemu.arg("-L").arg(self.tree.join(folder));

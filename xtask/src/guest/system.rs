@@ -55,7 +55,7 @@ impl Programs {
         let mut build = cargo();
         build.args(["build", "--release", "--locked", "-p", "holdfast", "--bin", "holdfast"]);
         build.args(["-p", "tests", "--bin", "guest", "--bin", "replay"]);
-        build.args(fuzz::PROFILE.iter().flat_map(|setting| ["--config", setting]));
+        build.args(fuzz::CHECKED.iter().flat_map(|setting| ["--config", setting]));
         shown(&mut build)?;
         let target = std::env::var_os("CARGO_TARGET_DIR");
         let target = target.map_or_else(|| workspace().join("target"), PathBuf::from);

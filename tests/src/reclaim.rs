@@ -1,8 +1,9 @@
-//! Reclaim over the real command: room comes back, and nothing that is needed goes.
+//! Reclaim over the real command: room comes back, nothing that is needed goes, the newest point
+//! comes to lie in reading order, and what is old takes less room.
 
 use serde_json::Value;
 
-use crate::harness::{MIB, Outcome, Pool, image, number, run, run_with};
+use crate::harness::{MIB, Outcome, Pool, Random, image, number, run, run_with, scatter, text};
 
 fn reclaim(pool: &Pool, more: &[&str]) -> Outcome {
     run_with(pool.command(&["reclaim"]), more)
@@ -55,4 +56,77 @@ fn the_room_of_a_point_that_is_gone_comes_back_and_the_others_stay() {
         let again = pool.take_bytes("again", &images[0]);
         assert!(pool.restore(&again) == images[0]);
     }
+}
+
+/// The score of the newest point of `machine`, before and after.
+fn scores(reclaimed: &Value) -> (f64, f64) {
+    let points = reclaimed["newest_points"].as_array().expect("a list");
+    assert_eq!(points.len(), 1, "{reclaimed}");
+    assert_eq!(points[0]["system"], "machine");
+    let score = |field| points[0][field].as_f64().expect("a score");
+    (score("score_before"), score("score_after"))
+}
+
+#[test]
+fn the_newest_of_many_points_comes_to_lie_in_reading_order() {
+    let pool = Pool::new(1, 300);
+    let mut bytes = image(9, 24 * MIB);
+    let mut ids = Vec::new();
+    for day in 0..40 {
+        let name = format!("day{day}");
+        ids.push((pool.take_bytes(&name, &bytes), blake3::hash(&bytes)));
+        std::fs::remove_file(pool.path(&name)).expect("the image");
+        scatter(&mut bytes, 1000 + day, 1);
+    }
+    let tried = reclaim(&pool, &["--dry-run"]).done();
+    let (before, expected) = scores(&tried);
+    assert!(before > 1.25 && expected <= 1.25, "{tried}");
+    assert!(number(&tried, "would_rewrite_segments") > 0, "{tried}");
+    let done = reclaim(&pool, &["--release-after", "0h"]).done();
+    let (_, after) = scores(&done);
+    assert!(after <= 1.25, "{done}");
+    let again = reclaim(&pool, &[]).done();
+    assert_eq!(scores(&again), (after, after), "{again}");
+    assert_eq!(number(&again, "moved_bytes"), 0, "{again}");
+    for (id, hash) in [&ids[0], &ids[20], &ids[39]] {
+        assert_eq!(blake3::hash(&pool.restore(id)), *hash);
+    }
+    pool.verify();
+}
+
+/// Numbers in writing: LZ4 finds nothing in them, Zstandard that they are digits.
+fn digits(seed: u64, length: usize) -> Vec<u8> {
+    let mut random = Random(seed);
+    let mut digits = String::new();
+    while digits.len() < length {
+        digits.push_str(&random.next().to_string());
+    }
+    digits.truncate(length);
+    digits.into_bytes()
+}
+
+#[test]
+fn what_only_older_points_need_is_recompressed_once() {
+    let pool = Pool::new(1, 160);
+    let ingest = |name: &str, bytes: &[u8]| {
+        let path = pool.image(name, bytes);
+        let more = ["--compression", "lz4"];
+        text(&run_with(pool.ingest(&path), &more).done(), "point").to_owned()
+    };
+    let images = [digits(31, 12 * MIB), digits(32, 12 * MIB)];
+    let ids = [ingest("old", &images[0]), ingest("new", &images[1])];
+    let usual = reclaim(&pool, &[]).done();
+    assert_eq!(number(&usual, "recompressed_chunks"), 0, "only when asked to: {usual}");
+    let done = reclaim(&pool, &["--recompress", "--release-after", "0h"]).done();
+    assert!(number(&done, "recompressed_chunks") > 0, "{done}");
+    let (from, to) =
+        (number(&done, "recompressed_from_bytes"), number(&done, "recompressed_to_bytes"));
+    assert!(to * 10 <= from * 9, "{done}");
+    assert!(number(&done, "free_bytes") > number(&usual, "free_bytes"), "{done}");
+    let again = reclaim(&pool, &["--recompress"]).done();
+    assert_eq!(number(&again, "moved_bytes"), 0, "{again}");
+    for (id, bytes) in ids.iter().zip(&images) {
+        assert!(pool.restore(id) == *bytes);
+    }
+    pool.verify();
 }

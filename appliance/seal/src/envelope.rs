@@ -24,6 +24,11 @@ pub enum Codec {
 }
 
 impl Codec {
+    /// How what is in an envelope is compressed, if it says that.
+    pub fn of(envelope: &[u8]) -> Option<Self> {
+        envelope.first().and_then(|number| Self::from_number(*number))
+    }
+
     fn from_number(number: u8) -> Option<Self> {
         [Self::Raw, Self::Lz4, Self::Zstd].into_iter().find(|codec| *codec as u8 == number)
     }

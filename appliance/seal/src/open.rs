@@ -87,6 +87,15 @@ impl Opener {
         self.decompress(decrypted.codec, decrypted.payload, out)
     }
 
+    /// Decompresses an envelope that was in a seal which opened into `out`, whose content is
+    /// replaced. Returns how it was compressed. What `out` holds after an error is undefined.
+    pub fn unfold(&mut self, envelope: &[u8], out: &mut Vec<u8>) -> Result<Codec, SealError> {
+        let (codec, plain_bytes, payload) = split(envelope)?;
+        out.resize(plain_bytes, 0);
+        self.decompress(codec, payload, out)?;
+        Ok(codec)
+    }
+
     /// Checks that a sealed payload is what was sealed, without decompressing it. `sealed` is
     /// decrypted in place.
     pub fn check(

@@ -383,22 +383,10 @@ impl Current {
 
 /// Whether a record fits into a segment that has some records and is filled so far, also if a
 /// commit pads to the next block before it comes.
-fn fits(records: usize, filled: usize, length: usize, segment_bytes: usize) -> bool {
+pub(crate) fn fits(records: usize, filled: usize, length: usize, segment_bytes: usize) -> bool {
     let end = filled.next_multiple_of(BLOCK) + length;
     let footer = footer_bytes(records + 1, end.div_ceil(GROUP_BYTES));
     records < MAX_RECORDS as usize && end.next_multiple_of(BLOCK) + footer <= segment_bytes
-}
-
-/// Segments that records of these lengths, one after the other, fill at most.
-pub(crate) fn segments_for(lengths: impl Iterator<Item = u32>, segment_bytes: u32) -> u32 {
-    let (mut segments, mut records, mut filled) = (0, 0, 0);
-    for length in lengths.map(|length| length as usize) {
-        if segments == 0 || !fits(records, filled, length, segment_bytes as usize) {
-            (segments, records, filled) = (segments + 1, 0, BLOCK);
-        }
-        (records, filled) = (records + 1, filled + length);
-    }
-    segments
 }
 
 impl Inner {

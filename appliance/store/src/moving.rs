@@ -1,19 +1,20 @@
 //! Moving what is needed out of segments that go: copied, committed, read back from every disk, and
 //! only then are the segments retired.
 //!
-//! What cannot be read, or came into use meanwhile, keeps its segment; a crash between any two steps
-//! leaves records in two places, which is right.
+//! What cannot be read, or came into use meanwhile, keeps its segment; a crash between any two
+//! steps leaves records in two places, which is right.
 
+use std::collections::hash_map::Entry as Slot;
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 use format::log::RetiredSegment;
-use format::segment::Entry;
+use format::segment::{Entry, RecordKind};
 use model::{Digest, SegmentId, TenantId};
 
+use crate::arrange::Arrangement;
 use crate::batch::Located;
 use crate::duty::Duty;
-use crate::filling::segments_for;
 use crate::index::Place;
 use crate::members::lock;
 use crate::planted::{Bug, planted};
@@ -25,72 +26,42 @@ use crate::victims::Victim;
 use crate::{NewRecord, Result, SegmentWriter, StoreError, WriterKeys};
 
 /// Bytes of records that are opened at once while they move.
-const BATCH_BYTES: u64 = 4 << 20;
+pub(crate) const BATCH_BYTES: u64 = 4 << 20;
 
-/// Segments whose records move between two commits, at most.
-const GROUP_SEGMENTS: usize = 16;
-
-/// A segment that is about to go.
-struct Leaving<'a> {
-    victim: &'a Victim,
-    /// Everything in it that is needed.
-    needed: Vec<Digest>,
-    /// What of that is nowhere else, with its stored bytes.
-    alone: Vec<(Digest, u32)>,
+/// A record that is to move.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Carried {
+    pub(crate) digest: Digest,
+    /// None of the newest points needs it.
+    pub(crate) cold: bool,
 }
 
-impl Leaving<'_> {
-    fn lengths(&self) -> impl Iterator<Item = u32> {
-        self.alone.iter().map(|(_, length)| *length)
-    }
-
-    fn bytes(&self) -> u64 {
-        self.lengths().map(u64::from).sum()
-    }
-
-    /// Segments that what moves out of it fills at most.
-    fn segments(&self, segment_bytes: u32) -> u32 {
-        segments_for(self.lengths(), segment_bytes)
-    }
-}
-
-/// Segments of one tenant that go together. What they leave behind fills few segments, so that in
-/// a full pool there is room for all of it, and the room of the group comes back.
-#[derive(Default)]
-struct Group<'a>(Vec<Leaving<'a>>);
-
-impl<'a> Group<'a> {
-    /// Whether another may join, with what moves out of all of them filling at most a segment and a
-    /// part, for which so many slots are free.
-    fn takes(&self, leaving: &Leaving<'_>, segment_bytes: u32, free_slots: u32) -> bool {
-        let Some(first) = self.0.first() else { return true };
-        let tenant = |leaving: &Leaving<'_>| leaving.victim.segment.place.info.tenant;
-        let bytes = self.0.iter().map(Leaving::bytes).sum::<u64>() + leaving.bytes();
-        let lengths = self.0.iter().flat_map(Leaving::lengths).chain(leaving.lengths());
-        self.0.len() < GROUP_SEGMENTS
-            && tenant(first) == tenant(leaving)
-            && bytes <= u64::from(segment_bytes)
-            && segments_for(lengths, segment_bytes) <= free_slots
-    }
-
-    fn push(&mut self, leaving: Leaving<'a>) {
-        self.0.push(leaving);
-    }
+/// A record between its old place and its new one.
+struct Opened {
+    /// Its number in what was to be carried.
+    at: usize,
+    tenant: TenantId,
+    kind: RecordKind,
+    digest: Digest,
+    refs: Vec<Digest>,
+    plain: Vec<u8>,
 }
 
 /// Something that is needed cannot be read.
-fn is_damage(error: &StoreError) -> bool {
+pub(crate) fn is_damage(error: &StoreError) -> bool {
     matches!(error, StoreError::Damaged { .. } | StoreError::DamagedStructure { .. })
 }
 
 /// Moves what is needed out of segments.
 pub(crate) struct Mover<'a> {
-    inner: &'a Arc<Inner>,
+    pub(crate) inner: &'a Arc<Inner>,
     duty: Duty<'a>,
     resealer: &'a mut dyn Resealer,
-    writers: HashMap<TenantId, SegmentWriter>,
+    /// By tenant, and whether for what moves in reading order: that is apart from what is older.
+    writers: HashMap<(TenantId, bool), SegmentWriter>,
+    pub(crate) arrangement: &'a Arrangement,
     /// All segments that are to go: none of them counts as another place.
-    leaving: &'a HashSet<u32>,
+    pub(crate) leaving: &'a HashSet<u32>,
     /// Segments that it fills or filled, whose footers have not been read back.
     filled: BTreeSet<u32>,
     pub(crate) done: Reclaimed,
@@ -101,136 +72,15 @@ impl<'a> Mover<'a> {
         inner: &'a Arc<Inner>,
         duty: Duty<'a>,
         resealer: &'a mut dyn Resealer,
+        arrangement: &'a Arrangement,
         leaving: &'a HashSet<u32>,
     ) -> Self {
         let (writers, filled, done) = Default::default();
-        Self { inner, duty, resealer, writers, leaving, filled, done }
-    }
-
-    /// Empties these segments and retires them, some at a time: those of which everything needed
-    /// is elsewhere go before the next are looked at. `go_on` is asked in between.
-    ///
-    /// # Errors
-    /// `Full` when nothing could be retired for lack of room.
-    pub(crate) async fn retire_all(
-        &mut self,
-        victims: &[Victim],
-        age: u64,
-        go_on: &mut (dyn FnMut(&Reclaimed) -> bool + Send),
-    ) -> Result<()> {
-        let mut group = Group::default();
-        for victim in victims {
-            let leaving = match self.look_at(victim).await {
-                Err(error) if is_damage(&error) => {
-                    self.done.kept_segments += 1;
-                    continue;
-                }
-                leaving => leaving?,
-            };
-            let segment_bytes = self.inner.geometry.segment_bytes();
-            if !group.takes(&leaving, segment_bytes, self.free_slots()) {
-                self.retire_group(std::mem::take(&mut group), age, go_on).await?;
-            }
-            if leaving.segments(segment_bytes) <= self.free_slots() {
-                group.push(leaving);
-            } else {
-                self.done.short_of_room = true;
-            }
-        }
-        self.retire_group(group, age, go_on).await
-    }
-
-    async fn retire_group(
-        &mut self,
-        group: Group<'_>,
-        age: u64,
-        go_on: &mut (dyn FnMut(&Reclaimed) -> bool + Send),
-    ) -> Result<()> {
-        if group.0.is_empty() {
-            return Ok(());
-        }
-        if !go_on(&self.done) {
-            return Err(StoreError::Interrupted);
-        }
-        match self.try_group(group, age).await {
-            // Somebody else took the room meanwhile. What was copied need not be copied again.
-            Err(StoreError::Full) => self.done.short_of_room = true,
-            outcome => outcome?,
-        }
-        Ok(())
-    }
-
-    async fn try_group(&mut self, group: Group<'_>, age: u64) -> Result<()> {
-        let mut moved = Vec::new();
-        for leaving in group.0 {
-            match self.empty(&leaving).await {
-                Ok(()) => moved.push(leaving),
-                // A record that cannot be read keeps its segment; the next reclaim tries again.
-                Err(error) if is_damage(&error) => self.done.kept_segments += 1,
-                Err(error) => return Err(error),
-            }
-        }
-        self.inner.commit(Changes::default()).await?;
-        self.read_footers_back().await?;
-        let all: Vec<Digest> = moved.iter().flat_map(|leaving| &leaving.needed).copied().collect();
-        let missing = self.not_elsewhere(&all).await?;
-        let mut gone = Vec::new();
-        for Leaving { victim, needed, .. } in moved {
-            let elsewhere = !needed.iter().any(|digest| missing.contains(digest));
-            if elsewhere && self.leave(victim, &needed).await? {
-                gone.push(victim);
-            } else {
-                self.done.kept_segments += 1;
-            }
-        }
-        self.retire(&gone, age).await
-    }
-
-    /// Slots that what moves may take now.
-    fn free_slots(&self) -> u32 {
-        self.inner.members.free_slots().saturating_sub(self.inner.checkpoint_reserve())
-    }
-
-    /// What has to be seen to before a segment can go.
-    async fn look_at<'v>(&self, victim: &'v Victim) -> Result<Leaving<'v>> {
-        let mut leaving = Leaving { victim, needed: Vec::new(), alone: Vec::new() };
-        if victim.live.count() == 0 {
-            return Ok(leaving);
-        }
-        let entries = self.inner.entries(&victim.segment).await?;
-        for (entry, record) in entries.iter().zip(0_u16..) {
-            if !victim.live.has(record) {
-                continue;
-            }
-            leaving.needed.push(entry.digest);
-            if self.others(&entry.digest).await?.is_empty() {
-                leaving.alone.push((entry.digest, entry.length));
-            }
-        }
-        Ok(leaving)
-    }
-
-    /// Sees to it that everything needed of a segment is in another, not necessarily durable.
-    async fn empty(&mut self, leaving: &Leaving<'_>) -> Result<()> {
-        let mut batch: Vec<Digest> = Vec::new();
-        let mut bytes = 0;
-        for (digest, length) in &leaving.alone {
-            // Another segment of the group may have had it too.
-            if !self.others(digest).await?.is_empty() {
-                continue;
-            }
-            batch.push(*digest);
-            bytes += u64::from(*length);
-            if bytes >= BATCH_BYTES {
-                self.carry(&std::mem::take(&mut batch)).await?;
-                bytes = 0;
-            }
-        }
-        self.carry(&batch).await
+        Self { inner, duty, resealer, writers, arrangement, leaving, filled, done }
     }
 
     /// Places of a record outside the segments that go.
-    async fn others(&self, digest: &Digest) -> Result<Vec<(Place, Entry)>> {
+    pub(crate) async fn others(&self, digest: &Digest) -> Result<Vec<(Place, Entry)>> {
         let mut places = self.inner.find_all(digest).await?;
         let damaged = lock(&self.inner.damaged);
         places.retain(|(place, _)| {
@@ -239,39 +89,71 @@ impl<'a> Mover<'a> {
         Ok(places)
     }
 
-    /// Copies records to new segments.
-    async fn carry(&mut self, digests: &[Digest]) -> Result<()> {
+    /// Copies records to new segments, in this order. Those that the newest points need, when they
+    /// are carried in reading order, to others than the rest; what they take is no more than any
+    /// new record may take.
+    pub(crate) async fn carry(&mut self, list: &[Carried], in_order: bool) -> Result<()> {
         let begun = self.duty.begin(self.inner);
+        for opened in self.open(list).await? {
+            let squeezes = self.arrangement.squeezes && opened.kind == RecordKind::Chunk;
+            let cold = list.get(opened.at).is_some_and(|carried| carried.cold);
+            self.put(opened, in_order, squeezes && cold).await?;
+        }
+        self.duty.rest(begun, self.inner).await;
+        Ok(())
+    }
+
+    /// Reads records as they lie and gives them in the order of the list.
+    async fn open(&mut self, list: &[Carried]) -> Result<Vec<Opened>> {
+        let digests: Vec<Digest> = list.iter().map(|carried| carried.digest).collect();
         let mut opened = Vec::with_capacity(digests.len());
         let resealer = &mut *self.resealer;
         self.inner
-            .read_batch(digests, |_, view| {
+            .read_batch(&digests, |at, view| {
                 let (kind, digest, tenant) = (view.kind(), view.digest, view.info.tenant);
                 let refs = view.ref_list();
                 let plain = kind.zip(resealer.open(view));
                 let right = plain.is_some();
-                opened.extend(plain.map(|(kind, plain)| (kind, digest, tenant, refs, plain)));
+                opened.extend(plain.map(|(kind, plain)| Opened {
+                    at,
+                    tenant,
+                    kind,
+                    digest,
+                    refs,
+                    plain,
+                }));
                 right
             })
             .await?;
-        for (kind, digest, tenant, refs, plain) in opened {
-            let length = refs.len() * 32 + plain.len() + self.resealer.overhead();
-            let writer = match self.writers.entry(tenant) {
-                std::collections::hash_map::Entry::Occupied(writer) => writer.into_mut(),
-                std::collections::hash_map::Entry::Vacant(none) => {
-                    let keys = WriterKeys { moves: true, ..self.resealer.keys(tenant)? };
-                    none.insert(Store { inner: self.inner.clone() }.writer(keys))
-                }
-            };
-            let place = writer.place(length).await?;
-            self.filled.insert(number(place.info.segment));
-            let record = Moving { kind, digest, refs: &refs };
-            let stored = self.resealer.seal(&place, &record, plain)?;
-            writer.append(NewRecord { kind, digest, refs: refs.len(), stored: &stored }).await?;
-            self.done.moved_bytes += stored.len() as u64;
-            self.done.moved_records += 1;
+        opened.sort_by_key(|opened| opened.at);
+        Ok(opened)
+    }
+
+    /// Seals and appends a record.
+    async fn put(&mut self, opened: Opened, in_order: bool, squeeze: bool) -> Result<()> {
+        let Opened { tenant, kind, digest, refs, mut plain, .. } = opened;
+        let record = Moving { kind, digest, refs: &refs };
+        let smaller = if squeeze { self.resealer.squeeze(tenant, &record, &plain) } else { None };
+        if let Some(smaller) = smaller {
+            self.done.squeezed_records += 1;
+            self.done.squeezed_from += plain.len() as u64;
+            self.done.squeezed_to += smaller.len() as u64;
+            plain = smaller;
         }
-        self.duty.rest(begun, self.inner).await;
+        let length = refs.len() * 32 + plain.len() + self.resealer.overhead();
+        let writer = match self.writers.entry((tenant, in_order)) {
+            Slot::Occupied(writer) => writer.into_mut(),
+            Slot::Vacant(none) => {
+                let keys = WriterKeys { moves: !in_order, ..self.resealer.keys(tenant)? };
+                none.insert(Store { inner: self.inner.clone() }.writer(keys))
+            }
+        };
+        let place = writer.place(length).await?;
+        self.filled.insert(number(place.info.segment));
+        let stored = self.resealer.seal(&place, &record, plain)?;
+        writer.append(NewRecord { kind, digest, refs: refs.len(), stored: &stored }).await?;
+        self.done.moved_bytes += stored.len() as u64;
+        self.done.moved_records += 1;
         Ok(())
     }
 
@@ -286,7 +168,7 @@ impl<'a> Mover<'a> {
 
     /// Looks whether the footers that were written are there: without them records are not found
     /// after the next start. Their contents are still in memory.
-    async fn read_footers_back(&mut self) -> Result<()> {
+    pub(crate) async fn read_footers_back(&mut self) -> Result<()> {
         for number in std::mem::take(&mut self.filled) {
             let segment = lock(&self.inner.segments).get(number).cloned();
             let Some(segment) = segment else { continue };
@@ -305,7 +187,7 @@ impl<'a> Mover<'a> {
     }
 
     /// Of these records, those that cannot be read elsewhere from every disk in service.
-    async fn not_elsewhere(&self, digests: &[Digest]) -> Result<HashSet<Digest>> {
+    pub(crate) async fn not_elsewhere(&self, digests: &[Digest]) -> Result<HashSet<Digest>> {
         let mut records = Vec::new();
         for (at, digest) in digests.iter().enumerate() {
             let places = self.others(digest).await?.into_iter();
@@ -326,7 +208,7 @@ impl<'a> Mover<'a> {
 
     /// From here on nothing new counts on what is in a segment; false if something does that was
     /// not moved.
-    async fn leave(&self, victim: &Victim, kept: &[Digest]) -> Result<bool> {
+    pub(crate) async fn leave(&self, victim: &Victim, kept: &[Digest]) -> Result<bool> {
         let kept: HashSet<&Digest> = kept.iter().collect();
         let mut moved = victim.live.clone();
         let touched = lock(&self.inner.uses).touched(victim.number);
@@ -341,7 +223,7 @@ impl<'a> Mover<'a> {
         Ok(lock(&self.inner.uses).leave(victim.number, &moved))
     }
 
-    async fn retire(&mut self, victims: &[&Victim], age: u64) -> Result<()> {
+    pub(crate) async fn retire(&mut self, victims: &[&Victim], age: u64) -> Result<()> {
         if victims.is_empty() {
             return Ok(());
         }

@@ -13,6 +13,7 @@ use std::sync::Arc;
 use format::segment::RecordKind;
 use model::{Digest, TenantId};
 
+use crate::arrange::Arrangement;
 use crate::duty::Duty;
 use crate::mark::{Live, Marked};
 use crate::members::lock;
@@ -30,9 +31,12 @@ pub trait Resealer: Send {
     fn keys(&mut self, tenant: TenantId) -> Result<WriterKeys>;
     /// Opens a record; `None` when its seal does not hold.
     fn open(&mut self, view: RecordView<'_>) -> Option<Vec<u8>>;
-    /// How many bytes [`seal`](Self::seal) adds to what [`open`](Self::open) gave.
+    /// How many bytes [`seal`](Self::seal) adds to what it is given.
     fn overhead(&self) -> usize;
-    /// Seals what `open` gave for its new place.
+    /// Makes what [`open`](Self::open) gave smaller, of a chunk that is hardly ever read any more;
+    /// `None` when that saves too little, and whenever it gave this itself.
+    fn squeeze(&mut self, tenant: TenantId, record: &Moving<'_>, opened: &[u8]) -> Option<Vec<u8>>;
+    /// Seals what `open` or `squeeze` gave for its new place.
     fn seal(&mut self, to: &RecordPlace, record: &Moving<'_>, opened: Vec<u8>) -> Result<Vec<u8>>;
 }
 
@@ -68,6 +72,10 @@ pub struct ReclaimPlan {
     pub free_bytes: u64,
     /// What is of no use in all segments.
     pub dead_bytes: u64,
+    /// Of the victims, those that go only so that the newest points lie in reading order.
+    pub rewritten: u64,
+    /// Those that go only so that what older points need is compressed better.
+    pub squeezed: u64,
 }
 
 /// How far reclaim came.
@@ -88,6 +96,10 @@ pub struct Reclaimed {
     /// Segments that stay, because something in them could not be moved: it is damaged, or came
     /// into use meanwhile.
     pub kept_segments: u64,
+    /// Chunks that were compressed better on their way, with their bytes before and after.
+    pub squeezed_records: u64,
+    pub squeezed_from: u64,
+    pub squeezed_to: u64,
     /// Some segments stay because there was no room for what is needed of them. There is when
     /// those that were retired have been released.
     pub short_of_room: bool,
@@ -113,6 +125,7 @@ pub struct Reclaim<'a> {
     /// Segments with a footer when it began: what came later is not looked at.
     pub(crate) sealed: Vec<Segment>,
     pub(crate) live: Live,
+    pub(crate) arrangement: Arrangement,
 }
 
 impl Store {
@@ -147,7 +160,7 @@ impl<'a> Marking<'a> {
         roots.extend(lock(&inner.uses).roots());
         let live =
             inner.mark(roots, duty, &mut |marked| go_on(Reclaiming::Marking(marked))).await?;
-        Ok(Reclaim { inner, lease, duty, sealed, live })
+        Ok(Reclaim { inner, lease, duty, sealed, live, arrangement: Arrangement::default() })
     }
 }
 
@@ -168,6 +181,8 @@ impl Reclaim<'_> {
             move_bytes: sum(&victims, |victim| victim.live_bytes),
             free_bytes: sum(&victims, |victim| victim.dead_bytes),
             dead_bytes: sum(&all, |victim| victim.dead_bytes),
+            rewritten: self.arrangement.rewritten.len() as u64,
+            squeezed: self.arrangement.squeezed.len() as u64,
         }
     }
 
@@ -183,14 +198,23 @@ impl Reclaim<'_> {
         resealer: &mut dyn Resealer,
         go_on: &mut (dyn FnMut(Reclaiming) -> bool + Send),
     ) -> Result<Reclaimed> {
-        let victims = self.chosen(options);
+        let mut victims = self.chosen(options);
         let of_bytes = victims.iter().map(|victim| victim.live_bytes).sum();
         let numbers: HashSet<u32> = victims.iter().map(|victim| victim.number).collect();
-        let mut mover = Mover::new(&self.inner, self.duty, resealer, &numbers);
+        let mut mover = Mover::new(&self.inner, self.duty, resealer, &self.arrangement, &numbers);
         let mut told = |done: &Reclaimed| {
             go_on(Reclaiming::Moving { done_bytes: done.moved_bytes.min(of_bytes), of_bytes })
         };
-        mover.retire_all(&victims, options.age, &mut told).await?;
+        let tenant = |victim: &Victim| victim.segment.place.info.tenant;
+        if of_bytes <= self.inner.free_bytes() {
+            victims.sort_by_key(|victim| (victim.last, tenant(victim)));
+            mover.follow(&victims, options.age, &mut told).await?;
+        } else {
+            // What can be retired with what room there is comes before any order.
+            victims.retain(|victim| !self.arrangement.wants(victim.number));
+            victims.sort_by_key(|victim| (tenant(victim), victim.live_bytes));
+            mover.retire_all(&victims, options.age, &mut told).await?;
+        }
         mover.finish().await?;
         let done = mover.done;
         drop(self.lease);

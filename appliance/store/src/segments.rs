@@ -54,6 +54,11 @@ impl Segment {
         self.contents().0
     }
 
+    /// Where its last record ends, in bytes from its start.
+    pub(crate) fn body_end(&self) -> u32 {
+        self.contents().1
+    }
+
     /// How many records it has, and where the last ends.
     fn contents(&self) -> (usize, u32) {
         match &self.state {

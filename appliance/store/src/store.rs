@@ -135,6 +135,12 @@ impl Inner {
         wanted.max(self.geometry.segment_slots() / 50).max(3)
     }
 
+    /// Bytes of the slots that new records can take.
+    pub(crate) fn free_bytes(&self) -> u64 {
+        let slots = self.members.free_slots().saturating_sub(self.reserve());
+        u64::from(slots) * u64::from(self.geometry.segment_bytes())
+    }
+
     pub(crate) fn take_segment_id(&self) -> SegmentId {
         SegmentId(self.next_segment.fetch_add(1, Ordering::AcqRel))
     }
@@ -210,8 +216,7 @@ impl Store {
             segment_bytes,
             segments: segments.len() as u64,
             stored_bytes: segments.iter().map(|segment| segment.stored_bytes()).sum(),
-            free_bytes: u64::from(inner.members.free_slots().saturating_sub(reserve))
-                * segment_bytes,
+            free_bytes: inner.free_bytes(),
             capacity_bytes: u64::from(slots.saturating_sub(reserve)) * segment_bytes,
             records: segments.iter().map(|segment| segment.records() as u64).sum(),
             retired_bytes: inner.retired_bytes(),

@@ -21,6 +21,9 @@ pub(crate) struct Reclaim {
     /// Use the room of segments again when they were retired so long ago, in running time.
     #[arg(long, value_name = "TIME", value_parser = retention::span, default_value = "24h")]
     pub(crate) release_after: Span,
+    /// Compress what only older recovery points need with Zstandard, where that saves a tenth.
+    #[arg(long)]
+    pub(crate) recompress: bool,
     /// Only say what would be done.
     #[arg(long)]
     pub(crate) dry_run: bool,

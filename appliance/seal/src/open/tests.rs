@@ -62,6 +62,10 @@ proptest! {
             let mut room = vec![9; plain.len()];
             opener.unpack(&decrypted, &mut room)?;
             prop_assert_eq!(&room, &plain);
+            let envelope = decrypted.envelope().to_vec();
+            let by = opener.unfold(&envelope, &mut out)?;
+            prop_assert!(Codec::of(&envelope) == Some(by) && [codec, Codec::Raw].contains(&by));
+            prop_assert_eq!(&out, &plain);
         }
     }
 

@@ -7,14 +7,17 @@ use disk::sim::{SimMachine, SimRng};
 use futures_util::future::join_all;
 
 use super::disks::{Pace, PacedDisk, pause};
+use super::emptying::put;
 use super::fixture::{Events, SAMPLES, SMALL, create, event, keys, open, writer_keys};
 use super::model::{Found, Model};
-use crate::{
-    Moving, NewRecord, OpenOptions, ReclaimOptions, RecordPlace, RecordView, Resealer,
-    SegmentWriter, Store, StoreError, WriterKeys,
-};
+use super::verbatim::Verbatim;
+use crate::locality::Reading;
+use crate::{NewRecord, OpenOptions, ReclaimOptions, SegmentWriter, Store, StoreError};
 use format::segment::RecordKind;
-use model::TenantId;
+use model::Digest;
+
+/// A disk that keeps so little that most of what lies out of order is read again.
+const READING: Reading = Reading { unit_bytes: 2 << 10, units_kept: 2 };
 
 /// One thing done to a store.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -224,11 +227,18 @@ impl Runner {
         Ok(())
     }
 
-    /// Reclaims all but some of the records while nobody else does anything.
-    pub(super) async fn reclaim_alone(&mut self, rng: &mut SimRng) -> Result<(), String> {
+    /// Reclaims all but some of the records while nobody else does anything; from `begun` on.
+    pub(super) async fn reclaim_alone(
+        &mut self,
+        rng: &mut SimRng,
+        begun: impl FnOnce(),
+    ) -> Result<(), String> {
         let needed = self.needed(rng);
         let task = Task { machine: &self.machine, model: &self.model, store: &self.store };
-        task.reclaim(&needed).await
+        let points = task.points(&needed, rng).await?;
+        task.commit(None).await?;
+        begun();
+        task.reclaim(&needed, &points, rng).await
     }
 
     fn needed(&self, rng: &mut SimRng) -> Vec<usize> {
@@ -249,7 +259,12 @@ impl Runner {
             drop(lease);
             outcome
         };
-        let outcomes = futures_util::future::join(task.reclaim(&needed), user).await;
+        let mut other = SimRng::new(seed ^ 0x0dd);
+        let reclaim = async {
+            let points = task.points(&needed, &mut other).await?;
+            task.reclaim(&needed, &points, &mut other).await
+        };
+        let outcomes = futures_util::future::join(reclaim, user).await;
         self.pace.set(false);
         outcomes.0.and(outcomes.1)
     }
@@ -318,17 +333,46 @@ impl Task<'_> {
         self.commit(Some(40)).await
     }
 
-    async fn reclaim(&self, needed: &[usize]) -> Result<(), String> {
+    async fn reclaim(
+        &self,
+        needed: &[usize],
+        points: &[Digest],
+        rng: &mut SimRng,
+    ) -> Result<(), String> {
         let run = async {
             let marking = self.store.begin_reclaim();
-            let roots = needed.iter().map(|number| SAMPLES[*number].digest).collect();
-            let reclaim = marking.mark(roots, &mut |_| true).await?;
-            let options =
-                ReclaimOptions { least_dead_percent: 1, most_moved_bytes: u64::MAX, age: 0 };
+            let needed = needed.iter().map(|number| SAMPLES[*number].digest);
+            let roots = needed.chain(points.iter().copied()).collect();
+            let mut reclaim = marking.mark(roots, &mut |_| true).await?;
+            let most_moved_bytes = if rng.chance(0.8) { u64::MAX } else { rng.below(100_000) };
+            let least_dead_percent = if rng.chance(0.7) { 1 } else { 60 };
+            let options = ReclaimOptions { least_dead_percent, most_moved_bytes, age: 0 };
+            reclaim.arrange_for(READING, points, &options, &mut |_| true).await?;
             let mut resealer = Verbatim { machine: self.machine, model: self.model };
             reclaim.run(&options, &mut resealer, &mut |_| true).await
         };
         allow_full(run.await.map(drop))
+    }
+
+    /// Records that refer to some of these in any order: what reads them in that order finds them
+    /// scattered. None in a full pool.
+    async fn points(&self, needed: &[usize], rng: &mut SimRng) -> Result<Vec<Digest>, String> {
+        let mut writer = self.store.writer(writer_keys(0));
+        let mut points = Vec::new();
+        for _ in 0..rng.below(3) {
+            let mut some: Vec<(u64, Digest)> = needed
+                .iter()
+                .map(|number| (rng.next_u64(), SAMPLES[*number].digest))
+                .filter(|(order, _)| order % 4 > 0)
+                .collect();
+            some.sort_unstable();
+            let some: Vec<Digest> = some.into_iter().map(|(_, digest)| digest).collect();
+            match put(&mut writer, RecordKind::Leaf, &some, rng.next_u64()).await {
+                Ok(point) => points.push(point),
+                Err(error) => allow_full(Err(error))?,
+            }
+        }
+        Ok(points)
     }
 
     async fn commit(&self, bytes: Option<usize>) -> Result<(), String> {
@@ -342,40 +386,6 @@ impl Task<'_> {
             }
             Err(error) => allow_full(Err(error)),
         }
-    }
-}
-
-/// Moves records as they are, and sees to it that no nonce comes twice.
-struct Verbatim<'a> {
-    machine: &'a SimMachine,
-    model: &'a Model,
-}
-
-impl Resealer for Verbatim<'_> {
-    fn keys(&mut self, tenant: TenantId) -> crate::Result<WriterKeys> {
-        Ok(writer_keys(tenant.0[0]))
-    }
-
-    fn open(&mut self, view: RecordView<'_>) -> Option<Vec<u8>> {
-        let stored = [view.refs, view.payload].concat();
-        (blake3::hash(&stored).as_bytes() == &view.digest.0).then(|| view.payload.to_vec())
-    }
-
-    fn overhead(&self) -> usize {
-        0
-    }
-
-    fn seal(
-        &mut self,
-        to: &RecordPlace,
-        record: &Moving<'_>,
-        opened: Vec<u8>,
-    ) -> crate::Result<Vec<u8>> {
-        let number = SAMPLES.iter().position(|sample| sample.digest == record.digest).unwrap();
-        let append = self.model.begin_append(number, self.machine.event_count());
-        self.model.placed(append, *to).unwrap();
-        let refs = record.refs.iter().flat_map(|digest| digest.0);
-        Ok(refs.chain(opened).collect())
     }
 }
 

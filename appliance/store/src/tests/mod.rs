@@ -14,6 +14,7 @@ mod history;
 mod hostile;
 mod lies;
 mod model;
+mod order;
 #[cfg(feature = "planted")]
 mod planted;
 mod reclaim;
@@ -23,3 +24,4 @@ mod smoke;
 mod starts;
 mod tasks;
 mod unreadable;
+mod verbatim;

@@ -71,8 +71,9 @@ pub(super) fn lost_write_round(seed: u64, states: &AtomicUsize) -> Result<(), St
         // What recovery writes may be lost too, which a disk alone cannot make good.
         runner.run(&[Op::Commit { bytes: None }]).await?;
         states.fetch_add(1, Ordering::Relaxed);
-        machine.inject(0, SimFault::LoseWrite { nth: rng.below(20) });
-        runner.reclaim_alone(&mut rng).await?;
+        let nth = rng.below(20);
+        let lose = || machine.inject(0, SimFault::LoseWrite { nth });
+        runner.reclaim_alone(&mut rng, lose).await?;
         runner.model.check(&machine, machine.event_count(), seed).await?;
         Ok(())
     })

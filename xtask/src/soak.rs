@@ -16,6 +16,7 @@ use crate::fuzz::CHECKED;
 use crate::guest;
 use crate::process::{cargo, command, quiet, shown, target_folder};
 use crate::soak::heard::{Totals, listened};
+use crate::test::SCHEDULES;
 
 /// Seeds of one round: no campaign goes through more.
 const ROUND_SEEDS: u64 = 10_000_000;
@@ -75,6 +76,7 @@ impl Round<'_> {
     fn run(&self, totals: &mut Totals) -> Result<()> {
         self.campaigns("store", &[], totals)?;
         self.campaigns("catalog", &[], totals)?;
+        self.schedules(totals)?;
         let mut holdfast = cargo();
         holdfast.args(["build", "--release", "--locked", "-p", "holdfast"]);
         shown(holdfast.args(CHECKED.iter().flat_map(|setting| ["--config", setting])))?;
@@ -93,6 +95,15 @@ impl Round<'_> {
         tests.env("HOLDFAST_BINARY", target_folder().join("release/holdfast"));
         tests.env("PROPTEST_CASES", "4096");
         self.judge(tests, package, totals)
+    }
+
+    fn schedules(&self, totals: &mut Totals) -> Result<()> {
+        let mut schedules = cargo();
+        schedules.args(["test", "--release", "--locked"]).args(SCHEDULES);
+        schedules.args(CHECKED.iter().flat_map(|setting| ["--config", setting]));
+        schedules.args(["--", "--nocapture"]).env("HOLDFAST_SEED", self.seed.to_string());
+        schedules.env("HOLDFAST_STATES_PERCENT", self.percent.to_string());
+        self.judge(schedules, "store", totals)
     }
 
     fn fuzz(&self, totals: &mut Totals) -> Result<()> {

@@ -31,6 +31,20 @@ const PACKAGES: &[Package] = &[
 const PLANTED: &[&str] =
     &["--package", "store", "--features", "planted", "every_planted_bug_is_found"];
 
+/// A run of its own, too: whoever works with locks there works with those of a scheduler.
+pub(crate) const SCHEDULES: &[&str] = &[
+    "--package",
+    "disk",
+    "--package",
+    "restore",
+    "--package",
+    "store",
+    "--features",
+    "disk/schedules,restore/schedules,store/schedules",
+    "--lib",
+    "schedules",
+];
+
 /// Runs all steps and ends with one line in the form that `cargo test` prints.
 pub(crate) fn run() -> Result<()> {
     let begin = Instant::now();
@@ -44,6 +58,7 @@ pub(crate) fn run() -> Result<()> {
     }
     let mut counts = steps.run("cargo test", || counts::run_tests(&["--workspace"]))?;
     counts += steps.run("planted bugs", || counts::run_tests(PLANTED))?;
+    counts += steps.run("schedules", || counts::run_tests(SCHEDULES))?;
     steps.run("fuzz", fuzz::run_shortly)?;
     steps.print();
     println!("{}", counts.line(begin.elapsed()));

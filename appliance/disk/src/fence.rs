@@ -1,11 +1,12 @@
 //! The end of a disk's service, seen by everyone who uses it.
 
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::Ordering;
 
 use tokio::sync::Notify;
 
 use crate::FailReason;
+use crate::sync::AtomicBool;
 
 /// Raised once, with a reason, and never lowered.
 #[derive(Default)]

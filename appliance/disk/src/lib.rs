@@ -16,9 +16,13 @@ mod error;
 mod fence;
 mod memory;
 mod open;
+mod planted;
 mod pool;
 mod queue;
+#[cfg(feature = "schedules")]
+pub mod schedules;
 pub mod sim;
+mod sync;
 #[cfg(test)]
 mod tests;
 mod threads;

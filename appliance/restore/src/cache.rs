@@ -52,6 +52,12 @@ impl ChunkCache {
         dropped.and_then(Arc::into_inner)
     }
 
+    /// Bytes of memory that it takes.
+    #[cfg(all(test, feature = "schedules"))]
+    pub(crate) fn bytes(&self) -> usize {
+        self.bytes
+    }
+
     fn drop_one(&mut self) -> Option<Plain> {
         let oldest = self.queue.pop_front()?;
         let used = |kept: &Kept| kept.used.swap(false, Ordering::Relaxed);

@@ -6,15 +6,32 @@
 
 use std::collections::HashMap;
 use std::mem;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, PoisonError};
 
 use model::Digest;
 use tokio::sync::oneshot;
 
 use crate::cache::ChunkCache;
+use crate::planted::planted;
+use crate::sync::{Mutex, MutexGuard};
 
 /// An opened chunk.
 pub(crate) type Plain = Arc<Vec<u8>>;
+
+/// Opened chunks that one reader works with.
+pub(crate) type Found = HashMap<Digest, Plain>;
+
+/// Who gets and opens chunks that are not in memory.
+pub(crate) trait Fetch {
+    type Error;
+
+    /// Delivers everything that was claimed, and adds it to `found`.
+    fn fetch(
+        &self,
+        claim: Claim<'_>,
+        found: &mut Found,
+    ) -> impl Future<Output = Result<(), Self::Error>> + Send;
+}
 
 /// Where a chunk is, for one who needs it.
 #[derive(Debug)]
@@ -44,9 +61,62 @@ impl Chunks {
         Self(Mutex::new(State { cache: ChunkCache::new(limit), coming: HashMap::new() }))
     }
 
+    /// All of these chunks. What is neither there nor on its way is fetched, and what `ahead` gives
+    /// along with it.
+    pub(crate) async fn gather<F: Fetch>(
+        &self,
+        needed: &[Digest],
+        ahead: impl Fn() -> Vec<Digest>,
+        from: &F,
+    ) -> Result<Found, F::Error> {
+        let mut found = Found::new();
+        let mut reads_ahead = true;
+        loop {
+            let mut claim = self.claim();
+            let mut coming = Vec::new();
+            for digest in needed {
+                if found.contains_key(digest) {
+                    continue;
+                }
+                match claim.need(digest) {
+                    Whereabouts::Here(plain) => drop(found.insert(*digest, plain)),
+                    Whereabouts::Coming(plain) => coming.push((*digest, plain)),
+                    Whereabouts::Claimed => {}
+                }
+            }
+            let own = claim.digests().len();
+            if own == 0 && coming.is_empty() {
+                return Ok(found);
+            }
+            if reads_ahead && own > 0 {
+                ahead().iter().for_each(|digest| claim.want(digest));
+            }
+            let also_ahead = claim.digests().len() > own;
+            if own > 0 {
+                match from.fetch(claim, &mut found).await {
+                    // What is lost may lie ahead, where nobody has asked for it.
+                    Err(_) if also_ahead => reads_ahead = false,
+                    outcome => outcome?,
+                }
+            }
+            for (digest, plain) in coming {
+                // Whoever fetched it may have failed; then it is this reader's turn.
+                if let Ok(plain) = plain.await {
+                    found.insert(digest, plain);
+                }
+            }
+        }
+    }
+
     /// An empty claim.
     pub(crate) fn claim(&self) -> Claim<'_> {
         Claim { chunks: self, digests: Vec::new(), delivered: Vec::new() }
+    }
+
+    /// Bytes of memory that are kept.
+    #[cfg(all(test, feature = "schedules"))]
+    pub(crate) fn bytes(&self) -> usize {
+        self.state().cache.bytes()
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -112,6 +182,10 @@ impl Claim<'_> {
             true => None,
             false => state.coming.remove(digest),
         };
+        if planted() {
+            drop(state);
+            state = self.chunks.state();
+        }
         let dropped = state.cache.put(*digest, plain.clone());
         drop(state);
         for answer in waiting.into_iter().flatten() {

@@ -14,7 +14,7 @@ use store::Lease;
 use tokio::sync::OnceCell;
 
 use crate::RestorePoint;
-use crate::fetching::{Chunks, Claim, Plain, Whereabouts};
+use crate::fetching::{Chunks, Claim, Fetch, Found, Plain};
 
 /// Bytes of leaves kept in memory. One maps 16 MiB and takes about 15 KiB, so these map 16 GiB; one
 /// of the most pieces possible takes 180 KiB.
@@ -207,69 +207,16 @@ impl VolumeImage {
     }
 
     /// The opened chunks of a range of blocks, from memory or from the store.
-    async fn chunks_for(
-        &self,
-        leaf: &LeafMap,
-        from: u32,
-        to: u32,
-        follows: bool,
-    ) -> Result<HashMap<Digest, Plain>> {
-        let mut found = HashMap::new();
-        let mut reads_ahead = follows;
-        loop {
-            let mut claim = self.chunks.claim();
-            let mut coming = Vec::new();
-            for (_, extent) in leaf.touching(from, to) {
-                let Some(digest) = leaf.leaf.chunk(extent) else { continue };
-                if found.contains_key(digest) {
-                    continue;
-                }
-                match claim.need(digest) {
-                    Whereabouts::Here(plain) => drop(found.insert(*digest, plain)),
-                    Whereabouts::Coming(plain) => coming.push((*digest, plain)),
-                    Whereabouts::Claimed => {}
-                }
-            }
-            if claim.digests().is_empty() && coming.is_empty() {
-                return Ok(found);
-            }
-            let needed = claim.digests().len();
-            if reads_ahead && needed > 0 {
-                let ahead = leaf.touching(to, (to + AHEAD_BLOCKS).min(LEAF_BLOCKS));
-                ahead.filter_map(|(_, extent)| leaf.leaf.chunk(extent)).for_each(|d| claim.want(d));
-            }
-            let also_ahead = claim.digests().len() > needed;
-            match self.fetch(claim, &mut found).await {
-                // What is lost may lie ahead, where nobody has asked for it.
-                Err(_) if also_ahead => reads_ahead = false,
-                outcome => outcome?,
-            }
-            for (digest, plain) in coming {
-                // Whoever fetched it may have failed; then it is this reader's turn.
-                if let Ok(plain) = plain.await {
-                    found.insert(digest, plain);
-                }
-            }
-        }
-    }
-
-    async fn fetch(&self, mut claim: Claim<'_>, found: &mut HashMap<Digest, Plain>) -> Result<()> {
-        let missing = claim.digests().to_vec();
-        if missing.is_empty() {
-            return Ok(());
-        }
-        let (mut reader, volume) = self.reader()?;
-        let outcome = reader
-            .read_batch(&missing, RecordKind::Chunk, |number, _, plain| {
-                let Some(digest) = missing.get(number) else { return };
-                let opened: Plain = Arc::new(std::mem::take(plain));
-                // Memory that has been in use needs no fresh pages.
-                *plain = claim.deliver(number, &opened).unwrap_or_default();
-                found.insert(*digest, opened);
-            })
-            .await;
-        lock(&self.readers).push((reader, volume));
-        outcome
+    async fn chunks_for(&self, leaf: &LeafMap, from: u32, to: u32, follows: bool) -> Result<Found> {
+        let digests = |from, to| {
+            let chunks = leaf.touching(from, to).filter_map(|(_, extent)| leaf.leaf.chunk(extent));
+            chunks.copied().collect::<Vec<Digest>>()
+        };
+        let ahead = || match follows {
+            true => digests(to, (to + AHEAD_BLOCKS).min(LEAF_BLOCKS)),
+            false => Vec::new(),
+        };
+        self.chunks.gather(&digests(from, to), ahead, self).await
     }
 
     async fn leaf(&self, number: u64) -> Result<Option<Arc<LeafMap>>> {
@@ -298,6 +245,26 @@ impl VolumeImage {
             return Ok(idle);
         }
         Ok((RecordReader::new(&self.access)?, self.root.clone()))
+    }
+}
+
+impl Fetch for VolumeImage {
+    type Error = RecordError;
+
+    async fn fetch(&self, mut claim: Claim<'_>, found: &mut Found) -> Result<()> {
+        let missing = claim.digests().to_vec();
+        let (mut reader, volume) = self.reader()?;
+        let outcome = reader
+            .read_batch(&missing, RecordKind::Chunk, |number, _, plain| {
+                let Some(digest) = missing.get(number) else { return };
+                let opened: Plain = Arc::new(std::mem::take(plain));
+                // Memory that has been in use needs no fresh pages.
+                *plain = claim.deliver(number, &opened).unwrap_or_default();
+                found.insert(*digest, opened);
+            })
+            .await;
+        lock(&self.readers).push((reader, volume));
+        outcome
     }
 }
 

@@ -9,8 +9,12 @@ mod fetching;
 mod image;
 mod leaf;
 mod missing;
+mod planted;
 mod point;
 mod restore;
+#[cfg(all(test, feature = "schedules"))]
+mod schedules;
+mod sync;
 mod tags;
 mod target;
 

@@ -6,7 +6,7 @@
 
 use std::future::Future;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::Ordering;
 
 use format::superblock::{MEMBER_ACTIVE, MEMBER_MISSING, MEMBER_SYNCING};
 use model::{Epoch, Sequence};
@@ -18,6 +18,7 @@ use crate::planted::{Bug, planted};
 use crate::queue::Changes;
 use crate::segments::{State, number};
 use crate::store::{Inner, Store};
+use crate::sync::AtomicBool;
 use crate::{Result, StoreError};
 
 impl Store {
@@ -98,6 +99,9 @@ impl Inner {
                 // Who had taken these changes did not wait for the end.
                 return Err(StoreError::Stopped);
             };
+            if planted(Bug::AckWhenTaken) {
+                let _ = round.outcome.set(Ok(log.durable));
+            }
             let result = self.commit_round(&mut log, round.changes).await;
             let _ = round.outcome.set(result);
         }
@@ -125,6 +129,9 @@ impl Inner {
         let writers: Vec<_> = lock(&self.writers).iter().map(|slot| slot.state.clone()).collect();
         let mut drained = Vec::new();
         for writer in writers {
+            if planted(Bug::BusyWriterSkipped) && writer.try_lock().is_err() {
+                continue;
+            }
             drained.push(writer.lock().await.drain(self).await?);
         }
         let commits = split(&drained, changes, self.commit_bytes());

@@ -1,7 +1,6 @@
 //! Making a pool: empty disks become members.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize};
 
 use disk::Disk;
 use format::geometry::{EDGE_BYTES, Geometry, MIN_SEGMENT_SLOTS};
@@ -14,6 +13,7 @@ use crate::keys::write_keys;
 use crate::log::{Anchor, CheckpointRef, Log};
 use crate::members::{Member, Members};
 use crate::store::{Entropy, Inner, Journal, Store};
+use crate::sync::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize};
 use crate::{Result, StoreError};
 
 /// Most disks that a pool may have for now.

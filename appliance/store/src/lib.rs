@@ -40,6 +40,7 @@ mod space;
 mod squeezing;
 mod store;
 mod structures;
+mod sync;
 #[cfg(test)]
 mod tests;
 mod uses;

@@ -5,8 +5,8 @@
 //! syncing disk takes every write but never stands alone: without a complete one the store stops.
 
 use std::fmt;
-use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, OnceLock, PoisonError};
 
 use disk::{Buffer, Disk, DiskError, SharedBuffer};
 use format::geometry::Geometry;
@@ -17,6 +17,7 @@ use model::{BLOCK, BLOCK_U64, DiskId};
 
 use crate::planted::{Bug, planted};
 use crate::space::FreeSlots;
+use crate::sync::{AtomicBool, AtomicU8, AtomicU64, AtomicUsize, Mutex, MutexGuard};
 use crate::{Result, StoreError};
 
 /// Slots of one segment, or of one part of a checkpoint, on each member.
@@ -259,7 +260,15 @@ impl Members {
     pub(crate) fn take_slots(&self, reserve: u32) -> Result<Slots> {
         let mut slots = [NO_SLOT; MAX_MEMBERS];
         for (number, member) in self.active() {
-            let taken = lock(&member.free).take(reserve);
+            let mut free = lock(&member.free);
+            if planted(Bug::SlotSeenThenTaken) {
+                let seen = free.clone();
+                drop(free);
+                free = lock(&member.free);
+                *free = seen;
+            }
+            let taken = free.take(reserve);
+            drop(free);
             match (taken, slots.get_mut(number)) {
                 (Some(slot), Some(place)) => *place = slot,
                 _ => {
@@ -314,6 +323,6 @@ pub(crate) fn covering(offset: u64, length: usize) -> (u64, usize) {
 }
 
 /// A lock that a panic elsewhere does not make useless: what it guards is valid at every step.
-pub(crate) fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -56,11 +56,25 @@ pub(crate) enum Bug {
     CopyUnverified,
     /// What a returned disk holds is believed without looking.
     ReturnTrusted,
+    /// A commit leaves out a writer that somebody appends with.
+    BusyWriterSkipped,
+    /// Who shares a commit is told that it is done when it has begun.
+    AckWhenTaken,
+    /// Between looking for a free slot and taking it, others look too.
+    SlotSeenThenTaken,
+    /// Whoever found something in a segment while it was being retired has no claim to it.
+    LeaseSeenEarly,
+    /// What is found in a segment counts as found when the segment has been retired meanwhile.
+    FoundWhereItWas,
+    /// What is retired while others are released goes with them.
+    ReleasedUnaged,
+    /// A segment leaves the table before it is among those that were retired.
+    NowhereForAMoment,
 }
 
 #[cfg(all(test, feature = "planted"))]
 impl Bug {
-    /// All of them.
+    /// All that one thread shows.
     pub(crate) const ALL: &'static [Self] = &[
         Self::AckBeforeFlush,
         Self::NoRecordChecksum,

@@ -32,7 +32,7 @@ pub(crate) struct Retired {
     age: u64,
     /// Of the superblock that was the newest then, as far as is known.
     generation: u64,
-    /// The newest lease then.
+    /// The newest lease when nothing was found in it any more.
     lease: u64,
 }
 
@@ -55,10 +55,14 @@ impl Store {
         if !lock(&inner.retired).values().any(due) {
             return Ok(0);
         }
-        inner.age_retired(due).await?;
+        let generation = inner.age_retired(due).await?;
+        // Others may have been retired since.
+        let aged = |retired: &Retired| {
+            retired.generation + GENERATIONS <= generation || planted(Bug::ReleasedUnaged)
+        };
         let ready: Vec<_> = lock(&inner.retired)
             .iter()
-            .filter(|(_, retired)| due(retired))
+            .filter(|(_, retired)| due(retired) && aged(retired))
             .map(|(segment, _)| ReleasedSegment { segment: SegmentId(u64::from(*segment)) })
             .collect();
         for released in ready.chunks(RELEASED_AT_ONCE) {
@@ -70,13 +74,14 @@ impl Store {
 }
 
 impl Inner {
-    /// Writes checkpoints until recovery cannot fall back to before these were retired.
-    async fn age_retired(self: &Arc<Self>, due: impl Fn(&Retired) -> bool) -> Result<()> {
+    /// Writes checkpoints until recovery cannot fall back to before these were retired. Gives the
+    /// generation of the superblock by then.
+    async fn age_retired(self: &Arc<Self>, due: impl Fn(&Retired) -> bool) -> Result<u64> {
         let mut log = self.log.lock().await;
         loop {
             let newest = self.newest_retired(&due);
             if newest.is_none_or(|newest| newest + GENERATIONS <= log.generation) {
-                return Ok(());
+                return Ok(log.generation);
             }
             self.check_writable()?;
             self.checkpoint(&mut log, false).await?;
@@ -93,10 +98,14 @@ impl Inner {
     pub(crate) fn publish_moves(&self, commit: &Commit, generation: u64) {
         self.retire(&commit.retired, generation);
         if !commit.retired.is_empty() {
-            self.forget_retired(commit.retired.iter().map(|retired| number(retired.segment)));
+            let gone = || commit.retired.iter().map(|retired| number(retired.segment));
+            self.forget_retired(gone());
+            self.wait_for_leases(gone());
         }
         for released in &commit.released {
             let gone = lock(&self.retired).remove(&number(released.segment));
+            let aged = |gone: &Retired| gone.generation + GENERATIONS <= generation;
+            debug_assert!(gone.as_ref().is_none_or(aged), "released too early");
             if let Some(gone) = gone.filter(|_| !planted(Bug::ReleasedEarly)) {
                 self.members.give_slots(&gone.segment.place.slots);
             }
@@ -105,16 +114,32 @@ impl Inner {
 
     /// Moves segments from those in which records are found to those on their way out.
     pub(crate) fn retire(&self, segments: &[RetiredSegment], generation: u64) {
-        for retired in segments {
-            let gone = lock(&self.segments).remove(retired.segment);
+        for RetiredSegment { segment: id, age } in segments {
+            let gone = lock(&self.segments).get(number(*id)).cloned();
             if let Some(segment) = gone {
                 if planted(Bug::ReleasedEarly) {
                     self.members.give_slots(&segment.place.slots);
                 }
                 let lease = lock(&self.uses).newest();
-                let retired = Retired { segment, age: retired.age, generation, lease };
-                let segment = number(retired.segment.place.info.segment);
-                lock(&self.retired).insert(segment, retired);
+                let retired = Retired { segment, age: *age, generation, lease };
+                if planted(Bug::NowhereForAMoment) {
+                    lock(&self.segments).remove(*id);
+                }
+                // First in, then out: whoever reads from it finds it in one of the two.
+                lock(&self.retired).insert(number(*id), retired);
+                lock(&self.segments).remove(*id);
+            }
+        }
+    }
+
+    /// Nothing is found in these segments from here on; who has a lease by now may have found
+    /// something.
+    fn wait_for_leases(&self, segments: impl Iterator<Item = u32>) {
+        let lease = lock(&self.uses).newest();
+        let mut retired = lock(&self.retired);
+        for segment in segments.filter(|_| !planted(Bug::LeaseSeenEarly)) {
+            if let Some(retired) = retired.get_mut(&segment) {
+                retired.lease = lease;
             }
         }
     }

@@ -7,8 +7,6 @@
 //! what was read, never what was handed out: a run that dies reads a few segments twice, and leaves
 //! out none.
 
-use std::sync::Mutex;
-
 use model::SegmentId;
 
 use crate::Result;
@@ -19,6 +17,7 @@ use crate::planted::{Bug, planted};
 use crate::scrub::Scrubbed;
 use crate::segments::number;
 use crate::store::Store;
+use crate::sync::Mutex;
 
 /// How far a scrub is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -2,8 +2,8 @@
 //! footers for the others.
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use disk::Buffer;
 use format::FormatError;
@@ -15,6 +15,7 @@ use crate::index::Place;
 use crate::members::{Member, lock};
 use crate::recovered::check_entries;
 use crate::store::Inner;
+use crate::sync::{AtomicUsize, Mutex};
 use crate::{Result, StoreError};
 
 /// Footers kept in memory, in bytes of entries. 32 MiB are the footers of about 18 GB of stored

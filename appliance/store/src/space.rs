@@ -2,7 +2,7 @@
 
 /// The free slots of one disk. The lowest is taken first, so that a file-backed disk grows only
 /// as far as it must.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct FreeSlots {
     taken: Vec<bool>,
     free: u32,

@@ -2,8 +2,8 @@
 
 use std::collections::HashSet;
 use std::fmt;
-use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, OnceLock};
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, OnceLock};
 
 use disk::BufferPool;
 use format::FormatError;
@@ -20,6 +20,7 @@ use crate::members::{Members, lock};
 use crate::queue::Queue;
 use crate::retired::RetiredSegments;
 use crate::segments::{FooterCache, Segments};
+use crate::sync::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Mutex};
 use crate::uses::Uses;
 use crate::writer::WriterSlot;
 use crate::{Result, StoreError};
@@ -248,8 +249,7 @@ impl Store {
         match self.inner.find_all(digest).await {
             Ok(mut found) => {
                 found.retain(|(place, _)| !lock(&self.inner.damaged).contains(place));
-                let mut uses = lock(&self.inner.uses);
-                let used = found.into_iter().find(|(place, _)| uses.touch(*place));
+                let used = found.into_iter().find(|(place, _)| self.inner.count_on(*place));
                 Ok(used.map(|(_, entry)| u64::from(entry.length)))
             }
             // Its list is damaged everywhere: store the record anew.

@@ -114,6 +114,16 @@ pub struct Lease {
     number: u64,
 }
 
+impl Inner {
+    /// Remembers that somebody counts on a record that was found; false if it is too late for that.
+    pub(crate) fn count_on(&self, place: Place) -> bool {
+        let in_time = lock(&self.uses).touch(place);
+        // What was retired meanwhile is not leaving any more, and not in the table either.
+        let is_there = lock(&self.segments).get(place.segment).is_some();
+        in_time && (is_there || planted(Bug::FoundWhereItWas))
+    }
+}
+
 impl Store {
     /// To be held by whoever ingests, from before the first question until the recovery point is
     /// committed, and by whoever reads for longer than one call. `roots` are the records that it

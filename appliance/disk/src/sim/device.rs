@@ -10,6 +10,7 @@ use super::fault::{Faults, SimFault};
 use super::image::{Image, SECTORS_PER_BLOCK, to_blocks};
 use super::machine::{Change, SimCounts, SimMachine, State};
 use crate::disk::check_range;
+use crate::sync::turn;
 use crate::{Buffer, Disk, DiskError, DiskFuture, FailReason, Operation, SharedBuffer};
 
 /// What the machine knows of a disk.
@@ -144,17 +145,28 @@ impl Disk for SimDisk {
 
     fn read(&self, offset: u64, mut buffer: Buffer) -> DiskFuture<'_, Buffer> {
         Box::pin(async move {
+            turn().await;
             self.read_now(offset, &mut buffer)?;
             Ok(buffer)
         })
     }
 
     fn write(&self, offset: u64, data: SharedBuffer) -> DiskFuture<'_, ()> {
-        Box::pin(async move { self.write_now(offset, &data) })
+        Box::pin(async move {
+            turn().await;
+            let result = self.write_now(offset, &data);
+            turn().await;
+            result
+        })
     }
 
     fn flush(&self) -> DiskFuture<'_, ()> {
-        Box::pin(async move { self.flush_now() })
+        Box::pin(async move {
+            turn().await;
+            let result = self.flush_now();
+            turn().await;
+            result
+        })
     }
 }
 

@@ -7,4 +7,6 @@ mod forbidden;
 mod holding;
 mod host;
 mod pool;
+#[cfg(feature = "schedules")]
+mod schedules;
 mod sim;

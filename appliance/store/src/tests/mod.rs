@@ -19,6 +19,8 @@ mod order;
 mod planted;
 mod reclaim;
 mod resync;
+#[cfg(feature = "schedules")]
+mod schedules;
 mod scrubs;
 mod smoke;
 mod starts;

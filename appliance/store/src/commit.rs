@@ -51,6 +51,8 @@ impl Store {
         if !begun {
             return inner.begin_locked(&mut log).await;
         }
+        // A pool without room for a checkpoint is full, and not stopped.
+        inner.make_log_room(&mut log, inner.bytes_of(&[])).await?;
         inner.all_or_stop(inner.settle_locked(&mut log)).await
     }
 
@@ -159,7 +161,6 @@ impl Inner {
     }
 
     async fn settle_locked(&self, log: &mut Log) -> Result<()> {
-        self.make_log_room(log, self.bytes_of(&[])).await?;
         self.append_log(log, None).await?;
         self.members.flush().await
     }

@@ -111,6 +111,10 @@ impl Store {
             found.whole = inner.is_read_back(&segment);
             return Ok(found);
         };
+        if entries.is_empty() && matches!(segment.state, State::Open(_)) {
+            // Not even its header has to be on the disks yet.
+            return Ok(found);
+        }
         found.records = entries.len() as u64;
         let copies: Vec<usize> = inner.members.readers().map(|(number, _)| number).collect();
         for (turn, number) in copies.into_iter().enumerate() {

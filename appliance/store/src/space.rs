@@ -17,6 +17,10 @@ impl FreeSlots {
 
     /// Takes a slot, if more than `reserve` are free.
     pub(crate) fn take(&mut self, reserve: u32) -> Option<u32> {
+        #[cfg(test)]
+        if !tests::allow() {
+            return None;
+        }
         if self.free <= reserve {
             return None;
         }
@@ -56,8 +60,27 @@ impl FreeSlots {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
+    use std::cell::Cell;
+
     use super::*;
+
+    thread_local! {
+        /// How many more slots the pools of this thread may take, and how many were asked for.
+        static TAKES: Cell<(usize, usize)> = const { Cell::new((usize::MAX, 0)) };
+    }
+
+    /// From here on, so many slots can be taken in this thread and no more. Gives how many were
+    /// asked for since the last time.
+    pub(crate) fn limit_takes(most: usize) -> usize {
+        TAKES.replace((most, 0)).1
+    }
+
+    pub(super) fn allow() -> bool {
+        let (left, asked) = TAKES.get();
+        TAKES.set((left.saturating_sub(1), asked + 1));
+        left > 0
+    }
 
     #[test]
     fn slots_are_taken_from_the_lowest_and_the_reserve_stays() {

@@ -5,26 +5,20 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use disk::sim::{SimMachine, SimRng};
 
+use super::campaign::campaign;
 use super::disks::block_on;
-use super::fixture::{append, create, event, first_seed, machine, open, scaled, writer_keys};
+use super::fixture::{append, create, event, machine, open, scaled, writer_keys};
 use super::history::{Op, Runner};
 use crate::{OpenOptions, StoreError};
 
 /// Moments that the test looks at.
-const MOMENTS: usize = 10_000;
+const MOMENTS: usize = 50_000;
 
 const ALONE: OpenOptions = OpenOptions { allow_missing: true, read_only: false };
 
 #[test]
 fn a_disk_that_is_lost_or_comes_back_stale_harms_nothing() {
-    let moments = AtomicUsize::new(0);
-    for seed in first_seed().. {
-        assert_eq!(round(seed, &moments), Ok(()), "seed {seed}");
-        if moments.load(Ordering::Relaxed) >= scaled(MOMENTS) {
-            println!("R6: {} moments", moments.into_inner());
-            return;
-        }
-    }
+    campaign("R6", scaled(MOMENTS), round);
 }
 
 /// A random history on a mirror; at each of its events one disk goes.

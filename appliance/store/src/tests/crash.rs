@@ -4,11 +4,12 @@
 //! model. Failures print the seed; `HOLDFAST_SEED` begins with it.
 
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 
 use disk::sim::{SimMachine, SimRng};
 
+use super::campaign::campaign;
 use super::disks::block_on;
 use super::fixture::{first_seed, machine, scaled, seeds};
 use super::history::{Op, Runner};
@@ -23,49 +24,36 @@ const WORK_ON: f64 = 0.25;
 
 #[test]
 fn no_power_failure_loses_what_was_acknowledged() {
-    let wanted = scaled(STATES);
-    let start = Instant::now();
-    let states = AtomicUsize::new(0);
-    let next_seed = AtomicU64::new(first_seed());
-    let failures = Mutex::new(Vec::new());
-    std::thread::scope(|scope| {
-        for _ in 0..std::thread::available_parallelism().map_or(1, usize::from) {
-            scope.spawn(|| {
-                while states.load(Ordering::Relaxed) < wanted && failures.lock().unwrap().is_empty()
-                {
-                    let seed = next_seed.fetch_add(1, Ordering::Relaxed);
-                    if let Err(error) = random_history(seed, &states) {
-                        failures.lock().unwrap().push(format!("seed {seed}: {error}"));
-                    }
-                }
-            });
-        }
-    });
-    let (states, seconds) = (states.into_inner(), start.elapsed().as_secs_f64());
-    let histories = next_seed.into_inner() - first_seed();
-    let rate = states as f64 / seconds;
-    println!("R1: {states} states of {histories} histories, {rate:.0} a second");
-    assert_eq!(failures.into_inner().unwrap(), Vec::<String>::new());
+    campaign("R1", scaled(STATES), random_history);
 }
 
-#[test]
-fn no_power_failure_in_a_short_history_loses_anything() {
-    let alphabet = [
-        Op::Append { writer: 0, number: 1 },
-        Op::Append { writer: 1, number: 2 },
-        Op::Commit { bytes: Some(40) },
-        Op::Commit { bytes: None },
-        Op::Settle,
-        Op::SetKeys,
-        Op::Close,
-        Op::Kill,
-    ];
+/// One of each kind of operation, and of some two.
+const ALPHABET: [Op; 15] = [
+    Op::Append { writer: 0, number: 1 },
+    Op::Append { writer: 1, number: 2 },
+    Op::Commit { bytes: Some(40) },
+    Op::Commit { bytes: None },
+    Op::Settle,
+    Op::SetKeys,
+    Op::Close,
+    Op::Kill,
+    Op::Together { seed: 4 },
+    Op::Reclaim { seed: 2 },
+    Op::Release,
+    Op::Burst,
+    Op::Scrub,
+    Op::Lose,
+    Op::Return,
+];
+
+/// All sequences of at most so many operations, the empty one first.
+fn short_histories(most: usize) -> Vec<Vec<Op>> {
     let mut histories: Vec<Vec<Op>> = vec![Vec::new()];
     let mut start = 0;
-    for _ in 0..3 {
+    for _ in 0..most {
         let end = histories.len();
         for at in start..end {
-            for op in alphabet {
+            for op in ALPHABET {
                 let mut longer = histories[at].clone();
                 longer.push(op);
                 histories.push(longer);
@@ -73,14 +61,35 @@ fn no_power_failure_in_a_short_history_loses_anything() {
         }
         start = end;
     }
-    let states = AtomicUsize::new(0);
-    for (number, ops) in histories.iter().enumerate() {
-        let disks = 1 + number % 2;
-        let outcome = history(&machine(disks, 12), ops, number as u64, &states);
-        assert_eq!(outcome, Ok(()), "{ops:?} on {disks} disks");
-    }
-    assert_eq!(histories.len(), 1 + 8 + 64 + 512);
-    println!("R1: {} states", states.into_inner());
+    histories
+}
+
+#[test]
+fn no_power_failure_in_a_short_history_loses_anything() {
+    let histories = short_histories(3);
+    assert_eq!(histories.len(), 1 + 15 + 225 + 3375);
+    let (begin, states, next) = (Instant::now(), AtomicUsize::new(0), AtomicUsize::new(0));
+    let failures = Mutex::new(Vec::new());
+    std::thread::scope(|scope| {
+        for _ in 0..std::thread::available_parallelism().map_or(1, usize::from) {
+            scope.spawn(|| {
+                while failures.lock().unwrap().is_empty() {
+                    let number = next.fetch_add(1, Ordering::Relaxed);
+                    let Some(ops) = histories.get(number) else { return };
+                    let changes = ops.iter().any(|op| matches!(op, Op::Lose | Op::Return));
+                    let disks = if changes { 2 } else { 1 + number % 2 };
+                    let seed = first_seed() + number as u64;
+                    if let Err(error) = history(&machine(disks, 16), ops, seed, &states) {
+                        let failure = format!("{ops:?} on {disks} disks, seed {seed}: {error}");
+                        failures.lock().unwrap().push(failure);
+                    }
+                }
+            });
+        }
+    });
+    let (states, seconds) = (states.into_inner(), begin.elapsed().as_secs_f64());
+    println!("R1: {states} states of {} histories in {seconds:.0} s", histories.len());
+    assert_eq!(failures.into_inner().unwrap(), Vec::<String>::new());
 }
 
 /// Power failures while keys are replaced.

@@ -32,9 +32,9 @@ pub(super) fn first_seed() -> u64 {
     std::env::var("HOLDFAST_SEED").map_or(0, |seed| seed.parse().unwrap())
 }
 
-/// So many seeds from the first on.
+/// So many seeds from the first on, scaled; at least one.
 pub(super) fn seeds(count: usize) -> std::ops::Range<u64> {
-    first_seed()..first_seed() + scaled(count) as u64
+    first_seed()..first_seed() + scaled(count).max(1) as u64
 }
 
 /// Randomness from a seed.

@@ -12,7 +12,7 @@ use super::fixture::{Events, SAMPLES, SMALL, create, event, keys, open, writer_k
 use super::model::{Found, Model};
 use super::verbatim::Verbatim;
 use crate::locality::Reading;
-use crate::{NewRecord, OpenOptions, ReclaimOptions, SegmentWriter, Store, StoreError};
+use crate::{Admission, NewRecord, OpenOptions, ReclaimOptions, SegmentWriter, Store, StoreError};
 use format::segment::RecordKind;
 use model::Digest;
 
@@ -49,6 +49,12 @@ pub(super) enum Op {
     Release,
     /// Append many small records and commit them with a large event: more than a log record holds.
     Burst,
+    /// Read all that is there from every disk.
+    Scrub,
+    /// The second disk of a mirror is gone; the first goes on alone. Not among the random ones.
+    Lose,
+    /// The second disk comes back and gets what it lacks. Not among the random ones.
+    Return,
 }
 
 impl Op {
@@ -195,7 +201,54 @@ impl Runner {
                 }
                 task.commit(Some(3980)).await
             }
+            Op::Scrub => self.scrub().await,
+            Op::Lose => self.lose().await,
+            Op::Return => self.take_back().await,
         }
+    }
+
+    /// Nothing is lost or was bad, whatever a writer still has in memory.
+    async fn scrub(&self) -> Result<(), String> {
+        let healed = self.store.status().healed;
+        for segment in self.store.segment_list() {
+            let found = self.store.scrub_segment(segment, |_| true).await;
+            let found = found.map_err(|error| error.to_string())?;
+            if !found.lost.is_empty() || found.damaged > 0 {
+                return Err(format!("{segment}: {found:?}"));
+            }
+        }
+        match self.store.status().healed - healed {
+            0 => Ok(()),
+            bad => Err(format!("{bad} copies were bad")),
+        }
+    }
+
+    async fn lose(&mut self) -> Result<(), String> {
+        if self.disks.len() < 2 {
+            return Ok(());
+        }
+        self.reopen_on(vec![self.machine.disk(0)]).await?;
+        let task = Task { machine: &self.machine, model: &self.model, store: &self.store };
+        let before = self.model.acknowledged();
+        task.commit(None).await?;
+        if self.model.acknowledged() > before {
+            return Ok(());
+        }
+        // A full pool could not write down that it goes on alone.
+        self.set_disks(self.machine.disks());
+        self.reopen(OpenOptions::default()).await
+    }
+
+    async fn take_back(&mut self) -> Result<(), String> {
+        let all = self.machine.disks();
+        let Some(second) = all.get(1).filter(|_| self.disks.len() == 1).cloned() else {
+            return Ok(());
+        };
+        match self.store.admit(second, Admission::Return, false).await {
+            Ok(_) => self.set_disks(all),
+            Err(error) => return allow_full(Err(error)),
+        }
+        allow_full(self.store.resync(|_| true).await.map(drop))
     }
 
     /// Whether disks take their time from here on.
@@ -239,6 +292,13 @@ impl Runner {
         task.commit(None).await?;
         begun();
         task.reclaim(&needed, &points, rng).await
+    }
+
+    /// Reclaims everything while nobody else does anything.
+    pub(super) async fn reclaim_all(&mut self) -> Result<(), String> {
+        self.model.begin_reclaim(&[], self.now());
+        let task = Task { machine: &self.machine, model: &self.model, store: &self.store };
+        task.reclaim(&[], &[], &mut SimRng::new(0)).await
     }
 
     fn needed(&self, rng: &mut SimRng) -> Vec<usize> {

@@ -3,6 +3,7 @@
 mod admit;
 mod apart;
 mod beside;
+mod campaign;
 mod crash;
 mod disks;
 mod emptying;
@@ -10,6 +11,7 @@ mod errors;
 mod features;
 mod fixture;
 mod flips;
+mod full;
 mod history;
 mod hostile;
 mod lies;

@@ -171,6 +171,13 @@ impl Model {
         });
     }
 
+    /// How many commits were acknowledged.
+    pub(super) fn acknowledged(&self) -> usize {
+        self.with(|history| {
+            history.committed.iter().filter(|commit| commit.acknowledged.is_some()).count()
+        })
+    }
+
     /// Numbers of the records that commits which were acknowledged cover.
     pub(super) fn numbers(&self) -> Vec<usize> {
         self.with(|history| {

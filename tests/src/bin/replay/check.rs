@@ -8,7 +8,7 @@ use disk::sim::{SimMachine, SimRng};
 use futures_executor::block_on;
 use model::WallTime;
 use record::{Progress, RecordReader, TenantAccess};
-use restore::{RestorePoint, broken_points, restore};
+use restore::{Depth, RestorePoint, broken_points, restore};
 use seal::{Backend, Keyring, KitSecret};
 use store::{Entropy, OpenOptions, Store};
 
@@ -144,7 +144,8 @@ impl Pool {
             lost.extend(scrubbed.lost);
         }
         let points = self.catalog.points();
-        let broken = now(broken_points(&self.access, points, &lost, &Progress::default()))?;
+        let depth = Depth::Tags;
+        let broken = now(broken_points(&self.access, points, &lost, depth, &Progress::default()))?;
         match (lost.first(), broken.first()) {
             (Some(record), _) => Err(format!("verify finds record {record} lost")),
             (_, Some(broken)) => Err(format!("verify finds point {} broken", broken.point)),

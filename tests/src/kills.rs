@@ -73,7 +73,7 @@ impl Scene {
             at_work: 0,
             slowest: Duration::ZERO,
         };
-        let Scene { random, image, .. } = &mut scene;
+        let Self { random, image, .. } = &mut scene;
         random.fill(image);
         for _ in 0..2 {
             scene.take();

@@ -3,8 +3,8 @@
 //!
 //! A round begins all campaigns at a seed of its own. The build is optimised and keeps every check
 //! that `cargo test` has. A failure ends the run with the command that replays it; the end of a run
-//! says how much was gone through for each goal. What needs a real kernel comes once, after the last
-//! round: under emulation it takes about half an hour, which a round need not wait for.
+//! says how much was gone through for each goal. What needs a real kernel comes once, after the
+//! last round: under emulation it takes about half an hour, which a round need not wait for.
 
 mod heard;
 

@@ -41,8 +41,8 @@ pub async fn turn() {
     .await;
 }
 
-/// Others have as many turns as chance has it, fewer than `most`: what comes then comes at any moment
-/// of what they do.
+/// Others have as many turns as chance has it, fewer than `most`: what comes then comes at any
+/// moment of what they do.
 pub async fn some_turns(most: usize) {
     for _ in 0..thread_rng().gen_range(0..most) {
         turn().await;

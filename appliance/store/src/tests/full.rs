@@ -146,7 +146,7 @@ async fn refuse(machine: &SimMachine, seed: u64, most: usize) -> Result<usize, S
     limit_takes(most);
     for op in &ops {
         match runner.run(&[*op]).await {
-            // In the middle of a commit of many records, which a checkpoint would have made room for.
+            // Amid a commit of many records, for which a checkpoint would have made room.
             Err(error) if error.contains(&StoreError::Stopped.to_string()) => {
                 runner.run(&[Op::Kill]).await?;
             }

@@ -99,7 +99,7 @@ fn reads_that_fail_are_answered_by_the_other_disk_or_told() {
     let id = single.take_bytes("image", &bytes);
     alone.cut(12 * MIB);
     let to = single.path("to");
-    run(&mut single.restore_to(&id, &to)).refused("", "holdfast verify");
+    run(&mut single.restore_to(&id, &to)).refused("", "check the disk");
     assert!(!to.exists(), "a part of an image is left behind");
     let verified = run(&mut single.command(&["verify"])).refused("are lost", "ingest");
     assert_eq!(text(&verified["broken"][0], "point"), id);

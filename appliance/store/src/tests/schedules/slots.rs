@@ -7,20 +7,17 @@ use std::sync::{Arc, Mutex};
 use disk::schedules::{explore, some_turns, turn};
 use disk::sim::SimMachine;
 use format::log::NO_SLOT;
-use format::segment::RecordKind;
 use futures_util::future::join_all;
-use model::{Digest, DiskId, TenantId};
+use model::{Digest, DiskId};
 use shuttle::future::{block_on, spawn, spawn_local};
 use tokio::sync::oneshot;
 
+use super::super::emptying::AsTheyAre;
 use super::super::fixture::{
     SAMPLES, append, create, event, expect_all, geometry, machine, writer_keys,
 };
 use crate::members::{Member, Members, Slots, lock};
-use crate::{
-    Moving, ReclaimOptions, RecordPlace, RecordView, Resealer, Result, Store, StoreError,
-    WriterKeys,
-};
+use crate::{ReclaimOptions, Result, Store, StoreError};
 
 /// The records of the segments that are there in the beginning: small ones.
 const SEGMENTS: [[usize; 2]; 3] = [[192, 193], [194, 195], [196, 197]];
@@ -64,28 +61,6 @@ pub(super) fn taking() {
     assert_eq!(members.free_slots(), all);
 }
 
-/// Moves records as they are.
-struct AsTheyAre;
-
-impl Resealer for AsTheyAre {
-    fn keys(&mut self, tenant: TenantId) -> Result<WriterKeys> {
-        Ok(writer_keys(tenant.0[0]))
-    }
-
-    fn open(&mut self, view: RecordView<'_>) -> Option<Vec<u8>> {
-        (view.kind() == Some(RecordKind::Chunk)).then(|| view.payload.to_vec())
-    }
-
-    fn overhead(&self) -> usize {
-        0
-    }
-
-    fn seal(&mut self, _: &RecordPlace, record: &Moving<'_>, opened: Vec<u8>) -> Result<Vec<u8>> {
-        let refs = record.refs.iter().flat_map(|digest| digest.0);
-        Ok(refs.chain(opened).collect())
-    }
-}
-
 fn digest(number: usize) -> Digest {
     SAMPLES[number].digest
 }
@@ -113,9 +88,9 @@ fn points(needed: &[usize]) -> Points {
 
 /// Retires what has nothing but records that are not needed, and moves what is.
 async fn reclaim(store: &Store, points: &Points) -> Result<()> {
-    let mut reclaim = store.begin_reclaim();
+    let marking = store.begin_reclaim();
     let roots = points.lock().unwrap().iter().map(|number| digest(*number)).collect();
-    reclaim.mark(roots, &mut |_| true).await?;
+    let reclaim = marking.mark(roots, &mut |_| true).await?;
     let options = ReclaimOptions { least_dead_percent: 1, most_moved_bytes: u64::MAX, age: 0 };
     reclaim.run(&options, &mut AsTheyAre, &mut |_| true).await?;
     Ok(())

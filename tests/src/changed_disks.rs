@@ -76,7 +76,7 @@ fn a_lost_disk_is_replaced_and_the_new_one_stands_alone() {
     assert!(restored(&pool, &new, &[], &two) == second);
     disk(&pool, std::slice::from_ref(&new), "remove", &["--member", "1", "--yes"])
         .refused("no other disk", "disk resync");
-    run(&mut pool.on(&both, &["points"])).refused("is stale", "leave it out");
+    run(&mut pool.on(&both, &["points"])).refused("was taken out of its pool", "leave it out");
 
     // And comes back as a new one, with what it still has.
     let own = old[0].display().to_string();

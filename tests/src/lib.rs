@@ -8,6 +8,7 @@
 
 mod harness;
 
+mod age;
 mod changed_disks;
 mod clients;
 mod failing_devices;
@@ -20,12 +21,14 @@ mod outputs;
 mod reader;
 mod reclaim;
 mod refusals;
+mod relieved;
 mod retention;
 mod round_trips;
 mod scrubs;
 mod signals;
 mod sources;
 mod sparse;
+mod strange_disks;
 mod tags;
 mod tls;
 mod workers;

@@ -40,9 +40,9 @@ fn a_disk_that_was_left_behind_is_not_believed() {
 
     // When it goes on alone too, nobody can say which of them is right.
     ingest_on(&pool, stale, &pool.path("first"));
-    run(&mut pool.command(&["points"])).refused("without each other", "decide");
+    run(&mut pool.command(&["points"])).refused("without each other", "disk return");
     let ingest = run(&mut pool.ingest(&pool.path("first")));
-    ingest.refused("without each other", "decide");
+    ingest.refused("without each other", "disk return");
     let alone = run(&mut pool.on(&pool.disks[..1], &["points", "--degraded"]));
     assert_eq!(points(&alone), [first, second]);
 }

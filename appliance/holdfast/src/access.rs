@@ -117,6 +117,16 @@ impl OpenPool {
     /// Opens the pool, for reading only or for writing too.
     pub(crate) fn open(pool: &PoolDisks, access: Access, output: &Output) -> Result<Self, Failure> {
         let disks = open_disks(&pool.disks, access, pool.io)?;
+        Self::open_on(disks, pool, access, output)
+    }
+
+    /// As [`open`](Self::open), on disks that were opened already.
+    pub(crate) fn open_on(
+        disks: Vec<Arc<dyn Disk>>,
+        pool: &PoolDisks,
+        access: Access,
+        output: &Output,
+    ) -> Result<Self, Failure> {
         let catalog = Arc::new(Catalog::default());
         let options =
             OpenOptions { read_only: access == Access::ReadOnly, allow_missing: pool.degraded };
@@ -201,6 +211,16 @@ impl OpenPool {
         let events = std::iter::once(clock).chain(events).collect();
         block_on(catalog::commit_all(&self.store, events))?;
         Ok(block_on(self.store.close())?)
+    }
+
+    /// Ends the use of the pool. If anything was written to it, its age is too: whatever is done
+    /// with a pool shows that it has been running.
+    pub(crate) fn close(&self) -> Result<(), Failure> {
+        if self.store.has_written() {
+            let clock = self.catalog.clock_event(uptime(), now());
+            block_on(self.store.commit(vec![clock]))?;
+        }
+        Ok(block_on(self.store.clone().close())?)
     }
 }
 

@@ -1,6 +1,7 @@
 //! What can be typed.
 
 use std::net::SocketAddr;
+use std::num::NonZeroU64;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -152,7 +153,8 @@ pub(crate) enum DiskCommand {
     Status(DiskStatus),
     /// Make a mirror of a pool on one disk.
     Add(DiskAdd),
-    /// Put a new disk in the place of one that is missing.
+    /// Put a new disk in the place of another. One that still works stays in service until the new
+    /// one has everything; run the same command again after a stop.
     Replace(DiskReplace),
     /// Take a disk back that was left behind; only what differs is copied.
     Return(DiskReturn),
@@ -203,12 +205,22 @@ pub(crate) struct NewDisk {
     pub(crate) copying: Copying,
 }
 
-/// Whether copies are made at once.
+/// Whether copies are made at once, and how fast.
 #[derive(Debug, Args)]
 pub(crate) struct Copying {
     /// Leave copying to `disk resync`: until then the disk gets what is new only.
     #[arg(long)]
     pub(crate) no_resync: bool,
+    #[command(flatten)]
+    pub(crate) rate: Rate,
+}
+
+/// How fast copies are made. Beside reads and writes of others they always go slower.
+#[derive(Debug, Args)]
+pub(crate) struct Rate {
+    /// Copy at most so many bytes a second, as in 50M.
+    #[arg(long, value_name = "BYTES", value_parser = rate)]
+    pub(crate) rate: Option<NonZeroU64>,
 }
 
 #[derive(Debug, Args)]
@@ -218,6 +230,9 @@ pub(crate) struct DiskReturn {
     /// The disk that was left behind.
     #[arg(value_name = "DISK")]
     pub(crate) disk: PathBuf,
+    /// If it went on alone, too, do not ask before what only it has got is lost.
+    #[arg(long)]
+    pub(crate) yes: bool,
     #[command(flatten)]
     pub(crate) copying: Copying,
 }
@@ -238,6 +253,8 @@ pub(crate) struct DiskRemove {
 pub(crate) struct DiskResync {
     #[command(flatten)]
     pub(crate) pool: PoolDisks,
+    #[command(flatten)]
+    pub(crate) rate: Rate,
 }
 
 #[derive(Debug, Subcommand)]
@@ -438,6 +455,11 @@ pub(crate) struct Inspect {
 
 fn bytes(text: &str) -> Result<u64, String> {
     model::parse_bytes(text).ok_or_else(|| "an amount as in 500GiB or 64M is expected".to_owned())
+}
+
+fn rate(text: &str) -> Result<NonZeroU64, String> {
+    let wanted = "bytes a second as in 50M are expected, at least 1";
+    model::parse_bytes(text).and_then(NonZeroU64::new).ok_or_else(|| wanted.to_owned())
 }
 
 fn percent(text: &str) -> Result<u32, String> {

@@ -94,7 +94,14 @@ impl From<StoreError> for Failure {
             StoreError::StaleDisk { .. } => {
                 "leave it out and name the disk that went on, with --degraded"
             }
-            StoreError::SplitRun => "open each alone with --degraded and decide which one to keep",
+            StoreError::LeftThePool { .. } => {
+                "leave it out; `holdfast disk add` makes it a new disk, and alone, with \
+                 --degraded, restore and export still read it"
+            }
+            StoreError::SplitRun => {
+                "look at each alone with --degraded and decide; then name the one to keep \
+                 with --pool and give the other to `holdfast disk return`"
+            }
             StoreError::Incomplete { .. } => "name a disk that has everything too",
             StoreError::NotEmpty { .. } => "add --yes if what is on it may be lost",
             StoreError::OwnDisk { .. } => {
@@ -105,7 +112,11 @@ impl From<StoreError> for Failure {
             }
             StoreError::NoMember { .. } => "see `holdfast disk status`",
             StoreError::InService { .. } => {
-                "take the disk out, name the others with --degraded, and try again"
+                "see `holdfast disk status`, then run the command again"
+            }
+            StoreError::EnoughDisks { .. } => {
+                "`holdfast disk replace --member` puts it in the place of one, `holdfast disk \
+                 remove` takes one out"
             }
             StoreError::LastCopy => "run `holdfast disk resync` first",
             StoreError::LeftBehind { .. } => {

@@ -15,6 +15,7 @@ mod failure;
 mod interrupt;
 mod names;
 mod output;
+mod pacer;
 mod passphrase;
 mod progress;
 mod uptime;

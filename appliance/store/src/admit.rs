@@ -1,4 +1,4 @@
-//! Disks that come into the pool and leave it.
+//! Disks that come into the pool; [`crate::leave`] has how they leave it.
 //!
 //! A disk comes in as one that lacks everything, whatever it holds: what is right on it is found
 //! again by [`crate::resync`]. The order sees to it that power failure at any moment leaves a pool
@@ -41,6 +41,9 @@ pub enum Admission {
     Add,
     /// In the place of this member, which is missing.
     Replace { member: usize },
+    /// To take over from this member, which stays in service until the new one has everything:
+    /// see [`Store::relieve`]. Meanwhile the pool has a disk more, which gets every write too.
+    Relieve { member: usize },
     /// In its old place: it was left behind. What is still right on it need not be copied.
     Return,
 }
@@ -107,13 +110,13 @@ impl Store {
 
     /// Takes a disk into the pool while it is open; gives its number. From then on it gets every
     /// write; [`resync`](Self::resync) copies what was there before. What is on the disk is lost
-    /// only if `overwrite` says that it may be; a disk that the pool lists is never overwritten
-    /// as another.
+    /// only if `overwrite` says that it may be, and so is what a disk that returns has got without
+    /// the others; a disk that the pool lists is never overwritten as another.
     ///
     /// # Errors
-    /// `NotEmpty`, `OwnDisk`, `NotLeftBehind`, `NoMember`, `InService`, `TooSmall`, `SplitRun`, and
-    /// errors of the new disk: the pool goes on as before. `LeftBehind` when the disk failed later:
-    /// the pool goes on without it.
+    /// `NotEmpty`, `OwnDisk`, `NotLeftBehind`, `NoMember`, `InService`, `EnoughDisks`, `TooSmall`,
+    /// `SplitRun`, and errors of the new disk: the pool goes on as before. `LeftBehind` when the
+    /// disk failed later: the pool goes on without it.
     pub async fn admit(
         &self,
         disk: Arc<dyn Disk>,
@@ -127,7 +130,8 @@ impl Store {
         let found = inner.look_at(&disk, &log).await?;
         let (number, disk_id) = inner.place_for(&log, &disk, &found, how, overwrite)?;
         let geometry = inner.geometry_on(&disk, &found)?;
-        let own = matches!(found, Found::Listed(_));
+        // What says that it went on without the others must not outlive that.
+        let own = matches!(&found, Found::Listed(own) if !inner.went_on_alone(own));
         self.prepare(&disk, &geometry, own).await?;
         inner.list_as_missing(&mut log, number, disk_id).await?;
         let member = Member::new(disk, disk_id, 0, geometry).incomplete();
@@ -135,25 +139,6 @@ impl Store {
         let member = member.ok_or(StoreError::InService { member: number })?;
         inner.take_in(&mut log, number, member).await?;
         Ok(number)
-    }
-
-    /// Takes a member out of the pool for good. The disk keeps what is on it, and is none of the
-    /// pool's any more.
-    ///
-    /// # Errors
-    /// `LastCopy` while no other disk has everything.
-    pub async fn remove(&self, number: usize) -> Result<()> {
-        let inner = &self.inner;
-        if !inner.members.in_use(number) {
-            return Err(StoreError::NoMember { member: number });
-        }
-        if !inner.members.complete().any(|(other, _)| other != number) {
-            return Err(StoreError::LastCopy);
-        }
-        inner.begin().await?;
-        let mut log = inner.log.lock().await;
-        inner.check_writable()?;
-        inner.all_or_stop(inner.take_out(&mut log, number)).await
     }
 
     /// Step 1.
@@ -223,7 +208,7 @@ impl Inner {
                 if in_service(row.state) || !self.members.is_empty(number) {
                     return Err(StoreError::InService { member: number });
                 }
-                if self.went_on_alone(own) {
+                if self.went_on_alone(own) && !overwrite {
                     return Err(StoreError::SplitRun);
                 }
                 return Ok((number, own.disk_id));
@@ -233,14 +218,17 @@ impl Inner {
             (_, Found::Data) if !overwrite => return Err(StoreError::NotEmpty { disk: name() }),
             _ => {}
         }
-        let number = match how {
-            Admission::Replace { member } => member,
-            _ => self.free_row(log)?,
+        let known = |member| match self.members.in_use(member) {
+            true => Ok(member),
+            false => Err(StoreError::NoMember { member }),
         };
-        let wanted = matches!(how, Admission::Add) || self.members.in_use(number);
-        if !wanted {
-            return Err(StoreError::NoMember { member: number });
-        }
+        let number = match how {
+            Admission::Replace { member } => known(member)?,
+            Admission::Relieve { member } => {
+                known(member).and_then(|_| self.free_row(log, MAX_DISKS + 1))?
+            }
+            Admission::Add | Admission::Return => self.free_row(log, MAX_DISKS)?,
+        };
         let serves = log.members.get(number).is_some_and(|row| in_service(row.state));
         if serves && self.members.get(number).is_some() || !self.members.is_empty(number) {
             return Err(StoreError::InService { member: number });
@@ -260,16 +248,16 @@ impl Inner {
         others.any(|other| leaves_behind(own, &other))
     }
 
-    /// The row of a member that is to be added.
-    fn free_row(&self, log: &Log) -> Result<usize> {
-        let used = log.members.iter().filter(|row| row.state != 0).count();
-        let free = log.members.iter().position(|row| row.state == 0);
-        let (bytes, limit) = (used + 1, MAX_DISKS);
-        free.filter(|_| used < MAX_DISKS).ok_or(StoreError::TooLarge {
-            what: "a pool",
-            bytes,
-            limit,
-        })
+    /// The row of a member that is to be added to a pool of less than `most`.
+    fn free_row(&self, log: &Log, most: usize) -> Result<usize> {
+        let disks = log.members.iter().filter(|row| row.state != 0).count();
+        if disks >= most {
+            return Err(StoreError::EnoughDisks { disks });
+        }
+        // Where another disk was since the pool was opened no new one can be put.
+        let mut free = log.members.iter().enumerate().filter(|(_, row)| row.state == 0);
+        let row = free.find(|(row, _)| self.members.is_empty(*row)).map(|(row, _)| row);
+        row.ok_or(StoreError::InService { member: disks })
     }
 
     /// The disk's geometry, if all that the pool holds fits on it.
@@ -309,7 +297,7 @@ impl Inner {
     }
 
     /// Tells the members which rows are theirs.
-    fn number_rows(&self, log: &Log, count: usize) {
+    pub(crate) fn number_rows(&self, log: &Log, count: usize) {
         let rows = log.members;
         self.members.set_rows(count, |row| rows.get(row).is_none_or(|row| row.state == 0));
     }
@@ -353,7 +341,7 @@ impl Inner {
         if anchor.checkpoint.slots.get(number).is_none_or(|slot| *slot == NO_SLOT) {
             return Err(lost);
         }
-        let mut superblock = self.superblock(log, anchor, number, false).ok_or(lost)?;
+        let mut superblock = self.superblock(log, anchor, number, member, false).ok_or(lost)?;
         superblock.generation = log.generation + 1;
         for slot in slots_of(superblock.generation) {
             let block = padded(&superblock.encode(slot));
@@ -362,23 +350,5 @@ impl Inner {
         member.disk.flush().await?;
         member.has_generation(superblock.generation);
         Ok(())
-    }
-
-    /// Takes a member from the table of all others. Twice, so that no superblock lists it that may
-    /// ever be the newest which can be read.
-    async fn take_out(&self, log: &mut Log, number: usize) -> Result<()> {
-        if let Some(member) = self.members.get(number) {
-            member.fail();
-        }
-        if let Some(row) = log.members.get_mut(number) {
-            *row = EMPTY_ROW;
-        }
-        let last = log.members.iter().rposition(|row| row.state != 0);
-        self.number_rows(log, last.map_or(1, |last| last + 1));
-        for _ in 0..2 {
-            let anchor = log.anchor.clone();
-            self.write_superblock(log, anchor, false).await?;
-        }
-        self.note_failed_members(log).await
     }
 }

@@ -78,7 +78,7 @@ impl Store {
         digests: &[Digest],
         open: impl FnMut(usize, RecordView<'_>) -> bool,
     ) -> Result<()> {
-        self.inner.note_asked();
+        let _waited = self.inner.foreground.enter();
         self.inner.read_batch(digests, open).await
     }
 }

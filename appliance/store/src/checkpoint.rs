@@ -17,7 +17,7 @@ use format::superblock::{Superblock, slots_of};
 use model::{Epoch, SegmentId};
 
 use crate::log::{Anchor, CheckpointRef, Log};
-use crate::members::{Slots, lock, padded};
+use crate::members::{Member, Slots, lock, padded};
 use crate::parts::PartWriter;
 use crate::planted::{Bug, planted};
 use crate::segments::{Segment, State};
@@ -131,13 +131,11 @@ impl Inner {
         log.generation += 1;
         let pair = if planted(Bug::OneSuperblockPair) { 0 } else { log.generation };
         for slot in slots_of(pair) {
-            let block = |number| {
-                let superblock = self.superblock(log, &anchor, number, closed)?;
-                Some(padded(&superblock.encode(slot)))
-            };
             self.members
                 .write_each(|number, member| {
-                    Some((member.geometry.superblock_offset(slot), block(number)?))
+                    let superblock = self.superblock(log, &anchor, number, member, closed)?;
+                    let block = padded(&superblock.encode(slot));
+                    Some((member.geometry.superblock_offset(slot), block))
                 })
                 .await?;
         }
@@ -179,9 +177,9 @@ impl Inner {
         log: &Log,
         anchor: &Anchor,
         number: usize,
+        member: &Member,
         closed: bool,
     ) -> Option<Superblock> {
-        let member = self.members.get(number)?;
         let mut superblock = Superblock::new(self.pool_id, member.disk_id, &member.geometry);
         superblock.member = number as u8;
         superblock.member_count = self.members.count() as u8;

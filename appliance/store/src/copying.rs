@@ -4,14 +4,13 @@
 //! the other and at most [`READS_IN_FLIGHT`] ahead. What no disk has right is put together from
 //! the records that are; what is lost then is named.
 
-use std::task::Poll;
-
 use disk::{Buffer, SharedBuffer};
 use format::segment::{GROUP_BYTES, SegmentTrailer};
 use futures_util::{StreamExt, stream};
 use model::{BLOCK, Digest, SegmentId};
 
 use crate::members::{Member, lock};
+use crate::pace::Pace;
 use crate::planted::{Bug, planted};
 use crate::resync::Claimed;
 use crate::segments::{Segment, State};
@@ -61,12 +60,13 @@ impl Inner {
         number: usize,
         found: Option<u32>,
         claimed: &mut Claimed<'_>,
+        pace: &mut Pace<'_>,
     ) -> Result<Made> {
         let member = claimed.member;
         let plan = self.plan_copy(segment, number).await;
         if let Some(slot) = found
             && let Some(parts) = self.expected(&plan)
-            && self.are_there(member, slot, &parts).await
+            && self.are_there(member, slot, &parts, pace, true).await
         {
             return Ok(plan.made(slot, parts, Vec::new(), true));
         }
@@ -79,7 +79,7 @@ impl Inner {
                 slot
             }
         };
-        let (parts, lost) = self.write_copy(&plan, member, number, slot).await?;
+        let (parts, lost) = self.write_copy(&plan, member, number, slot, pace).await?;
         Ok(plan.made(slot, parts, lost, false))
     }
 
@@ -125,6 +125,7 @@ impl Inner {
         member: &Member,
         number: usize,
         slot: u32,
+        pace: &mut Pace<'_>,
     ) -> Result<(Vec<Part>, Vec<Digest>)> {
         let (mut parts, mut lost) = (Vec::new(), Vec::new());
         let reads = plan
@@ -132,16 +133,20 @@ impl Inner {
             .iter()
             .map(|piece| async move { (piece, self.read_source(plan, piece, number).await) });
         let mut reads = stream::iter(reads).buffered(READS_IN_FLIGHT);
-        while let Some((piece, read)) = reads.next().await {
+        loop {
+            let begun = pace.begin(self);
+            let Some((piece, read)) = reads.next().await else { break };
             let (bytes, missing) = read?;
             lost.extend(missing);
             parts.push((piece.start, piece.length, *blake3::hash(&bytes).as_bytes()));
             write_part(member, slot, piece.start, bytes.freeze()).await?;
-            yield_now().await;
+            pace.end(begun, self, piece.length).await;
         }
         if let Some((start, footer)) = &plan.footer {
+            let begun = pace.begin(self);
             parts.push((*start, footer.len(), *blake3::hash(footer).as_bytes()));
             write_part(member, slot, *start, footer.clone()).await?;
+            pace.end(begun, self, footer.len()).await;
         }
         Ok((parts, lost))
     }
@@ -184,28 +189,41 @@ impl Inner {
         buffer
     }
 
-    /// Whether these parts lie in a slot.
-    async fn are_there(&self, member: &Member, slot: u32, parts: &[Part]) -> bool {
+    /// Whether these parts lie in a slot. They count as copies made, or did so when they were.
+    async fn are_there(
+        &self,
+        member: &Member,
+        slot: u32,
+        parts: &[Part],
+        pace: &mut Pace<'_>,
+        counts: bool,
+    ) -> bool {
         for (start, length, hash) in parts {
+            let begun = pace.begin(self);
             let buffer = self.piece_buffer(*length).await;
             let read = member.disk.read(member.segment_offset(slot, *start), buffer).await;
             if !read.is_ok_and(|bytes| blake3::hash(&bytes).as_bytes() == hash) {
                 return false;
             }
-            yield_now().await;
+            pace.end(begun, self, if counts { *length } else { 0 }).await;
         }
         true
     }
 
     /// Flushes copies and reads them back: a disk that does not give what it took has failed.
-    pub(crate) async fn make_durable(&self, member: &Member, made: &[Made]) -> Result<()> {
+    pub(crate) async fn make_durable(
+        &self,
+        member: &Member,
+        made: &[Made],
+        pace: &mut Pace<'_>,
+    ) -> Result<()> {
         let left = || StoreError::LeftBehind { disk: member.disk.name().to_owned() };
         if made.iter().any(|made| !made.kept) && member.disk.flush().await.is_err() {
             member.fail();
             return Err(left());
         }
         for made in made.iter().filter(|made| !made.kept) {
-            if !self.are_there(member, made.slot, &made.parts).await {
+            if !self.are_there(member, made.slot, &made.parts, pace, false).await {
                 member.fail();
                 return Err(left());
             }
@@ -246,17 +264,4 @@ fn groups_of(footer: &[u8], pool_id: model::PoolId) -> Option<Vec<[u8; 32]>> {
     let from = trailer.groups_offset.checked_sub(trailer.entries_offset)? as usize;
     let bytes = footer.get(from..from.checked_add(trailer.groups as usize * 32)?)?;
     Some(bytes.chunks_exact(32).filter_map(|hash| hash.try_into().ok()).collect())
-}
-
-/// Lets others go first.
-async fn yield_now() {
-    let mut yielded = false;
-    std::future::poll_fn(|cx| {
-        if std::mem::replace(&mut yielded, true) {
-            return Poll::Ready(());
-        }
-        cx.waker().wake_by_ref();
-        Poll::Pending
-    })
-    .await;
 }

@@ -16,7 +16,8 @@ use crate::store::{Entropy, Inner, Journal, Store};
 use crate::sync::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize};
 use crate::{Result, StoreError};
 
-/// Most disks that a pool may have for now.
+/// Most disks that a pool has for long: each holds everything. While one takes over from another
+/// there is one more.
 pub const MAX_DISKS: usize = 2;
 
 /// Slabs for all transfers: for each of a few writers one being filled and four on their way.
@@ -157,7 +158,7 @@ impl Inner {
             catalog_bytes: AtomicUsize::new(0),
             checkpoint_slots: AtomicU32::new(0),
             healed: AtomicU64::new(0),
-            asked: AtomicU64::new(0),
+            foreground: Default::default(),
             stopped: AtomicBool::new(false),
             read_only: false,
             entropy,

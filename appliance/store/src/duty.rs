@@ -2,9 +2,9 @@
 
 use std::fmt;
 use std::pin::Pin;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use crate::foreground::Seen;
 use crate::store::Inner;
 
 /// What [`Pacer::sleep`] gives.
@@ -30,11 +30,11 @@ struct Share<'a> {
     beside: bool,
 }
 
-/// The moment at which some work began, and how much others had asked for by then.
+/// The moment at which some work began, and what others had begun by then.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Begun {
     at: Duration,
-    asked: u64,
+    seen: Seen,
 }
 
 impl fmt::Debug for Duty<'_> {
@@ -70,27 +70,27 @@ impl<'a> Duty<'a> {
 
     /// The moment at which a transfer begins.
     pub(crate) fn begin(&self, inner: &Inner) -> Begun {
-        let asked = inner.asked.load(Ordering::Relaxed);
-        Begun { at: self.0.map_or(Duration::ZERO, |share| share.pacer.now()), asked }
+        let seen = inner.foreground.seen();
+        Begun { at: self.0.map_or(Duration::ZERO, |share| share.pacer.now()), seen }
     }
 
     /// Rests for as long as the work since `begun` asks for.
     pub(crate) async fn rest(&self, begun: Begun, inner: &Inner) {
-        let Some(Share { pacer, percent, beside }) = self.0 else { return };
-        if beside && inner.asked.load(Ordering::Relaxed) == begun.asked {
-            return;
-        }
-        let worked = pacer.now().saturating_sub(begun.at);
-        let rest = worked.saturating_mul(100 - percent) / percent;
-        if !rest.is_zero() {
+        let rest = self.due(begun, inner);
+        if let Some(Share { pacer, .. }) = self.0
+            && !rest.is_zero()
+        {
             pacer.sleep(rest).await;
         }
     }
-}
 
-impl Inner {
-    /// Notes that somebody asks for something now: background work makes room.
-    pub(crate) fn note_asked(&self) {
-        self.asked.fetch_add(1, Ordering::Relaxed);
+    /// How long the work since `begun` asks to rest.
+    pub(crate) fn due(&self, begun: Begun, inner: &Inner) -> Duration {
+        let Some(Share { pacer, percent, beside }) = self.0 else { return Duration::ZERO };
+        if beside && !inner.foreground.was_there_since(begun.seen) {
+            return Duration::ZERO;
+        }
+        let worked = pacer.now().saturating_sub(begun.at);
+        worked.saturating_mul(100 - percent) / percent
     }
 }

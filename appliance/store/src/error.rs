@@ -33,6 +33,9 @@ pub enum StoreError {
     /// A disk was left behind while the pool went on without it.
     #[error("{disk} is stale: the pool went on without it")]
     StaleDisk { disk: String },
+    /// A disk was taken out of its pool for good. What it holds can be read, without the others.
+    #[error("{disk} was taken out of its pool")]
+    LeftThePool { disk: String },
     /// Each of the disks went on without the other.
     #[error("the disks went on without each other; each may hold what the other lacks")]
     SplitRun,
@@ -54,6 +57,9 @@ pub enum StoreError {
     /// Another disk was in this place since the pool was opened, or still is.
     #[error("member {member} is in service")]
     InService { member: usize },
+    /// The pool takes no more disks than it has.
+    #[error("the pool has {disks} disks and takes no more")]
+    EnoughDisks { disks: usize },
     /// No other disk has everything.
     #[error("no other disk has all of the pool")]
     LastCopy,

@@ -51,7 +51,7 @@ impl Store {
     ) -> Result<Opened> {
         let probed = join_all(disks.into_iter().map(probe)).await;
         let probed = probed.into_iter().collect::<Result<_>>()?;
-        let assembled = assemble(probed, options.allow_missing)?;
+        let assembled = assemble(probed, options)?;
         let bits = assembled.newest.ro_compat & !KNOWN_RO_COMPAT;
         if bits != 0 && !options.read_only {
             return Err(StoreError::ReadableOnly { bits });
@@ -154,7 +154,14 @@ impl Inner {
             let own = copies.get(number).and_then(|own| own.first());
             let Some(own) = own.filter(|own| own.generation < newest.generation) else { continue };
             let start = Start::of(own);
-            let went_on = run.proved >= newest.replay_sequence;
+            let went_on = match own.replay_sequence == newest.replay_sequence {
+                // Only the members changed: the log, which goes on behind both, tells.
+                true => match run.last_proved(own.replay_sequence) {
+                    Some(hash) => !self.has_log(number, start, &hash).await,
+                    None => false,
+                },
+                false => run.proved >= newest.replay_sequence,
+            };
             if !went_on && self.has_log(number, start, &newest.replay_previous).await {
                 lagging.push((number, start));
                 continue;

@@ -70,6 +70,10 @@ pub(crate) enum Bug {
     ReleasedUnaged,
     /// A segment leaves the table before it is among those that were retired.
     NowhereForAMoment,
+    /// A disk leaves before the one that takes over from it has everything.
+    RelievedEarly,
+    /// A disk that leaves does not say so itself.
+    LeftUnmarked,
 }
 
 #[cfg(all(test, feature = "planted"))]

@@ -12,6 +12,8 @@ use futures_util::future::{join, join_all};
 use model::BLOCK;
 
 use crate::commit::in_service;
+use crate::leave::has_left;
+use crate::open::OpenOptions;
 use crate::planted::{Bug, planted};
 use crate::replay::FAR;
 use crate::{Result, StoreError};
@@ -139,10 +141,18 @@ pub(crate) struct Assembled {
 /// Puts the disks of one pool together.
 ///
 /// # Errors
-/// Foreign, doubled or missing disks; disks that went on without each other; a stale disk alone.
-pub(crate) fn assemble(probed: Vec<Probed>, allow_missing: bool) -> Result<Assembled> {
+/// Foreign, doubled or missing disks; disks that went on without each other; a stale disk alone;
+/// one that has left the pool, unless it is alone and only read.
+pub(crate) fn assemble(probed: Vec<Probed>, options: OpenOptions) -> Result<Assembled> {
+    let OpenOptions { read_only, allow_missing } = options;
     check_same_pool(&probed)?;
-    let newest = authority(&probed)?;
+    let rescue = probed.len() == 1 && read_only && allow_missing;
+    for disk in probed.iter().filter(|_| !rescue) {
+        if disk.newest().is_some_and(has_left) {
+            return Err(StoreError::LeftThePool { disk: disk.disk.name().to_owned() });
+        }
+    }
+    let newest = authority(probed.iter())?;
     let mut members: Vec<Option<Probed>> = newest.member_list().iter().map(|_| None).collect();
     let mut stale = Vec::new();
     for disk in probed {
@@ -193,8 +203,8 @@ fn check_same_pool(probed: &[Probed]) -> Result<()> {
 /// The superblock that decides: the newest of those that no other disk has left behind. Numbers of
 /// generations alone do not tell: power failure may have given the disk that was left behind one
 /// more before, with which nothing was ever acknowledged.
-fn authority(probed: &[Probed]) -> Result<Superblock> {
-    let all: Vec<&Superblock> = probed.iter().filter_map(Probed::newest).collect();
+pub(crate) fn authority<'a>(probed: impl Iterator<Item = &'a Probed>) -> Result<Superblock> {
+    let all: Vec<&Superblock> = probed.filter_map(Probed::newest).collect();
     let left = |own: &Superblock| {
         all.iter().any(|other| leaves_behind(other, own)) && !planted(Bug::StaleAccepted)
     };

@@ -70,7 +70,7 @@ impl Store {
     /// Reads a record and checks it by its checksum, on another disk if need be; bad copies are
     /// healed from a good one.
     pub async fn read(&self, digest: &Digest) -> Result<StoredRecord> {
-        self.inner.note_asked();
+        let _waited = self.inner.foreground.enter();
         self.inner.read(digest).await
     }
 }

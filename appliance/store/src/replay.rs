@@ -69,6 +69,13 @@ impl Run {
         self.proved = self.proved.max(header.durable_up_to);
     }
 
+    /// Hash of the last record that is proved durable, if it is numbered `first` or higher.
+    pub(crate) fn last_proved(&self, first: Sequence) -> Option<[u8; 32]> {
+        let proved = |record: &&Replayed| record.header.sequence <= self.proved;
+        let last = self.records.iter().rfind(proved).map(|record| record.header);
+        last.filter(|header| header.sequence >= first).map(|header| header.hash)
+    }
+
     /// Takes it as proved that the log was durable up to the record with this hash.
     ///
     /// # Errors

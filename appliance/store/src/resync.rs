@@ -16,6 +16,7 @@ use model::{BLOCK, Digest, SegmentId, Sequence};
 
 use crate::copying::Made;
 use crate::members::{Member, lock};
+use crate::pace::Pace;
 use crate::planted::{Bug, planted};
 use crate::segments::{Segment, State, number as number_of};
 use crate::store::{Inner, Store};
@@ -68,13 +69,17 @@ impl Claimed<'_> {
 }
 
 impl Store {
-    /// Gives every disk in service what it lacks. `go_on` is asked between segments; when it says
-    /// no, what was done by then is kept. Where several disks lack something, they come one after
-    /// the other.
+    /// Gives every disk in service what it lacks, at this pace. `go_on` is asked between segments;
+    /// when it says no, what was done by then is kept. Where several disks lack something, they
+    /// come one after the other.
     ///
     /// # Errors
     /// `Full` when a disk has no room for a copy, `LeftBehind` when a disk does not take it.
-    pub async fn resync(&self, mut go_on: impl FnMut(&Resynced) -> bool) -> Result<Resynced> {
+    pub async fn resync(
+        &self,
+        mut pace: Pace<'_>,
+        mut go_on: impl FnMut(&Resynced) -> bool,
+    ) -> Result<Resynced> {
         let inner = &self.inner;
         inner.begin().await?;
         // What is copied from keeps its slots, also when it is retired meanwhile.
@@ -86,7 +91,7 @@ impl Store {
             done.bytes_total += bytes.sum::<u64>();
         }
         while let Some((number, member)) = inner.members.syncing().next() {
-            if !self.resync_member(number, member, &mut done, &mut go_on).await? {
+            if !self.resync_member(number, member, &mut pace, &mut done, &mut go_on).await? {
                 return Ok(done);
             }
         }
@@ -99,6 +104,7 @@ impl Store {
         &self,
         number: usize,
         member: &Member,
+        pace: &mut Pace<'_>,
         done: &mut Resynced,
         go_on: &mut impl FnMut(&Resynced) -> bool,
     ) -> Result<bool> {
@@ -122,9 +128,9 @@ impl Store {
                     return Ok(false);
                 }
                 let found = held.remove(&segment.place.info.segment);
-                made.push(inner.copy(segment, number, found, &mut claimed).await?);
+                made.push(inner.copy(segment, number, found, &mut claimed, pace).await?);
             }
-            inner.make_durable(member, &made).await?;
+            inner.make_durable(member, &made, pace).await?;
             inner.name_copies(number, made, &mut claimed, done).await?;
         }
     }

@@ -14,6 +14,7 @@ use model::{BLOCK, Digest, Epoch, PoolId, SegmentId, Sequence};
 
 use crate::create::SLABS;
 use crate::filling::slab_bytes;
+use crate::foreground::Foreground;
 use crate::index::{Index, Place};
 use crate::log::Log;
 use crate::members::{Members, lock};
@@ -72,9 +73,7 @@ pub(crate) struct Inner {
     /// Slots, on one disk, of the checkpoints that superblocks refer to.
     pub(crate) checkpoint_slots: AtomicU32,
     pub(crate) healed: AtomicU64,
-    /// How often somebody asked for records or appended one; what runs in the background is not
-    /// counted.
-    pub(crate) asked: AtomicU64,
+    pub(crate) foreground: Foreground,
     pub(crate) stopped: AtomicBool,
     pub(crate) read_only: bool,
     pub(crate) entropy: Arc<dyn Entropy>,
@@ -195,6 +194,11 @@ impl Store {
         self.inner.pool_id
     }
 
+    /// Whether anything was written since the pool was opened, but to heal.
+    pub fn has_written(&self) -> bool {
+        self.inner.current_epoch() != Epoch(0)
+    }
+
     /// How full and how well the pool is.
     pub fn status(&self) -> PoolStatus {
         let inner = &self.inner;
@@ -245,7 +249,7 @@ impl Store {
     /// # Errors
     /// When the disks cannot tell.
     pub async fn stored_length(&self, digest: &Digest) -> Result<Option<u64>> {
-        self.inner.note_asked();
+        let _waited = self.inner.foreground.enter();
         match self.inner.find_all(digest).await {
             Ok(mut found) => {
                 found.retain(|(place, _)| !lock(&self.inner.damaged).contains(place));

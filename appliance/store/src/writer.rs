@@ -127,9 +127,8 @@ impl SegmentWriter {
     /// `TooLarge` when it is larger than what `place` was asked for and does not fit.
     pub async fn append(&mut self, record: NewRecord<'_>) -> Result<()> {
         let stored = record.stored.len() as u64;
-        if !self.keys.moves {
-            self.inner.note_asked();
-        }
+        // What moves is nobody's hurry.
+        let _waited = (!self.keys.moves).then(|| self.inner.foreground.enter());
         let mut state = self.state.lock().await;
         let result = state.append(&self.inner, record).await;
         drop(state);

@@ -30,4 +30,9 @@ impl Pool {
         let opening = Store::open(disks, options, Arc::new(Kernel), catalog.clone());
         (block_on(opening).expect("a sound pool").store, catalog)
     }
+
+    /// The pool's age in seconds, as its disks have it.
+    pub(crate) fn known_age(&self) -> u64 {
+        self.inside(Access::ReadOnly).1.known_age()
+    }
 }

@@ -4,39 +4,36 @@
 //! once, unless that is put off. A stop in the middle costs nothing: `disk resync` goes on.
 
 use std::path::Path;
-use std::sync::Arc;
 
-use disk::{Access, Disk};
+use disk::Access;
 use futures_executor::block_on;
 use model::Bytes;
-use record::Progress;
 use serde_json::{Value, json};
-use store::{Admission, MemberState, MemberStatus, Resynced, Store, StoreError};
+use store::{Admission, MAX_DISKS, MemberState, MemberStatus, StoreError};
 
+use self::copying::fill;
 use crate::access::{OpenPool, create_file, is_same, open_disk};
 use crate::arguments::{
-    Copying, DiskCommand, DiskRemove, DiskReplace, DiskReturn, DiskStatus, NewDisk, PoolDisks,
+    Copying, DiskAdd, DiskCommand, DiskRemove, DiskReturn, DiskStatus, NewDisk, PoolDisks,
 };
 use crate::command::pool::confirm;
 use crate::confirm;
 use crate::failure::Failure;
-use crate::interrupt;
 use crate::output::Output;
-use crate::progress::shown;
+
+mod copying;
+mod replace;
 
 pub(crate) fn run(command: DiskCommand, output: &Output) -> Result<(), Failure> {
     match command {
         DiskCommand::Status(status) => self::status(&status, output),
-        DiskCommand::Add(add) => {
-            let pool = OpenPool::open(&add.pool, Access::ReadWrite, output)?;
-            come(&pool, &add.pool, &add.new, Admission::Add, output)
-        }
-        DiskCommand::Replace(replace) => self::replace(&replace, output),
+        DiskCommand::Add(add) => self::add(&add, output),
+        DiskCommand::Replace(replace) => replace::run(&replace, output),
         DiskCommand::Return(come_back) => take_back(come_back, output),
         DiskCommand::Remove(remove) => self::remove(&remove, output),
         DiskCommand::Resync(resync) => {
             let pool = OpenPool::open(&resync.pool, Access::ReadWrite, output)?;
-            fill(pool.store, output)
+            fill(&pool, resync.rate.rate, output)
         }
     }
 }
@@ -48,7 +45,7 @@ pub(crate) fn to_json(member: &MemberStatus) -> Value {
         "id": member.disk_id.to_string(),
         "name": member.name,
         "state": state_word(member.state),
-        "active": matches!(member.state, MemberState::Complete | MemberState::Syncing),
+        "active": is_in_service(member),
         "lacking_segments": member.lacking_segments,
         "lacking_bytes": member.lacking_bytes,
     })
@@ -69,6 +66,10 @@ pub(crate) fn to_line(member: &MemberStatus) -> String {
     format!("  {} {name}: {state}", member.number)
 }
 
+fn is_in_service(member: &MemberStatus) -> bool {
+    matches!(member.state, MemberState::Complete | MemberState::Syncing)
+}
+
 fn state_word(state: MemberState) -> &'static str {
     match state {
         MemberState::Complete => "complete",
@@ -84,46 +85,36 @@ fn status(status: &DiskStatus, output: &Output) -> Result<(), Failure> {
     let list: Vec<Value> = members.iter().map(to_json).collect();
     let value = json!({ "pool": pool.store.pool_id().to_string(), "disks": list });
     output.result(&value, || {
-        let lines: Vec<String> = members.iter().map(to_line).collect();
+        let mut lines: Vec<String> = members.iter().map(to_line).collect();
+        if members.len() > MAX_DISKS {
+            // A replacement that was not brought to its end.
+            lines.push(
+                "  one more than it needs: `holdfast disk replace` ends what it began, \
+                or `disk remove` lets one go"
+                    .to_owned(),
+            );
+        }
         format!("pool {}\n{}", pool.store.pool_id(), lines.join("\n"))
     });
     Ok(())
 }
 
-fn replace(replace: &DiskReplace, output: &Output) -> Result<(), Failure> {
-    let pool = OpenPool::open(&replace.pool, Access::ReadWrite, output)?;
-    let member = match replace.member {
-        Some(member) => member,
-        None => only_missing(&block_on(pool.store.members()))?,
-    };
-    come(&pool, &replace.pool, &replace.new, Admission::Replace { member }, output)
-}
-
-fn only_missing(members: &[MemberStatus]) -> Result<usize, Failure> {
-    let mut missing = members.iter().filter(|member| member.state == MemberState::Missing);
-    match (missing.next(), missing.next()) {
-        (Some(member), None) => Ok(member.number),
-        (Some(_), Some(_)) => {
-            Err(Failure::new("several disks are missing", "say which one with --member"))
-        }
-        (None, _) => Err(Failure::new(
-            "no disk of the pool is missing",
-            "leave out the one to replace, with --degraded; `holdfast disk add` adds one",
-        )),
+/// A disk is not put in as another while it is named as one of the pool's.
+fn refuse_own(disks: &PoolDisks, path: &Path) -> Result<(), Failure> {
+    match disks.disks.iter().any(|own| is_same(own, path)) {
+        true => Err(StoreError::OwnDisk { disk: path.display().to_string() }.into()),
+        false => Ok(()),
     }
 }
 
-fn come(
+/// Takes a new disk into the pool, after asking for what would be lost, or makes a file for it.
+fn bring(
     pool: &OpenPool,
     disks: &PoolDisks,
     new: &NewDisk,
     how: Admission,
-    output: &Output,
-) -> Result<(), Failure> {
+) -> Result<usize, Failure> {
     let path = &new.disk;
-    if disks.disks.iter().any(|own| is_same(own, path)) {
-        return Err(StoreError::OwnDisk { disk: path.display().to_string() }.into());
-    }
     let made = !path.exists();
     if made {
         let size = new.size.ok_or_else(|| {
@@ -135,17 +126,19 @@ fn come(
         confirm(path, new.yes)?;
     }
     let disk = open_disk(path, Access::ReadWrite, disks.io);
-    let came = disk.and_then(|disk| admit(pool, disk, how));
+    let came = disk.and_then(|disk| Ok(block_on(pool.store.admit(disk, how, true))?));
     if came.is_err() && made {
         // The failure is the one to report.
         let _ = std::fs::remove_file(path);
     }
-    let number = came?;
-    go_on(pool, number, &new.copying, output)
+    came
 }
 
-fn admit(pool: &OpenPool, disk: Arc<dyn Disk>, how: Admission) -> Result<usize, Failure> {
-    Ok(block_on(pool.store.admit(disk, how, true))?)
+fn add(add: &DiskAdd, output: &Output) -> Result<(), Failure> {
+    refuse_own(&add.pool, &add.new.disk)?;
+    let pool = OpenPool::open(&add.pool, Access::ReadWrite, output)?;
+    let number = bring(&pool, &add.pool, &add.new, Admission::Add)?;
+    go_on(&pool, number, &add.new.copying, output)
 }
 
 fn take_back(mut come_back: DiskReturn, output: &Output) -> Result<(), Failure> {
@@ -158,8 +151,24 @@ fn take_back(mut come_back: DiskReturn, output: &Output) -> Result<(), Failure> 
     }
     let pool = OpenPool::open(&come_back.pool, Access::ReadWrite, output)?;
     let disk = open_disk(path, Access::ReadWrite, come_back.pool.io)?;
-    let number = admit(&pool, disk, Admission::Return)?;
+    let number = match block_on(pool.store.admit(disk.clone(), Admission::Return, false)) {
+        Err(StoreError::SplitRun) => {
+            discard(path, come_back.yes)?;
+            block_on(pool.store.admit(disk, Admission::Return, true))?
+        }
+        came => came?,
+    };
     go_on(&pool, number, &come_back.copying, output)
+}
+
+/// Asks before a half that went on alone is given up for the other.
+fn discard(path: &Path, yes: bool) -> Result<(), Failure> {
+    let name = path.display();
+    let (refusal, warning) = (
+        format!("{name} went on alone, and what only it has got would be lost"),
+        format!("{name} went on alone; what only it has got will be lost"),
+    );
+    confirm::confirm(&refusal, &warning, yes)
 }
 
 /// Copies what the disk lacks, or leaves that for later.
@@ -169,80 +178,27 @@ fn go_on(
     copying: &Copying,
     output: &Output,
 ) -> Result<(), Failure> {
-    if !copying.no_resync {
-        return fill(pool.store.clone(), output);
+    match copying.no_resync {
+        true => put_off(pool, number, "run `holdfast disk resync` to copy that", output),
+        false => fill(pool, copying.rate.rate, output),
     }
+}
+
+fn put_off(
+    pool: &OpenPool,
+    number: usize,
+    next: &'static str,
+    output: &Output,
+) -> Result<(), Failure> {
     let members = block_on(pool.store.members());
-    block_on(pool.store.clone().close())?;
+    pool.close()?;
     let member = members.iter().find(|member| member.number == number);
     let value = member.map_or(Value::Null, to_json);
     output.result(&value, || {
         let line = member.map(to_line).unwrap_or_default();
-        format!("{}\nrun `holdfast disk resync` to copy that", line.trim_start())
+        format!("{}\n{next}", line.trim_start())
     });
     Ok(())
-}
-
-fn fill(store: Store, output: &Output) -> Result<(), Failure> {
-    let (_runtime, progress) = interrupt::stoppable()?;
-    let outcome = shown(output, "resync", &progress, || block_on(resync(&store, &progress)))?;
-    block_on(store.clone().close())?;
-    let value = resynced_json(&store, &outcome);
-    let text = || {
-        format!(
-            "{} of copies made good: {} segments copied, {} right already",
-            Bytes(outcome.bytes_done),
-            outcome.copied,
-            outcome.kept
-        )
-    };
-    let Some(failure) = trouble(&outcome, progress.stopped()) else {
-        output.result(&value, text);
-        return Ok(());
-    };
-    output.before_failure(text);
-    Err(failure.with(value))
-}
-
-async fn resync(store: &Store, progress: &Progress) -> Result<Resynced, StoreError> {
-    let (mut total, mut done) = (0, 0);
-    let go_on = |now: &Resynced| {
-        progress.begin(now.bytes_total - total);
-        progress.advance(now.bytes_done - done, now.bytes_done - done);
-        (total, done) = (now.bytes_total, now.bytes_done);
-        !progress.stopped()
-    };
-    store.resync(go_on).await
-}
-
-fn trouble(outcome: &Resynced, stopped: bool) -> Option<Failure> {
-    if !outcome.complete {
-        let what = if stopped { "interrupted" } else { "not everything is copied yet" };
-        return Some(Failure::new(what, "run `holdfast disk resync`; what was copied is kept"));
-    }
-    let lost = outcome.lost.len();
-    (lost > 0 || outcome.unreadable > 0).then(|| {
-        let what = format!(
-            "{lost} records and {} lists of records are intact on no disk; all else was copied",
-            outcome.unreadable
-        );
-        Failure::new(what, "run `holdfast verify` to see which recovery points are affected")
-    })
-}
-
-fn resynced_json(store: &Store, outcome: &Resynced) -> Value {
-    let lost: Vec<String> = outcome.lost.iter().map(ToString::to_string).collect();
-    json!({
-        "pool": store.pool_id().to_string(),
-        "disks": block_on(store.members()).iter().map(to_json).collect::<Vec<_>>(),
-        "bytes_total": outcome.bytes_total,
-        "bytes_done": outcome.bytes_done,
-        "copied": outcome.copied,
-        "kept": outcome.kept,
-        "lost": lost,
-        "unreadable": outcome.unreadable,
-        "complete": outcome.complete,
-    })
 }
 
 fn remove(remove: &DiskRemove, output: &Output) -> Result<(), Failure> {
@@ -257,7 +213,7 @@ fn remove(remove: &DiskRemove, output: &Output) -> Result<(), Failure> {
     );
     confirm::confirm(&refusal, &warning, remove.yes)?;
     block_on(pool.store.remove(remove.member))?;
-    block_on(pool.store.clone().close())?;
+    pool.close()?;
     let left = block_on(pool.store.members());
     let list: Vec<Value> = left.iter().map(to_json).collect();
     let pool_id = pool.store.pool_id().to_string();

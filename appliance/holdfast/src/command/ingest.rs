@@ -4,7 +4,6 @@ use std::path::Path;
 use std::time::Instant;
 
 use disk::Access;
-use futures_executor::block_on;
 use ingest::{Ingest, Options, Parent, Report, Source};
 use model::{Bytes, PointId};
 use record::{SignalDescription, SignalKind, TenantAccess};
@@ -48,7 +47,7 @@ pub(crate) fn run(arguments: &arguments::Ingest, output: &Output) -> Result<(), 
     };
     let report = shown(output, "ingest", &progress, || ingest.run());
     // What was stored stays also when the ingest failed: the next one is shorter.
-    let closed = block_on(pool.store.clone().close());
+    let closed = pool.close();
     let report = report?;
     closed?;
     let failed = pool.tell_failed_disks(output);

@@ -26,11 +26,10 @@ pub(crate) fn run(kit: Kit, output: &Output) -> Result<(), Failure> {
 fn prove(prove: KitProve, output: &Output) -> Result<(), Failure> {
     let disks = if prove.disks.is_empty() { prove.listed } else { prove.disks };
     let pool = PoolDisks { disks, degraded: false, io: Io::Auto };
-    let pool = OpenPool::open(&pool, Access::ReadWrite, output)?;
-    let mut keyring = pool.keyring;
-    let slot = keyring.prove_with_kit(&read_kit(&prove.kit_file)?, now())?;
-    block_on(pool.store.set_keys(&keyring.encode()))?;
-    block_on(pool.store.close())?;
+    let mut pool = OpenPool::open(&pool, Access::ReadWrite, output)?;
+    let slot = pool.keyring.prove_with_kit(&read_kit(&prove.kit_file)?, now())?;
+    block_on(pool.store.set_keys(&pool.keyring.encode()))?;
+    pool.close()?;
     output.result(&json!({ "slot": slot, "proved": true }), || {
         "the kit opens this pool; recovery points can be made".to_owned()
     });
@@ -38,14 +37,13 @@ fn prove(prove: KitProve, output: &Output) -> Result<(), Failure> {
 }
 
 fn add(add: &KitAdd, output: &Output) -> Result<(), Failure> {
-    let pool = OpenPool::open(&add.pool, Access::ReadWrite, output)?;
-    let mut keyring = pool.keyring;
-    let unlocked = unlock_keyring(&keyring, &add.unlock)?;
+    let mut pool = OpenPool::open(&add.pool, Access::ReadWrite, output)?;
+    let unlocked = unlock_keyring(&pool.keyring, &add.unlock)?;
     let mut random = |bytes: &mut [u8]| fill_random(bytes);
-    let (slot, kit) = keyring.add_kit(&unlocked.root, &add.label, now(), &mut random)?;
+    let (slot, kit) = pool.keyring.add_kit(&unlocked.root, &add.label, now(), &mut random)?;
     write_kit(&add.kit_out, &kit)?;
-    block_on(pool.store.set_keys(&keyring.encode()))?;
-    block_on(pool.store.close())?;
+    block_on(pool.store.set_keys(&pool.keyring.encode()))?;
+    pool.close()?;
     let value = json!({ "slot": slot, "kit_file": add.kit_out });
     output.result(&value, || {
         format!("slot {slot}: the kit is in {}; prove it next", add.kit_out.display())

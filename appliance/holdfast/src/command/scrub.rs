@@ -18,7 +18,7 @@ use model::Bytes;
 use record::{Progress, RecordError, RecordReader, TenantAccess};
 use restore::{Broken, Depth, broken_points};
 use serde_json::{Value, json};
-use store::{Duty, Pacer, ScrubPlace, ScrubRun, ScrubWhat, Scrubbed};
+use store::{Duty, ScrubPlace, ScrubRun, ScrubWhat, Scrubbed};
 
 use crate::access::{OpenPool, now};
 use crate::arguments::Scrub;
@@ -26,6 +26,7 @@ use crate::checked::{add, broken_json, broken_text, loss};
 use crate::failure::Failure;
 use crate::interrupt;
 use crate::output::Output;
+use crate::pacer::TokioPacer;
 use crate::progress::shown;
 use crate::uptime::uptime;
 
@@ -40,11 +41,11 @@ pub(crate) fn run(arguments: &Scrub, output: &Output) -> Result<(), Failure> {
     let access = pool.unlock(&arguments.unlock)?;
     let (runtime, progress) = interrupt::stoppable()?;
     let handle = runtime.handle().clone();
-    let pacer = TokioPacer { handle, began: Instant::now(), progress: &progress };
+    let pacer = TokioPacer::new(handle, &progress);
     let job = Job::begin(arguments, &pool, &access, &progress, &pacer)?;
     let worked = shown(output, "scrub", &progress, || job.work());
     let outcome = worked.and_then(|()| job.end(&pool));
-    let closed = block_on(pool.store.clone().close());
+    let closed = pool.close();
     let broken = outcome?;
     closed?;
     pool.tell_failed_disks(output);
@@ -193,8 +194,8 @@ impl<'a> Job<'a> {
     /// Writes down how far the scrub is, and finds the recovery points that damage has touched.
     fn end(&self, pool: &OpenPool) -> Result<Vec<Broken>, RecordError> {
         let lost = self.found().total.lost.clone();
-        let ended = self.what == ScrubWhat::All && self.run.place().is_done();
         let is_loss = self.found().is_loss();
+        let ended = self.what == ScrubWhat::All && self.run.place().is_done();
         if !is_loss {
             self.keep()?;
         }
@@ -345,25 +346,4 @@ fn history(arguments: &Scrub, output: &Output) -> Result<(), Failure> {
         false => rows.iter().map(line).collect::<Vec<_>>().join("\n"),
     });
     Ok(())
-}
-
-/// Real time, by the runtime that also waits for signals. Who is asked to end rests no more.
-struct TokioPacer<'a> {
-    handle: tokio::runtime::Handle,
-    began: Instant,
-    progress: &'a Progress,
-}
-
-impl Pacer for TokioPacer<'_> {
-    fn now(&self) -> Duration {
-        self.began.elapsed()
-    }
-
-    fn sleep(&self, time: Duration) -> store::PacerFuture<'_> {
-        if self.progress.stopped() {
-            return Box::pin(std::future::ready(()));
-        }
-        let _entered = self.handle.enter();
-        Box::pin(tokio::time::sleep(time))
-    }
 }

@@ -41,7 +41,7 @@ pub(crate) fn run(arguments: &Verify, output: &Output) -> Result<(), Failure> {
     let broken = block_on(broken_points(&access, points, &found.lost, depth, &progress))?;
     block_on(pool.store.forget(&found.lost))?;
     let healed = pool.store.status().healed;
-    block_on(pool.store.clone().close())?;
+    pool.close()?;
     pool.tell_failed_disks(output);
     let seconds = began.elapsed().as_secs_f64();
     let points = pool.catalog.points().len();

@@ -11,7 +11,7 @@ use super::fixture::{
     writer_keys,
 };
 use super::resync::{disks, expect_sound};
-use crate::{Admission, MemberState, OpenOptions, Store, StoreError};
+use crate::{Admission, MemberState, OpenOptions, Pace, Store, StoreError};
 
 const ALONE: OpenOptions = OpenOptions { allow_missing: true, read_only: false };
 
@@ -42,7 +42,7 @@ fn a_disk_that_returns_is_read_and_only_what_differs_is_copied() {
         let number = store.admit(machine.disk(1), Admission::Return, false).await.unwrap();
         let lacking = store.members().await[number].lacking_segments;
         let before = machine.counts(1).bytes_written;
-        let resynced = store.resync(|_| true).await.unwrap();
+        let resynced = store.resync(Pace::default(), |_| true).await.unwrap();
         assert!(resynced.complete && resynced.kept >= 2, "{resynced:?}");
         assert_eq!(resynced.kept + resynced.copied, lacking, "{resynced:?}");
         assert_eq!(resynced.bytes_done, resynced.bytes_total);
@@ -68,7 +68,7 @@ fn what_a_returned_disk_has_wrong_is_copied_again() {
             machine.flip_bit(1, geometry.slot_offset(slot) + 5000, 1);
         }
         store.admit(disk, Admission::Return, false).await.unwrap();
-        let resynced = store.resync(|_| true).await.unwrap();
+        let resynced = store.resync(Pace::default(), |_| true).await.unwrap();
         assert!(resynced.complete && resynced.kept == 0, "{resynced:?}");
         expect_sound(&store).await.unwrap();
         drop(store);
@@ -95,7 +95,7 @@ fn only_the_right_disks_are_taken_and_written() {
         let blank = refused(store.admit(machine.disk(2), Admission::Return, true).await);
         assert!(matches!(blank, StoreError::NotLeftBehind { .. }), "{blank}");
         let third = refused(store.admit(machine.disk(2), Admission::Add, true).await);
-        assert!(matches!(third, StoreError::TooLarge { .. }), "{third}");
+        assert!(matches!(third, StoreError::EnoughDisks { disks: 2 }), "{third}");
         for member in [0, 2, 9] {
             let how = Admission::Replace { member };
             let wrong = refused(store.admit(machine.disk(2), how, true).await);
@@ -119,7 +119,7 @@ fn only_the_right_disks_are_taken_and_written() {
         // The one that was replaced is none of the pool's any more.
         let replaced = refused(store.admit(machine.disk(1), Admission::Return, true).await);
         assert!(matches!(replaced, StoreError::NotLeftBehind { .. }), "{replaced}");
-        assert!(store.resync(|_| true).await.unwrap().complete);
+        assert!(store.resync(Pace::default(), |_| true).await.unwrap().complete);
         drop(store);
         let all = open(machine.disks(), OpenOptions::default(), 5).await;
         assert!(matches!(all, Err(StoreError::StaleDisk { .. })));
@@ -137,7 +137,7 @@ fn a_disk_that_went_on_alone_does_not_return() {
         other.store.commit(vec![event(3, 10)]).await.unwrap();
         drop(other);
         let (opened, _) = open(vec![machine.disk(0)], ALONE, 5).await.unwrap();
-        let split = opened.store.admit(machine.disk(1), Admission::Return, true).await;
+        let split = opened.store.admit(machine.disk(1), Admission::Return, false).await;
         assert!(matches!(split, Err(StoreError::SplitRun)));
     });
 }
@@ -151,7 +151,7 @@ fn the_last_disk_that_has_everything_stays() {
         store.admit(machine.disk(1), Admission::Return, false).await.unwrap();
         assert!(matches!(store.remove(0).await, Err(StoreError::LastCopy)));
         assert!(matches!(store.remove(5).await, Err(StoreError::NoMember { .. })));
-        assert!(store.resync(|_| true).await.unwrap().complete);
+        assert!(store.resync(Pace::default(), |_| true).await.unwrap().complete);
         store.remove(0).await.unwrap();
         fill(&store, 30..33).await;
         drop(store);
@@ -161,10 +161,10 @@ fn the_last_disk_that_has_everything_stays() {
         assert_eq!(opened.store.members().await.len(), 1);
         drop(opened);
         let both = open(machine.disks(), ALONE, 8).await;
-        assert!(matches!(both, Err(StoreError::StaleDisk { .. })));
+        assert!(matches!(both, Err(StoreError::LeftThePool { .. })));
         let (opened, _) = open(vec![machine.disk(1)], OpenOptions::default(), 9).await.unwrap();
         opened.store.admit(machine.disk(0), Admission::Add, true).await.unwrap();
-        assert!(opened.store.resync(|_| true).await.unwrap().complete);
+        assert!(opened.store.resync(Pace::default(), |_| true).await.unwrap().complete);
         drop(opened);
         let (opened, _) = open(vec![machine.disk(0)], ALONE, 10).await.unwrap();
         expect_all(&opened.store, 0..33).await;
@@ -189,7 +189,7 @@ fn no_error_of_a_disk_that_comes_in_harms_the_pool() {
                 machine.inject(2, fault);
                 let how = Admission::Replace { member: 1 };
                 let came = store.admit(machine.disk(2), how, false).await;
-                let filled = store.resync(|_| true).await;
+                let filled = store.resync(Pace::default(), |_| true).await;
                 struck |= came.is_err() || filled.is_err();
                 let ended = store.commit(vec![event(7, 10)]).await;
                 assert!(ended.is_ok(), "{fault:?}: {came:?}, {filled:?}, {ended:?}");
@@ -223,7 +223,7 @@ fn no_error_of_the_disk_that_has_everything_loses_what_was_acknowledged() {
                 machine.inject(0, fault);
                 let mut acknowledged = 30;
                 for number in 30..34 {
-                    let _ = store.resync(|done| done.bytes_done == 0).await;
+                    let _ = store.resync(Pace::default(), |done| done.bytes_done == 0).await;
                     let mut writer = store.writer(writer_keys(1));
                     let appended = append(&mut writer, number).await;
                     let committed = store.commit(vec![event(9, 10)]).await;
@@ -231,7 +231,7 @@ fn no_error_of_the_disk_that_has_everything_loses_what_was_acknowledged() {
                         acknowledged += 1;
                     }
                 }
-                let _ = store.resync(|_| true).await;
+                let _ = store.resync(Pace::default(), |_| true).await;
                 drop(store);
                 let machine = machine.restarted();
                 let both = vec![machine.disk(0), machine.disk(2)];

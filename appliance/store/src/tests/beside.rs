@@ -25,7 +25,7 @@ struct Steps<'a> {
 impl Pacer for Steps<'_> {
     fn now(&self) -> Duration {
         if self.busy {
-            self.store.inner.note_asked();
+            drop(self.store.inner.foreground.enter());
         }
         let mut looked = self.looked.lock().unwrap();
         *looked += STEP;
@@ -76,7 +76,7 @@ fn the_stores_own_reading_is_nobody_asking() {
         let (store, _) = create(machine.disks(), 1).await.unwrap();
         let mut writer = store.writer(writer_keys(1));
         append(&mut writer, 0).await.unwrap();
-        let asked = || store.inner.asked.load(std::sync::atomic::Ordering::Relaxed);
+        let asked = || store.inner.foreground.seen().0;
         let digest = SAMPLES[0].digest;
         let leaf = put(&store, RecordKind::Leaf, 1, &[digest]).await;
         store.commit(Vec::new()).await.unwrap();

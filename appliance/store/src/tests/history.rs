@@ -248,7 +248,7 @@ impl Runner {
             Ok(_) => self.set_disks(all),
             Err(error) => return allow_full(Err(error)),
         }
-        allow_full(self.store.resync(|_| true).await.map(drop))
+        allow_full(self.store.resync(crate::Pace::default(), |_| true).await.map(drop))
     }
 
     /// Whether disks take their time from here on.

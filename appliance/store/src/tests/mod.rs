@@ -17,6 +17,7 @@ mod hostile;
 mod lies;
 mod model;
 mod order;
+mod pacing;
 #[cfg(feature = "planted")]
 mod planted;
 mod reclaim;

@@ -15,7 +15,7 @@ use super::fixture::{
 };
 use super::history::{Op, Runner};
 use super::model::{Found, Model};
-use crate::{Admission, MemberState, OpenOptions, Store, StoreError};
+use crate::{Admission, MemberState, OpenOptions, Pace, Store, StoreError};
 
 /// States that the test looks at: a content of the disks, and what is done with it.
 const STATES: usize = 50_000;
@@ -119,7 +119,7 @@ impl Changing {
 
         runner.run(&some_ops(rng, 2)).await?;
         let mut steps = rng.below(4);
-        let partly = runner.store.resync(|_| {
+        let partly = runner.store.resync(Pace::default(), |_| {
             steps = steps.saturating_sub(1);
             steps > 0
         });
@@ -129,7 +129,8 @@ impl Changing {
         let beside: Vec<Op> = some_ops(rng, 4).into_iter().filter(keeps_open).collect();
         runner.pace(true);
         let store = runner.store.clone();
-        let (resynced, worked) = join(store.resync(|_| true), runner.run(&beside)).await;
+        let (resynced, worked) =
+            join(store.resync(Pace::default(), |_| true), runner.run(&beside)).await;
         runner.pace(false);
         worked?;
         let resynced = match resynced {
@@ -254,16 +255,16 @@ impl Changing {
 }
 
 /// Up to `most` operations, without those that take much and show little here.
-fn some_ops(rng: &mut SimRng, most: u64) -> Vec<Op> {
+pub(super) fn some_ops(rng: &mut SimRng, most: u64) -> Vec<Op> {
     let ops = (0..rng.below(most + 1)).map(|_| Op::random(rng));
     ops.filter(|op| *op != Op::Burst).collect()
 }
 
-fn keeps_open(op: &Op) -> bool {
+pub(super) fn keeps_open(op: &Op) -> bool {
     !matches!(op, Op::Close | Op::Kill)
 }
 
-fn allow_full(result: crate::Result<()>) -> Result<(), String> {
+pub(super) fn allow_full(result: crate::Result<()>) -> Result<(), String> {
     match result {
         Ok(()) | Err(StoreError::Full) => Ok(()),
         Err(error) => Err(error.to_string()),
@@ -271,8 +272,8 @@ fn allow_full(result: crate::Result<()>) -> Result<(), String> {
 }
 
 /// Resyncs until everything is on all disks; false when that does not fit.
-async fn to_the_end(store: &Store) -> Result<bool, String> {
-    match store.resync(|_| true).await {
+pub(super) async fn to_the_end(store: &Store) -> Result<bool, String> {
+    match store.resync(Pace::default(), |_| true).await {
         Ok(resynced) if resynced.complete && resynced.lost.is_empty() => Ok(true),
         Err(StoreError::Full) => Ok(false),
         other => Err(format!("resync: {other:?}")),
@@ -346,7 +347,7 @@ pub(super) fn copy_round(seed: u64, states: &AtomicUsize) -> Result<(), String> 
         let at = entry.offset + rng.below(u64::from(entry.length)) as u32;
         machine.flip_bit(0, member.segment_offset(slot, at), rng.below(8) as u32);
         store.admit(machine.disk(1), Admission::Add, false).await.map_err(|e| e.to_string())?;
-        let resynced = store.resync(|_| true).await.map_err(|e| e.to_string())?;
+        let resynced = store.resync(Pace::default(), |_| true).await.map_err(|e| e.to_string())?;
         if !resynced.complete || resynced.lost != [digest] {
             return Err(format!("record {bad} is damaged, and resync says {resynced:?}"));
         }

@@ -1,0 +1,48 @@
+//! Real time for work that rests now and then. Who is asked to end rests no more.
+
+use std::time::{Duration, Instant};
+
+use record::Progress;
+use store::{Pacer, PacerFuture};
+use tokio::runtime::Handle;
+
+/// Longest time until a rest notices that the work is to end.
+const LOOK: Duration = Duration::from_millis(100);
+
+/// Time by the runtime that also waits for signals.
+pub(crate) struct TokioPacer<'a> {
+    handle: Handle,
+    began: Instant,
+    progress: &'a Progress,
+}
+
+impl<'a> TokioPacer<'a> {
+    pub(crate) fn new(handle: Handle, progress: &'a Progress) -> Self {
+        Self { handle, began: Instant::now(), progress }
+    }
+
+    /// Rests for a part of a rest.
+    fn nap(&self, time: Duration) -> tokio::time::Sleep {
+        let _entered = self.handle.enter();
+        tokio::time::sleep(time)
+    }
+}
+
+impl Pacer for TokioPacer<'_> {
+    fn now(&self) -> Duration {
+        self.began.elapsed()
+    }
+
+    fn sleep(&self, time: Duration) -> PacerFuture<'_> {
+        Box::pin(async move {
+            let ends = self.now().saturating_add(time);
+            while !self.progress.stopped() {
+                let left = ends.saturating_sub(self.now());
+                if left.is_zero() {
+                    return;
+                }
+                self.nap(left.min(LOOK)).await;
+            }
+        })
+    }
+}

@@ -3,7 +3,7 @@
 
 use std::time::{Duration, Instant};
 
-use crate::harness::{MIB, Pool, image, run, run_with};
+use crate::harness::{MIB, Pool, flip_between, image, run, run_with};
 
 /// Runs something when at least a second has passed that no commit knows of, and sees to it that
 /// the pool knows afterwards.
@@ -33,6 +33,10 @@ fn every_command_that_writes_says_how_old_the_pool_is() {
     });
     ages(&mut pool, first, |pool| {
         run(&mut pool.locked(&["disk", "resync"])).done();
+    });
+    ages(&mut pool, first, |pool| {
+        flip_between(&pool.disks[0], 4 * MIB..8 * MIB, 132);
+        assert!(pool.verify() > 0, "nothing was healed");
     });
     ages(&mut pool, first, |pool| {
         let words = ["--kit-out".into(), pool.path("another")];

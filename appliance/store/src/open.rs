@@ -154,13 +154,13 @@ impl Inner {
             let own = copies.get(number).and_then(|own| own.first());
             let Some(own) = own.filter(|own| own.generation < newest.generation) else { continue };
             let start = Start::of(own);
-            let went_on = match own.replay_sequence == newest.replay_sequence {
-                // Only the members changed: the log, which goes on behind both, tells.
-                true => match run.last_proved(own.replay_sequence) {
-                    Some(hash) => !self.has_log(number, start, &hash).await,
-                    None => false,
-                },
-                false => run.proved >= newest.replay_sequence,
+            // Where only the members changed in between, the log tells, which goes on behind both.
+            let same_log =
+                own.replay_sequence == newest.replay_sequence && !planted(Bug::ChangeTakenForLoss);
+            let went_on = match run.last_proved(own.replay_sequence) {
+                Some(hash) if same_log => !self.has_log(number, start, &hash).await,
+                None if same_log => false,
+                _ => run.proved >= newest.replay_sequence,
             };
             if !went_on && self.has_log(number, start, &newest.replay_previous).await {
                 lagging.push((number, start));

@@ -74,6 +74,10 @@ pub(crate) enum Bug {
     RelievedEarly,
     /// A disk that leaves does not say so itself.
     LeftUnmarked,
+    /// A disk from before another came in speaks for the pool.
+    ForgetfulSpeaks,
+    /// Whoever missed a mere change of members counts as having lost writes.
+    ChangeTakenForLoss,
 }
 
 #[cfg(all(test, feature = "planted"))]
@@ -106,6 +110,10 @@ impl Bug {
         Self::SyncingAlone,
         Self::CopyUnverified,
         Self::ReturnTrusted,
+        Self::RelievedEarly,
+        Self::LeftUnmarked,
+        Self::ForgetfulSpeaks,
+        Self::ChangeTakenForLoss,
     ];
 }
 

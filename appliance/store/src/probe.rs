@@ -209,11 +209,30 @@ pub(crate) fn authority<'a>(probed: impl Iterator<Item = &'a Probed>) -> Result<
         all.iter().any(|other| leaves_behind(other, own)) && !planted(Bug::StaleAccepted)
     };
     let newest = all.iter().filter(|own| !left(own)).max_by_key(|own| own.generation);
+    // One that is back from before the other came in does not know that one; whether it went on
+    // alone since, nobody knows.
+    let forgot = |newest: &Superblock| {
+        all.iter().any(|other| leaves_behind(newest, other) && lags(newest, other))
+    };
     match newest {
+        Some(newest) if forgot(newest) && !planted(Bug::ForgetfulSpeaks) => {
+            Err(StoreError::SplitRun)
+        }
         Some(newest) => Ok(**newest),
         None if all.is_empty() => Err(StoreError::NotAPool { disk: "(no disk)".to_owned() }),
         None => Err(StoreError::SplitRun),
     }
+}
+
+/// Whether the disk of this superblock has had a newer one for sure, as the other disk knows, which
+/// counts it in.
+fn lags(superblock: &Superblock, other: &Superblock) -> bool {
+    let row = other.member_list().get(usize::from(superblock.member));
+    row.is_some_and(|row| {
+        row.disk_id == superblock.disk_id
+            && in_service(row.state)
+            && row.generation > superblock.generation
+    })
 }
 
 /// Whether the disk with this superblock goes on without the other: it lists it as missing, or in

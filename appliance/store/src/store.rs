@@ -194,9 +194,10 @@ impl Store {
         self.inner.pool_id
     }
 
-    /// Whether anything was written since the pool was opened, but to heal.
+    /// Whether anything was written since the pool was opened, be it only to heal.
     pub fn has_written(&self) -> bool {
-        self.inner.current_epoch() != Epoch(0)
+        let healed = self.inner.healed.load(Ordering::Relaxed) > 0;
+        self.inner.current_epoch() != Epoch(0) || healed && !self.inner.read_only
     }
 
     /// How full and how well the pool is.

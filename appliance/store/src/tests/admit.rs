@@ -137,8 +137,18 @@ fn a_disk_that_went_on_alone_does_not_return() {
         other.store.commit(vec![event(3, 10)]).await.unwrap();
         drop(other);
         let (opened, _) = open(vec![machine.disk(0)], ALONE, 5).await.unwrap();
+        let before = machine.images();
         let split = opened.store.admit(machine.disk(1), Admission::Return, false).await;
         assert!(matches!(split, Err(StoreError::SplitRun)));
+        assert_eq!(machine.images()[1], before[1]);
+        // Unless what it has got alone may be lost.
+        opened.store.admit(machine.disk(1), Admission::Return, true).await.unwrap();
+        assert!(opened.store.resync(Pace::default(), |_| true).await.unwrap().complete);
+        expect_sound(&opened.store).await.unwrap();
+        drop(opened);
+        let (opened, events) = open(machine.disks(), OpenOptions::default(), 6).await.unwrap();
+        expect_all(&opened.store, 0..30).await;
+        assert!(!events.list().contains(&3), "{events:?}");
     });
 }
 

@@ -21,6 +21,7 @@ mod pacing;
 #[cfg(feature = "planted")]
 mod planted;
 mod reclaim;
+mod relief;
 mod resync;
 #[cfg(feature = "schedules")]
 mod schedules;

@@ -5,7 +5,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc;
 
-use super::{apart, crash, errors, flips, lies, reclaim, resync, scrubs};
+use super::{apart, crash, errors, flips, lies, reclaim, relief, resync, scrubs};
 use crate::planted::{Bug, plant};
 
 /// States within which each bug must be found.
@@ -13,7 +13,7 @@ const BUDGET: usize = 20_000;
 
 type Round = fn(u64, &AtomicUsize) -> Result<(), String>;
 
-const HARNESSES: [(&str, Round); 12] = [
+const HARNESSES: [(&str, Round); 13] = [
     ("crash", crash::random_history),
     ("keys", crash::keys_round),
     ("tails", crash::tail_round),
@@ -26,6 +26,7 @@ const HARNESSES: [(&str, Round); 12] = [
     ("scrubs", scrubs::round),
     ("resync", resync::round),
     ("copies", resync::copy_round),
+    ("relief", relief::round),
 ];
 
 /// Looks for a bug with all harnesses in turn; tells which found it after how many states.

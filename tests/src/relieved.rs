@@ -2,9 +2,17 @@
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use catalog::{Catalog, Uptime};
+use disk::{Access, Backend, Disk};
+use futures_executor::block_on;
+use ingest::{Compression, FileSource, Ingest, Options, Parent};
+use model::{PointId, WallTime};
+use record::{Progress, TenantAccess};
 use serde_json::Value;
+use store::{Admission, Pace, Pacer, PacerFuture, Resynced, Store};
 
 use crate::harness::{MIB, Outcome, Pool, Random, Work, image, number, points, run, text};
 
@@ -175,6 +183,29 @@ fn the_old_disk_may_be_lost_while_the_new_one_is_filled() {
 }
 
 #[test]
+fn the_last_good_disk_does_not_go_unasked() {
+    let pool = Pool::new(2, DISK);
+    let first = image(88, 24 * MIB);
+    let one = pool.take_bytes("first", &first);
+    let replacing = Replacing::of(pool);
+    let pool = &replacing.pool;
+    run(&mut replacing.command(&["--no-resync"])).done();
+    std::fs::remove_file(&replacing.kept).expect("a disk of the pool");
+    let new = replacing.new.display().to_string();
+    let words = ["--degraded", "--member", "1", &new];
+    let refused = run(&mut disk(pool, &[&replacing.old], "replace", &words));
+    refused.refused("would be the pool's only disk", "--yes");
+    // The two that are left are a mirror as good as any.
+    let both: [&Path; 2] = [&replacing.old, &replacing.new];
+    run(&mut disk(pool, &both, "resync", &["--degraded"])).done();
+    run(&mut disk(pool, &both, "remove", &["--member", "0", "--yes"])).done();
+    assert_eq!(states(pool, &both), ["complete", "complete"]);
+    for on in both {
+        assert!(restored(pool, on, &one) == first);
+    }
+}
+
+#[test]
 fn copies_are_made_no_faster_than_asked_for() {
     let pool = Pool::new(1, 64);
     let mut bytes = vec![0; 8 * MIB];
@@ -192,4 +223,76 @@ fn copies_are_made_no_faster_than_asked_for() {
     let least = number(&done, "bytes_done") as f64 / (4 * MIB) as f64;
     assert!(least > 1.9 && done["complete"] == true, "{done}");
     assert!(began.elapsed() >= Duration::from_secs_f64(least), "{:?}", began.elapsed());
+}
+
+/// Real time, for a thread of its own.
+struct Clock(Instant);
+
+impl Pacer for Clock {
+    fn now(&self) -> Duration {
+        self.0.elapsed()
+    }
+
+    fn sleep(&self, time: Duration) -> PacerFuture<'_> {
+        std::thread::sleep(time);
+        Box::pin(std::future::ready(()))
+    }
+}
+
+/// Lets the new disk take over, in a pool that others work with.
+fn relieve(store: &Store, new: Arc<dyn Disk>) -> Resynced {
+    let clock = Clock(Instant::now());
+    block_on(async {
+        let number = store.admit(new, Admission::Relieve { member: 1 }, false).await?;
+        let resynced = store.resync(Pace::gentle(&clock), |_| true).await?;
+        store.relieve(1, number).await?;
+        Ok::<_, store::StoreError>(resynced)
+    })
+    .expect("a disk with enough room")
+}
+
+fn take_in(access: &Arc<TenantAccess>, catalog: &Catalog, image: &Path) -> PointId {
+    let point = PointId([9; 16]);
+    let options = Options {
+        system: "machine".to_owned(),
+        volume: "disk".to_owned(),
+        compression: Compression::default(),
+        workers: 2,
+        parent: Parent::None,
+        point,
+        now: WallTime(1),
+        uptime: Uptime { boot: [1; 16], seconds: 9 },
+    };
+    let source = FileSource::open(image).expect("an image");
+    let progress = Progress::default();
+    let ingest = Ingest { access, catalog, source: &source, options, progress: &progress };
+    ingest.run().expect("room for the image");
+    point
+}
+
+#[test]
+fn an_ingest_goes_on_while_a_disk_takes_over() {
+    let pool = Pool::new(2, DISK);
+    let first = image(86, 32 * MIB);
+    let one = pool.take_bytes("first", &first);
+    let second = image(87, 32 * MIB);
+    let path = pool.image("second", &second);
+    let (store, catalog) = pool.inside(Access::ReadWrite);
+    let access = pool.unlock(&store);
+    let replacing = Replacing::of(pool);
+    disk::create_file(&replacing.new, (DISK * MIB) as u64).expect("room for a disk");
+    let new = disk::open(&replacing.new, Access::ReadWrite, Backend::Threads).expect("a disk");
+    let (resynced, two) = std::thread::scope(|scope| {
+        let resync = scope.spawn(|| relieve(&store, new));
+        let two = take_in(&access, &catalog, &path);
+        (resync.join().expect("no panic"), two)
+    });
+    assert!(resynced.complete && resynced.lost.is_empty(), "{resynced:?}");
+    drop(access);
+    block_on(store.close()).expect("a sound pool");
+    let two = two.to_string();
+    replacing.has_ended(&[&one, &two]);
+    assert!(restored(&replacing.pool, &replacing.new, &one) == first);
+    assert!(restored(&replacing.pool, &replacing.new, &two) == second);
+    assert!(restored(&replacing.pool, &replacing.kept, &two) == second);
 }

@@ -10,7 +10,7 @@ use format::segment::RecordKind;
 use futures_executor::block_on;
 use model::PointId;
 use record::{Leaf, RecordReader, RecordWriter, TenantAccess, Volume, write_tree};
-use seal::{Codec, Keyring, KitSecret};
+use seal::Codec;
 
 use crate::harness::{BLOCK, MIB, Pool, Random, number, run, text};
 
@@ -20,14 +20,7 @@ const WRONG: [usize; 3] = [5, 6, 90];
 /// Makes a recovery point like the newest one, with wrong tags in the first leaf.
 fn plant(pool: &Pool, id: PointId) {
     let (store, catalog) = pool.inside(Access::ReadWrite);
-    let keyring = Keyring::decode(&block_on(store.keys()).expect("keys")).expect("a keyring");
-    let kit = std::fs::read_to_string(pool.path("kit")).expect("the kit");
-    let kit = kit.lines().filter(|line| !line.is_empty() && !line.starts_with('#'));
-    let kit: Vec<&str> = kit.collect();
-    let kit = KitSecret::parse(&kit.join(" ")).expect("a kit");
-    let unlocked = keyring.unlock_with_kit(&kit).expect("the pool's kit");
-    let keys = unlocked.tenants().first().expect("a tenant").clone();
-    let access = TenantAccess::new(store.clone(), keys, seal::Backend::default());
+    let access = pool.unlock(&store);
     let point = *catalog.points().last().expect("a recovery point");
     let planting = planted(&access, point, id);
     block_on(async {

@@ -22,11 +22,12 @@ use crate::store::{Inner, Store};
 use crate::{Result, StoreError};
 
 impl Store {
-    /// Takes a member out of the pool for good.
+    /// Takes a member out of the pool for good. Gives whether its disk says so itself: false when
+    /// it is there and cannot be told.
     ///
     /// # Errors
     /// `LastCopy` while no other disk has everything.
-    pub async fn remove(&self, number: usize) -> Result<()> {
+    pub async fn remove(&self, number: usize) -> Result<bool> {
         let stays = |members: &Members| match members.complete().any(|(other, _)| other != number) {
             true => Ok(()),
             false => Err(StoreError::LastCopy),
@@ -35,12 +36,13 @@ impl Store {
     }
 
     /// Takes a member out of the pool for good when `by`, which came to take over from it, has
-    /// everything; the superblocks of all disks have said so by then.
+    /// everything; the superblocks of all disks have said so by then. Gives what
+    /// [`remove`](Self::remove) gives.
     ///
     /// # Errors
     /// `Incomplete` while `by` lacks anything, `LeftBehind` when it has failed: nothing has changed
     /// then.
-    pub async fn relieve(&self, number: usize, by: usize) -> Result<()> {
+    pub async fn relieve(&self, number: usize, by: usize) -> Result<bool> {
         let inner = &self.inner;
         let stays = |members: &Members| {
             let heir = members.get(by).filter(|_| by != number);
@@ -58,7 +60,7 @@ impl Store {
         self.leave(number, stays).await
     }
 
-    async fn leave(&self, number: usize, stays: impl Fn(&Members) -> Result<()>) -> Result<()> {
+    async fn leave(&self, number: usize, stays: impl Fn(&Members) -> Result<()>) -> Result<bool> {
         let inner = &self.inner;
         if !inner.members.in_use(number) {
             return Err(StoreError::NoMember { member: number });
@@ -72,13 +74,11 @@ impl Store {
         let leaving = inner.members.get(number).map(|member| member.disk.clone());
         inner.all_or_stop(inner.take_out(&mut log, number)).await?;
         drop(log);
-        if let Some(disk) = leaving
-            && !planted(Bug::LeftUnmarked)
-        {
-            // One that does not take it has failed; the others' superblocks leave it behind.
-            let _ = self.dismiss(&disk).await;
-        }
-        Ok(())
+        // One that does not take it has failed; the others' superblocks leave it behind.
+        Ok(match leaving {
+            Some(disk) if !planted(Bug::LeftUnmarked) => self.dismiss(&disk).await.is_ok(),
+            _ => true,
+        })
     }
 
     /// Lets a disk that the pool lists no more say so itself, if it does not yet.

@@ -201,6 +201,16 @@ fn put_off(
     Ok(())
 }
 
+/// Warns of a disk that left and does not know it.
+fn note_untold(told: bool, output: &Output) {
+    if !told {
+        output.note(
+            "the disk that left took no writes any more, so it does not say that it has left: \
+             alone, with --degraded, it would pass for the pool; destroy it or overwrite it",
+        );
+    }
+}
+
 fn remove(remove: &DiskRemove, output: &Output) -> Result<(), Failure> {
     let pool = OpenPool::open(&remove.pool, Access::ReadWrite, output)?;
     let members = block_on(pool.store.members());
@@ -212,7 +222,8 @@ fn remove(remove: &DiskRemove, output: &Output) -> Result<(), Failure> {
         format!("{name} will leave the pool for good"),
     );
     confirm::confirm(&refusal, &warning, remove.yes)?;
-    block_on(pool.store.remove(remove.member))?;
+    let told = block_on(pool.store.remove(remove.member))?;
+    note_untold(told, output);
     pool.close()?;
     let left = block_on(pool.store.members());
     let list: Vec<Value> = left.iter().map(to_json).collect();

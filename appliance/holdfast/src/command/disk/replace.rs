@@ -13,7 +13,7 @@ use futures_executor::block_on;
 use store::{Admission, MemberState, MemberStatus, Standing, StoreError, standings};
 
 use super::copying::{Next, copy, tell};
-use super::{bring, is_in_service, put_off, refuse_own};
+use super::{bring, is_in_service, note_untold, put_off, refuse_own};
 use crate::access::{OpenPool, open_disk, open_disks};
 use crate::arguments::{DiskReplace, PoolDisks};
 use crate::confirm::confirm;
@@ -65,7 +65,8 @@ pub(super) fn run(replace: &DiskReplace, output: &Output) -> Result<(), Failure>
     let leaving = plan.leaves.filter(|_| copied.is_whole());
     let name = leaving.map(|old| name_of(&block_on(pool.store.members()), old));
     if let Some(old) = leaving {
-        block_on(pool.store.relieve(old, plan.number))?;
+        let told = block_on(pool.store.relieve(old, plan.number))?;
+        note_untold(told, output);
     }
     pool.close()?;
     tell(&pool, &copied, name.as_deref(), &NEXT, output)
@@ -100,6 +101,9 @@ fn begin(pool: &OpenPool, replace: &DiskReplace) -> Result<Plan, Failure> {
         true => Admission::Relieve { member },
         false => Admission::Replace { member },
     };
+    if serves {
+        ask_if_alone(&members, member, None, replace)?;
+    }
     let number = bring(pool, &replace.pool, &replace.new, how)?;
     Ok(Plan { number, leaves: serves.then_some(member) })
 }
@@ -115,16 +119,34 @@ fn go_on(pool: &OpenPool, replace: &DiskReplace, gone: bool) -> Result<Plan, Fai
         return Err(StoreError::NoMember { member }.into());
     }
     let leaves = old.filter(listed);
-    // Nothing tells the end of a replacement from a mirror that is to lose a disk.
-    if leaves.is_some() && members.len() == 2 && new.state == MemberState::Complete {
-        let name = new.name.as_deref().unwrap_or_default();
-        let (refusal, warning) = (
-            format!("{name} would be the pool's only disk"),
-            format!("{name} will be the pool's only disk"),
-        );
-        confirm(&refusal, &warning, replace.new.yes)?;
+    if let Some(old) = leaves {
+        ask_if_alone(&members, old, Some(new), replace)?;
     }
     Ok(Plan { number: new.number, leaves })
+}
+
+/// Asks before the new disk is left as the only one in a pool that wants a mirror: another member
+/// is missing, or the new disk had everything before. Nothing tells the end of a replacement from
+/// a mirror that is to lose a disk.
+fn ask_if_alone(
+    members: &[MemberStatus],
+    old: usize,
+    new: Option<&MemberStatus>,
+    replace: &DiskReplace,
+) -> Result<(), Failure> {
+    let is_new = |member: &MemberStatus| new.is_some_and(|new| new.number == member.number);
+    let mut others = members.iter().filter(|member| member.number != old && !is_new(member));
+    let mirrored = others.clone().next().is_some()
+        || new.is_some_and(|new| new.state == MemberState::Complete);
+    if !mirrored || others.any(is_in_service) {
+        return Ok(());
+    }
+    let name = replace.new.disk.display();
+    let (refusal, warning) = (
+        format!("{name} would be the pool's only disk"),
+        format!("{name} will be the pool's only disk"),
+    );
+    confirm(&refusal, &warning, replace.new.yes)
 }
 
 fn name_of(members: &[MemberStatus], number: usize) -> String {

@@ -4,7 +4,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use disk::Disk;
-use disk::sim::SimMachine;
+use disk::sim::{SimFault, SimMachine};
 
 use super::{ALONE, NEW, OLD, RELIEVE, RESCUE};
 use crate::tests::disks::block_on;
@@ -87,6 +87,25 @@ fn a_disk_that_left_is_only_read_and_only_alone() {
         assert!(resynced.complete && resynced.kept > 0, "{resynced:?}");
         drop(opened);
         let (opened, _) = open(vec![machine.disk(OLD)], ALONE, 6).await.unwrap();
+        expect_all(&opened.store, 0..34).await;
+    });
+}
+
+#[test]
+fn a_disk_that_cannot_be_told_leaves_all_the_same() {
+    block_on(async {
+        let (machine, store) = mirror().await;
+        machine.inject(OLD, SimFault::FailWrite { nth: 0, lasting: true });
+        assert!(!store.remove(OLD).await.unwrap());
+        fill(&store, 30..34).await;
+        drop(store);
+        // What half a write left of what it was told may do, and the other disk does.
+        let both = open(vec![machine.disk(0), machine.disk(OLD)], ALONE, 2).await;
+        let is_out = |error: &StoreError| {
+            matches!(error, StoreError::StaleDisk { .. } | StoreError::LeftThePool { .. })
+        };
+        assert!(both.as_ref().is_err_and(is_out), "{both:?}");
+        let (opened, _) = open(vec![machine.disk(0)], OpenOptions::default(), 3).await.unwrap();
         expect_all(&opened.store, 0..34).await;
     });
 }

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use futures_executor::block_on;
 use record::{RecordMover, RecordReader};
-use store::{Duty, Pacer, PacerFuture, ReclaimOptions, ScrubPlace, ScrubRun, ScrubWhat};
+use store::{Duty, Pace, Pacer, PacerFuture, ReclaimOptions, ScrubPlace, ScrubRun, ScrubWhat};
 
 use crate::Other;
 use crate::pool::{Opened, UPTIME};
@@ -35,6 +35,7 @@ pub(crate) fn run(opened: &Opened, what: Other, percent: u32) {
         Other::Nothing => {}
         Other::Reclaim => reclaim(opened, duty),
         Other::Scrub => scrub(opened, duty),
+        Other::Resync => resync(opened, &pacer),
     }
 }
 
@@ -56,4 +57,9 @@ fn scrub(opened: &Opened, duty: Duty<'_>) {
     let mut reader = RecordReader::new(&opened.access).unwrap();
     let run = block_on(ScrubRun::begin(&opened.store, ScrubPlace::START, ScrubWhat::All)).unwrap();
     while block_on(run.step(duty, |view| reader.check_seal(view))).unwrap().is_some() {}
+}
+
+fn resync(opened: &Opened, pacer: &Resting) {
+    let done = block_on(opened.store.resync(Pace::gentle(pacer), |_| true)).unwrap();
+    assert!(done.complete && done.copied > 0, "there was nothing to copy");
 }

@@ -55,6 +55,8 @@ pub(crate) enum Other {
     Nothing,
     Reclaim,
     Scrub,
+    /// Of a disk that came in; its pace is its own
+    Resync,
 }
 
 /// Seconds since the ingest began, and bytes that were through.

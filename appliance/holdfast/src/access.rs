@@ -1,245 +1,65 @@
 //! From what was typed to an open pool and its keys.
 
-use std::os::unix::fs::MetadataExt;
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::thread;
-use std::time::{Duration, Instant};
 
-use catalog::{Catalog, Point};
-use disk::{Access, Backend, Disk, DiskError};
-use futures_executor::block_on;
-use model::{TenantId, WallTime};
+use disk::{Access, Disk};
+use operations::{Failure, OpenPool, Secret};
 use record::TenantAccess;
-use restore::RestorePoint;
-use seal::{Keyring, KitSecret, Unlocked};
-use store::{Entropy, OpenOptions, Opened, Store, StoreError};
 
-use crate::arguments::{Cipher, Io, PoolDisks, Unlock, Which, point_matches};
-use crate::failure::Failure;
+use crate::arguments::{Cipher, PoolDisks, Unlock};
 use crate::output::Output;
 use crate::passphrase;
-use crate::uptime::uptime;
 
-/// An open pool.
-#[derive(Debug)]
-pub(crate) struct OpenPool {
-    pub(crate) store: Store,
-    pub(crate) catalog: Arc<Catalog>,
-    pub(crate) keyring: Keyring,
-    /// Disks that were given and are not used.
-    stale: Vec<String>,
+/// Opens a pool, and says which of its disks are not used.
+pub(crate) fn open(disks: &PoolDisks, mode: Access, output: &Output) -> Result<OpenPool, Failure> {
+    let pool = OpenPool::open(&disks.wanted(), mode)?;
+    tell_stale_disks(&pool, output);
+    Ok(pool)
 }
 
-/// The system's random source.
-#[derive(Debug)]
-pub(crate) struct SystemRandom;
-
-impl Entropy for SystemRandom {
-    fn fill(&self, bytes: &mut [u8]) {
-        fill_random(bytes);
-    }
+/// As [`open`], to write, on disks that were opened already.
+pub(crate) fn open_on(
+    disks: Vec<Arc<dyn Disk>>,
+    named: &PoolDisks,
+    output: &Output,
+) -> Result<OpenPool, Failure> {
+    let pool = OpenPool::open_on(disks, named.degraded, Access::ReadWrite)?;
+    tell_stale_disks(&pool, output);
+    Ok(pool)
 }
 
-/// Fills `bytes` from the system's random source.
-///
-/// # Panics
-/// When the kernel has none: then no key would be safe.
-pub(crate) fn fill_random(bytes: &mut [u8]) {
-    #[allow(clippy::expect_used, reason = "without randomness nothing may be sealed")]
-    getrandom::fill(bytes).expect("the kernel has no random source");
-}
-
-/// The box's clock.
-pub(crate) fn now() -> WallTime {
-    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
-    WallTime(since.map_or(0, |since| since.as_secs()))
-}
-
-/// How long a disk that is in use is waited for, at most. A process that was killed holds its disks
-/// until the kernel has ended its transfers: a moment after it is gone.
-const BUSY_WAIT: Duration = Duration::from_secs(2);
-
-/// How often such a disk is tried again.
-const BUSY_TRY: Duration = Duration::from_millis(20);
-
-/// Opens disks as they were asked for, each once.
-pub(crate) fn open_disks(
-    paths: &[PathBuf],
-    access: Access,
-    io: Io,
-) -> Result<Vec<Arc<dyn Disk>>, Failure> {
-    for (number, path) in paths.iter().enumerate() {
-        // Opening the second would find the first in use, which is not the point.
-        if paths.iter().take(number).any(|other| is_same(path, other)) {
-            let disk = path.display().to_string();
-            return Err(StoreError::SameDisk { disk }.into());
-        }
-    }
-    paths.iter().map(|path| open_disk(path, access, io)).collect()
-}
-
-/// Whether two paths name the same file or device.
-pub(crate) fn is_same(path: &Path, other: &Path) -> bool {
-    let identity = |path| std::fs::metadata(path).map(|meta| (meta.dev(), meta.ino()));
-    matches!((identity(path), identity(other)), (Ok(one), Ok(two)) if one == two)
-}
-
-pub(crate) fn open_disk(path: &Path, access: Access, io: Io) -> Result<Arc<dyn Disk>, Failure> {
-    let began = Instant::now();
-    loop {
-        match try_open(path, access, io) {
-            Err(DiskError::Busy { .. }) if began.elapsed() < BUSY_WAIT => thread::sleep(BUSY_TRY),
-            opened => return Ok(opened?),
-        }
+fn tell_stale_disks(pool: &OpenPool, output: &Output) {
+    for disk in &pool.stale {
+        let next = "`holdfast disk return` takes it back";
+        output.note(&format!("{disk} is stale and is not used; {next}"));
     }
 }
 
-/// Makes a file for a disk, or for a volume.
-pub(crate) fn create_file(path: &Path, bytes: u64) -> Result<(), Failure> {
-    disk::create_file(path, bytes).map_err(|error| match error {
-        DiskError::Open { source, .. } => Failure::file(path, &source),
-        error => error.into(),
-    })
-}
-
-fn try_open(path: &Path, access: Access, io: Io) -> Result<Arc<dyn Disk>, DiskError> {
-    let backend = if io == Io::Threads { Backend::Threads } else { Backend::Uring };
-    match disk::open(path, access, backend) {
-        Err(DiskError::NoUring { .. }) if io == Io::Auto => {
-            disk::open(path, access, Backend::Threads)
-        }
-        opened => opened,
-    }
-}
-
-impl OpenPool {
-    /// Opens the pool, for reading only or for writing too.
-    pub(crate) fn open(pool: &PoolDisks, access: Access, output: &Output) -> Result<Self, Failure> {
-        let disks = open_disks(&pool.disks, access, pool.io)?;
-        Self::open_on(disks, pool, access, output)
-    }
-
-    /// As [`open`](Self::open), on disks that were opened already.
-    pub(crate) fn open_on(
-        disks: Vec<Arc<dyn Disk>>,
-        pool: &PoolDisks,
-        access: Access,
-        output: &Output,
-    ) -> Result<Self, Failure> {
-        let catalog = Arc::new(Catalog::default());
-        let options =
-            OpenOptions { read_only: access == Access::ReadOnly, allow_missing: pool.degraded };
-        let opening = Store::open(disks, options, Arc::new(SystemRandom), catalog.clone());
-        let Opened { store, stale } = block_on(opening)?;
-        for disk in &stale {
-            let next = "`holdfast disk return` takes it back";
-            output.note(&format!("{disk} is stale and is not used; {next}"));
-        }
-        let keys = block_on(store.keys())?;
-        let keyring = Keyring::decode(&keys)
-            .map_err(|error| Failure::new(error, "name all disks of the pool"))?;
-        Ok(Self { store, catalog, keyring, stale })
-    }
-
-    /// Unlocks the keys of the pool's tenant.
-    pub(crate) fn unlock(&self, unlock: &Unlock) -> Result<Arc<TenantAccess>, Failure> {
-        let unlocked = unlock_keyring(&self.keyring, unlock)?;
-        let tenant = unlocked.tenants().first().ok_or_else(|| {
-            Failure::new("the pool has no tenant", "create the pool again: it is empty")
-        })?;
-        let backend = match unlock.cipher {
-            None => seal::Backend::default(),
-            Some(Cipher::AesGcm) => seal::Backend::AesGcm,
-            Some(Cipher::AwsLc) => seal::Backend::AwsLc,
-        };
-        Ok(TenantAccess::new(self.store.clone(), tenant.clone(), backend))
-    }
-
-    /// Finds the recovery point that was typed.
-    pub(crate) fn point(
-        &self,
-        access: &Arc<TenantAccess>,
-        which: &Which,
-    ) -> Result<RestorePoint, Failure> {
-        let point = self.find(access.tenant(), &which.point)?;
-        Ok(block_on(RestorePoint::open(access, point))?)
-    }
-
-    /// The recovery point that was typed, of this tenant. `latest` is one that is not removed, if
-    /// there is one.
-    pub(crate) fn find(&self, tenant: TenantId, typed: &str) -> Result<Point, Failure> {
-        let own = self.catalog.listed().into_iter().filter(|listed| listed.point.tenant == tenant);
-        let list = "see `holdfast points`";
-        let unknown = || Failure::new(format!("no recovery point {typed}"), list);
-        if typed == "latest" {
-            // Of equals the last is taken.
-            let latest = own.max_by_key(|listed| listed.removed.is_none());
-            return latest.map(|listed| listed.point).ok_or_else(unknown);
-        }
-        let mut found = own.filter(|listed| point_matches(&listed.point.id, typed));
-        let first = found.next().ok_or_else(unknown)?;
-        match found.next() {
-            Some(_) => Err(Failure::new(format!("several recovery points {typed}…"), list)),
-            None => Ok(first.point),
-        }
-    }
-
-    /// The disks that failed since the pool was opened, and were left behind. Says so, with the
-    /// next step.
-    pub(crate) fn tell_failed_disks(&self, output: &Output) -> Vec<String> {
-        let disks = self.store.status().disks.into_iter();
-        let failed = disks.filter(|disk| !disk.active).filter_map(|disk| disk.name);
-        let failed: Vec<String> = failed.filter(|name| !self.stale.contains(name)).collect();
-        for disk in &failed {
-            output.note(&format!(
-                "{disk} failed, and the pool goes on without it: see what is wrong with it, then \
-                 `holdfast disk return` it or `holdfast disk replace` it"
-            ));
-        }
-        failed
-    }
-
-    /// The pool's age in seconds of running time.
-    pub(crate) fn age(&self) -> u64 {
-        self.catalog.age(uptime())
-    }
-
-    /// Commits events of the catalog, with the pool's age, and ends the use of the pool.
-    pub(crate) fn commit(self, events: Vec<Vec<u8>>) -> Result<(), Failure> {
-        let clock = self.catalog.clock_event(uptime(), now());
-        let events = std::iter::once(clock).chain(events).collect();
-        block_on(catalog::commit_all(&self.store, events))?;
-        Ok(block_on(self.store.close())?)
-    }
-
-    /// Ends the use of the pool. If anything was written to it, its age is too: whatever is done
-    /// with a pool shows that it has been running.
-    pub(crate) fn close(&self) -> Result<(), Failure> {
-        if self.store.has_written() {
-            let clock = self.catalog.clock_event(uptime(), now());
-            block_on(self.store.commit(vec![clock]))?;
-        }
-        Ok(block_on(self.store.clone().close())?)
-    }
-}
-
-/// Opens a keyring with the passphrase or kit that was named.
-pub(crate) fn unlock_keyring(keyring: &Keyring, unlock: &Unlock) -> Result<Unlocked, Failure> {
-    if let Some(file) = &unlock.kit_file {
-        return Ok(keyring.unlock_with_kit(&read_kit(file)?)?);
-    }
-    let passphrase = match &unlock.passphrase_file {
-        Some(file) => passphrase::from_file(file)?,
-        None => passphrase::ask(false)?,
+/// Unlocks the keys of the pool's tenant.
+pub(crate) fn unlock(pool: &OpenPool, unlock: &Unlock) -> Result<Arc<TenantAccess>, Failure> {
+    let backend = match unlock.cipher {
+        None => seal::Backend::default(),
+        Some(Cipher::AesGcm) => seal::Backend::AesGcm,
+        Some(Cipher::AwsLc) => seal::Backend::AwsLc,
     };
-    Ok(keyring.unlock_with_passphrase(&passphrase)?)
+    pool.unlock(&secret(unlock)?, backend)
 }
 
-/// A recovery kit from its file: the line with the kit's groups, whatever else is printed there.
-pub(crate) fn read_kit(path: &Path) -> Result<KitSecret, Failure> {
-    let text = passphrase::small_file(path)?;
-    let lines = text.lines().filter(|line| !line.trim().is_empty() && !line.starts_with('#'));
-    let kit: Vec<&str> = lines.collect();
-    Ok(KitSecret::parse(&kit.join(" "))?)
+/// The passphrase or kit that was named, or typed.
+pub(crate) fn secret(unlock: &Unlock) -> Result<Secret, Failure> {
+    match (&unlock.kit_file, &unlock.passphrase_file) {
+        (Some(file), _) => Secret::kit_file(file),
+        (None, Some(file)) => Secret::passphrase_file(file),
+        (None, None) => Ok(Secret::passphrase(passphrase::ask(false)?)),
+    }
+}
+
+/// Says which disks failed since the pool was opened, with the next step.
+pub(crate) fn tell_failed_disks(pool: &OpenPool, output: &Output) {
+    for disk in pool.failed_disks() {
+        output.note(&format!(
+            "{disk} failed, and the pool goes on without it: see what is wrong with it, then \
+             `holdfast disk return` it or `holdfast disk replace` it"
+        ));
+    }
 }

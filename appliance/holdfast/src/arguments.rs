@@ -6,7 +6,6 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use model::PointId;
 
 mod reclaim;
 mod retention;
@@ -85,6 +84,14 @@ pub(crate) struct PoolDisks {
     pub(crate) io: Io,
 }
 
+impl PoolDisks {
+    /// The pool that is wanted.
+    pub(crate) fn wanted(&self) -> operations::PoolDisks {
+        let Self { disks, degraded, io } = self;
+        operations::PoolDisks { disks: disks.clone(), degraded: *degraded, io: (*io).into() }
+    }
+}
+
 /// How transfers reach the kernel.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
 pub(crate) enum Io {
@@ -93,6 +100,16 @@ pub(crate) enum Io {
     Auto,
     Uring,
     Threads,
+}
+
+impl From<Io> for operations::Io {
+    fn from(io: Io) -> Self {
+        match io {
+            Io::Auto => Self::Auto,
+            Io::Uring => Self::Uring,
+            Io::Threads => Self::Threads,
+        }
+    }
 }
 
 /// What opens the keys.
@@ -482,9 +499,4 @@ fn duration(text: &str) -> Result<Duration, String> {
     let all = seconds.zip(number).and_then(|(seconds, number)| number.checked_mul(seconds));
     all.map(Duration::from_secs)
         .ok_or_else(|| "a time as in 30s, 90m, 6h or 2d is expected".to_owned())
-}
-
-/// The start of a recovery point's identity, as typed.
-pub(crate) fn point_matches(id: &PointId, typed: &str) -> bool {
-    typed.len() >= 4 && id.to_string().starts_with(&typed.to_ascii_lowercase())
 }

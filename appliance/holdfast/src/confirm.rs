@@ -2,7 +2,7 @@
 
 use std::io::{BufRead, IsTerminal, Write};
 
-use crate::failure::Failure;
+use operations::Failure;
 
 /// Goes on if `yes` was typed with the command, or is now. `refusal` says what would happen, in
 /// the line of a failure; `warning` what will, to the person who is asked.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use record::Progress;
 use tokio::signal::unix::{SignalKind, signal};
 
-use crate::failure::Failure;
+use operations::Failure;
 
 /// A runtime for what waits: signals and sockets.
 pub(crate) fn runtime(threads: usize) -> Result<tokio::runtime::Runtime, Failure> {

@@ -8,25 +8,20 @@
 
 mod access;
 mod arguments;
-mod checked;
 mod command;
 mod confirm;
-mod failure;
 mod interrupt;
-mod names;
 mod output;
-mod pacer;
 mod passphrase;
 mod progress;
-mod uptime;
 
 use std::process::ExitCode;
 
 use clap::Parser;
 
 use crate::arguments::{Arguments, Command};
-use crate::failure::Failure;
 use crate::output::Output;
+use operations::Failure;
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();

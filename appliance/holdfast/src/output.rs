@@ -2,9 +2,8 @@
 
 use std::io::{IsTerminal, Write};
 
+use operations::Failure;
 use serde_json::Value;
-
-use crate::failure::Failure;
 
 /// How to print.
 #[derive(Debug)]
@@ -23,6 +22,21 @@ impl Output {
     /// Prints the outcome of the command: `text` for people, or `value`.
     pub(crate) fn result(&self, value: &Value, text: impl FnOnce() -> String) {
         self.line(&if self.json { value.to_string() } else { text() });
+    }
+
+    /// Prints the outcome of a command that came to its end, also when what it found is a failure.
+    pub(crate) fn outcome(
+        &self,
+        failure: Option<Failure>,
+        value: &Value,
+        text: impl FnOnce() -> String,
+    ) -> Result<(), Failure> {
+        let Some(failure) = failure else {
+            self.result(value, text);
+            return Ok(());
+        };
+        self.before_failure(text);
+        Err(failure.with(value.clone()))
     }
 
     /// Prints the outcome for people of a command that fails because of it: programs get it with

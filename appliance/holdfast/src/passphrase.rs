@@ -1,30 +1,10 @@
-//! Passphrases: from a file, or typed without being seen.
+//! Passphrases that are typed without being seen.
 
 use std::io::{BufRead, IsTerminal, Write};
-use std::path::Path;
 
 use nix::sys::termios::{LocalFlags, SetArg, tcgetattr, tcsetattr};
 
-use crate::failure::Failure;
-
-/// Longest file that is taken for a passphrase or a kit, in bytes.
-const FILE_MAX: u64 = 4096;
-
-/// The first line of a file.
-pub(crate) fn from_file(path: &Path) -> Result<String, Failure> {
-    let text = small_file(path)?;
-    Ok(text.lines().next().unwrap_or_default().to_owned())
-}
-
-/// The whole of a small text file.
-pub(crate) fn small_file(path: &Path) -> Result<String, Failure> {
-    let bytes = std::fs::metadata(path).map_err(|error| Failure::file(path, &error))?.len();
-    if bytes > FILE_MAX {
-        let what = format!("{} has {bytes} bytes, more than a secret has", path.display());
-        return Err(Failure::new(what, "name the file with the passphrase or kit"));
-    }
-    std::fs::read_to_string(path).map_err(|error| Failure::file(path, &error))
-}
+use operations::Failure;
 
 /// Asks for a passphrase; twice when it is a new one.
 pub(crate) fn ask(new: bool) -> Result<String, Failure> {

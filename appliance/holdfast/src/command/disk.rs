@@ -7,18 +7,17 @@ use std::path::Path;
 
 use disk::Access;
 use futures_executor::block_on;
-use model::Bytes;
+use operations::{Failure, OpenPool, create_file, is_same, member_json, member_text, open_disk};
 use serde_json::{Value, json};
-use store::{Admission, MAX_DISKS, MemberState, MemberStatus, StoreError};
+use store::{Admission, MAX_DISKS, StoreError};
 
 use self::copying::fill;
-use crate::access::{OpenPool, create_file, is_same, open_disk};
+use crate::access::open;
 use crate::arguments::{
     Copying, DiskAdd, DiskCommand, DiskRemove, DiskReturn, DiskStatus, NewDisk, PoolDisks,
 };
 use crate::command::pool::confirm;
 use crate::confirm;
-use crate::failure::Failure;
 use crate::output::Output;
 
 mod copying;
@@ -32,60 +31,19 @@ pub(crate) fn run(command: DiskCommand, output: &Output) -> Result<(), Failure> 
         DiskCommand::Return(come_back) => take_back(come_back, output),
         DiskCommand::Remove(remove) => self::remove(&remove, output),
         DiskCommand::Resync(resync) => {
-            let pool = OpenPool::open(&resync.pool, Access::ReadWrite, output)?;
+            let pool = open(&resync.pool, Access::ReadWrite, output)?;
             fill(&pool, resync.rate.rate, output)
         }
     }
 }
 
-/// One member, for programs.
-pub(crate) fn to_json(member: &MemberStatus) -> Value {
-    json!({
-        "number": member.number,
-        "id": member.disk_id.to_string(),
-        "name": member.name,
-        "state": state_word(member.state),
-        "active": is_in_service(member),
-        "lacking_segments": member.lacking_segments,
-        "lacking_bytes": member.lacking_bytes,
-    })
-}
-
-/// One member, for people.
-pub(crate) fn to_line(member: &MemberStatus) -> String {
-    let name = member.name.as_deref().unwrap_or("(missing)");
-    let state = match member.state {
-        MemberState::Complete => "in service".to_owned(),
-        MemberState::Syncing => {
-            let bytes = Bytes(member.lacking_bytes);
-            format!("in service, lacks {bytes} in {} segments", member.lacking_segments)
-        }
-        MemberState::Failed => "failed".to_owned(),
-        MemberState::Missing => format!("was disk {}", member.disk_id),
-    };
-    format!("  {} {name}: {state}", member.number)
-}
-
-fn is_in_service(member: &MemberStatus) -> bool {
-    matches!(member.state, MemberState::Complete | MemberState::Syncing)
-}
-
-fn state_word(state: MemberState) -> &'static str {
-    match state {
-        MemberState::Complete => "complete",
-        MemberState::Syncing => "syncing",
-        MemberState::Failed => "failed",
-        MemberState::Missing => "missing",
-    }
-}
-
 fn status(status: &DiskStatus, output: &Output) -> Result<(), Failure> {
-    let pool = OpenPool::open(&status.pool, Access::ReadOnly, output)?;
+    let pool = open(&status.pool, Access::ReadOnly, output)?;
     let members = block_on(pool.store.members());
-    let list: Vec<Value> = members.iter().map(to_json).collect();
+    let list: Vec<Value> = members.iter().map(member_json).collect();
     let value = json!({ "pool": pool.store.pool_id().to_string(), "disks": list });
     output.result(&value, || {
-        let mut lines: Vec<String> = members.iter().map(to_line).collect();
+        let mut lines: Vec<String> = members.iter().map(member_text).collect();
         if members.len() > MAX_DISKS {
             // A replacement that was not brought to its end.
             lines.push(
@@ -125,7 +83,7 @@ fn bring(
     } else {
         confirm(path, new.yes)?;
     }
-    let disk = open_disk(path, Access::ReadWrite, disks.io);
+    let disk = open_disk(path, Access::ReadWrite, disks.io.into());
     let came = disk.and_then(|disk| Ok(block_on(pool.store.admit(disk, how, true))?));
     if came.is_err() && made {
         // The failure is the one to report.
@@ -136,7 +94,7 @@ fn bring(
 
 fn add(add: &DiskAdd, output: &Output) -> Result<(), Failure> {
     refuse_own(&add.pool, &add.new.disk)?;
-    let pool = OpenPool::open(&add.pool, Access::ReadWrite, output)?;
+    let pool = open(&add.pool, Access::ReadWrite, output)?;
     let number = bring(&pool, &add.pool, &add.new, Admission::Add)?;
     go_on(&pool, number, &add.new.copying, output)
 }
@@ -149,8 +107,8 @@ fn take_back(mut come_back: DiskReturn, output: &Output) -> Result<(), Failure> 
         let next = "name the disk that went on with --pool";
         return Err(Failure::new("no other disk of the pool was named", next));
     }
-    let pool = OpenPool::open(&come_back.pool, Access::ReadWrite, output)?;
-    let disk = open_disk(path, Access::ReadWrite, come_back.pool.io)?;
+    let pool = open(&come_back.pool, Access::ReadWrite, output)?;
+    let disk = open_disk(path, Access::ReadWrite, come_back.pool.io.into())?;
     let number = match block_on(pool.store.admit(disk.clone(), Admission::Return, false)) {
         Err(StoreError::SplitRun) => {
             discard(path, come_back.yes)?;
@@ -193,9 +151,9 @@ fn put_off(
     let members = block_on(pool.store.members());
     pool.close()?;
     let member = members.iter().find(|member| member.number == number);
-    let value = member.map_or(Value::Null, to_json);
+    let value = member.map_or(Value::Null, member_json);
     output.result(&value, || {
-        let line = member.map(to_line).unwrap_or_default();
+        let line = member.map(member_text).unwrap_or_default();
         format!("{}\n{next}", line.trim_start())
     });
     Ok(())
@@ -212,7 +170,7 @@ fn note_untold(told: bool, output: &Output) {
 }
 
 fn remove(remove: &DiskRemove, output: &Output) -> Result<(), Failure> {
-    let pool = OpenPool::open(&remove.pool, Access::ReadWrite, output)?;
+    let pool = open(&remove.pool, Access::ReadWrite, output)?;
     let members = block_on(pool.store.members());
     let member = members.iter().find(|member| member.number == remove.member);
     let member = member.ok_or(StoreError::NoMember { member: remove.member })?;
@@ -226,11 +184,11 @@ fn remove(remove: &DiskRemove, output: &Output) -> Result<(), Failure> {
     note_untold(told, output);
     pool.close()?;
     let left = block_on(pool.store.members());
-    let list: Vec<Value> = left.iter().map(to_json).collect();
+    let list: Vec<Value> = left.iter().map(member_json).collect();
     let pool_id = pool.store.pool_id().to_string();
     let value = json!({ "pool": pool_id, "removed": name, "disks": list });
     output.result(&value, || {
-        let lines: Vec<String> = left.iter().map(to_line).collect();
+        let lines: Vec<String> = left.iter().map(member_text).collect();
         format!("{name} is none of the pool's disks any more\n{}", lines.join("\n"))
     });
     Ok(())

@@ -4,71 +4,22 @@ use std::path::Path;
 use std::sync::Arc;
 
 use disk::Access;
-use export::{Base, BoxFuture, Content, Disk, Export, Extent, Image, ImageError, Overlay, Server};
+use export::{Base, Disk, Export, Image, Overlay, Server};
+use operations::{Failure, PointImage, default_cache};
 use restore::VolumeImage;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use serde_json::json;
 
-use crate::access::OpenPool;
+use crate::access::{open, unlock};
 use crate::arguments;
-use crate::failure::Failure;
 use crate::interrupt;
 use crate::output::Output;
 
-/// A volume of a recovery point as the NBD server sees it.
-#[derive(Debug)]
-struct PointImage(VolumeImage);
-
-impl Image for PointImage {
-    fn size(&self) -> u64 {
-        self.0.bytes()
-    }
-
-    fn read<'a>(
-        &'a self,
-        offset: u64,
-        buffer: &'a mut [u8],
-    ) -> BoxFuture<'a, Result<(), ImageError>> {
-        Box::pin(async move {
-            self.0.read(offset, buffer).await.map_err(|error| ImageError::new(offset, error))
-        })
-    }
-
-    fn extents(&self, offset: u64, length: u64) -> BoxFuture<'_, Result<Vec<Extent>, ImageError>> {
-        Box::pin(async move {
-            let mut extents = Vec::new();
-            let mut at = offset;
-            while at < offset + length && extents.len() < EXTENTS_MAX {
-                let extent = self.0.extent(at, offset + length - at).await;
-                let extent = extent.map_err(|error| ImageError::new(at, error))?;
-                let content = if extent.hole { Content::Hole } else { Content::Data };
-                extents.push(Extent { length: extent.length, content });
-                at += extent.length.max(1);
-            }
-            Ok(extents)
-        })
-    }
-}
-
-/// Extents in one answer: a client asks on from where they end.
-const EXTENTS_MAX: usize = 1024;
-
-/// Least and most memory that an export takes for opened chunks if nobody says how much.
-const CACHE_RANGE: (u64, u64) = (64 << 20, 8 << 30);
-
-/// A quarter of the memory that is free: the machine that boots from the export needs the rest.
-fn default_cache() -> u64 {
-    let memory = std::fs::read_to_string("/proc/meminfo").unwrap_or_default();
-    let line = memory.lines().find_map(|line| line.strip_prefix("MemAvailable:"));
-    let kib = line.and_then(|line| line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok());
-    (kib.unwrap_or(0) * 1024 / 4).clamp(CACHE_RANGE.0, CACHE_RANGE.1)
-}
-
 pub(crate) fn run(arguments: &arguments::Export, output: &Output) -> Result<(), Failure> {
-    let pool = OpenPool::open(&arguments.pool, Access::ReadOnly, output)?;
-    let access = pool.unlock(&arguments.unlock)?;
-    let point = pool.point(&access, &arguments.which)?;
+    let pool = open(&arguments.pool, Access::ReadOnly, output)?;
+    let access = unlock(&pool, &arguments.unlock)?;
+    let point = pool.point(&access, &arguments.which.point)?;
     let number = arguments.which.volume;
     let cache = arguments.cache.unwrap_or_else(default_cache);
     let image = VolumeImage::new(&point, number, cache as usize).ok_or_else(|| {

@@ -5,11 +5,10 @@ use format::geometry::{CELL_BYTES, EDGE_BYTES, SUPERBLOCK_SLOTS};
 use format::superblock::{MEMBER_ACTIVE, Superblock};
 use futures_executor::block_on;
 use model::{BLOCK, Bytes};
+use operations::{Failure, Io, open_disk};
 use serde_json::{Value, json};
 
-use crate::access::open_disk;
-use crate::arguments::{Inspect, Io};
-use crate::failure::Failure;
+use crate::arguments::Inspect;
 use crate::output::Output;
 
 pub(crate) fn run(arguments: &Inspect, output: &Output) -> Result<(), Failure> {

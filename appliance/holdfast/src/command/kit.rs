@@ -7,12 +7,12 @@ use std::path::Path;
 use disk::Access;
 use format::keyring::SlotKind;
 use futures_executor::block_on;
+use operations::{Failure, Secret, fill_random, now, unlock_keyring};
 use seal::KitSecret;
 use serde_json::json;
 
-use crate::access::{OpenPool, fill_random, now, read_kit, unlock_keyring};
+use crate::access::{open, secret};
 use crate::arguments::{Io, Kit, KitAdd, KitList, KitProve, PoolDisks};
-use crate::failure::Failure;
 use crate::output::Output;
 
 pub(crate) fn run(kit: Kit, output: &Output) -> Result<(), Failure> {
@@ -26,8 +26,8 @@ pub(crate) fn run(kit: Kit, output: &Output) -> Result<(), Failure> {
 fn prove(prove: KitProve, output: &Output) -> Result<(), Failure> {
     let disks = if prove.disks.is_empty() { prove.listed } else { prove.disks };
     let pool = PoolDisks { disks, degraded: false, io: Io::Auto };
-    let mut pool = OpenPool::open(&pool, Access::ReadWrite, output)?;
-    let slot = pool.keyring.prove_with_kit(&read_kit(&prove.kit_file)?, now())?;
+    let mut pool = open(&pool, Access::ReadWrite, output)?;
+    let slot = pool.keyring.prove_with_kit(&Secret::read_kit(&prove.kit_file)?, now())?;
     block_on(pool.store.set_keys(&pool.keyring.encode()))?;
     pool.close()?;
     output.result(&json!({ "slot": slot, "proved": true }), || {
@@ -37,8 +37,8 @@ fn prove(prove: KitProve, output: &Output) -> Result<(), Failure> {
 }
 
 fn add(add: &KitAdd, output: &Output) -> Result<(), Failure> {
-    let mut pool = OpenPool::open(&add.pool, Access::ReadWrite, output)?;
-    let unlocked = unlock_keyring(&pool.keyring, &add.unlock)?;
+    let mut pool = open(&add.pool, Access::ReadWrite, output)?;
+    let unlocked = unlock_keyring(&pool.keyring, &secret(&add.unlock)?)?;
     let mut random = |bytes: &mut [u8]| fill_random(bytes);
     let (slot, kit) = pool.keyring.add_kit(&unlocked.root, &add.label, now(), &mut random)?;
     write_kit(&add.kit_out, &kit)?;
@@ -52,7 +52,7 @@ fn add(add: &KitAdd, output: &Output) -> Result<(), Failure> {
 }
 
 fn list(list: &KitList, output: &Output) -> Result<(), Failure> {
-    let pool = OpenPool::open(&list.pool, Access::ReadOnly, output)?;
+    let pool = open(&list.pool, Access::ReadOnly, output)?;
     let slots: Vec<_> = pool.keyring.slots().collect();
     let value: Vec<_> = slots
         .iter()

@@ -10,10 +10,10 @@ use model::Bytes;
 use restore::RestorePoint;
 use serde_json::{Value, json};
 
-use crate::access::OpenPool;
+use crate::access::{open, unlock};
 use crate::arguments::Points;
-use crate::failure::Failure;
 use crate::output::Output;
+use operations::Failure;
 
 pub(crate) fn run(arguments: &Points, output: &Output) -> Result<(), Failure> {
     match &arguments.change {
@@ -23,8 +23,8 @@ pub(crate) fn run(arguments: &Points, output: &Output) -> Result<(), Failure> {
 }
 
 fn list(arguments: &Points, output: &Output) -> Result<(), Failure> {
-    let pool = OpenPool::open(&arguments.pool, Access::ReadOnly, output)?;
-    let access = pool.unlock(&arguments.unlock)?;
+    let pool = open(&arguments.pool, Access::ReadOnly, output)?;
+    let access = unlock(&pool, &arguments.unlock)?;
     let age = pool.age();
     let mut values = Vec::new();
     let mut lines = Vec::new();

@@ -3,13 +3,12 @@
 use catalog::Policy;
 use disk::Access;
 use model::{Span, SystemId};
+use operations::{Failure, SystemNames};
 use serde_json::{Value, json};
 
-use crate::access::OpenPool;
+use crate::access::{open, unlock};
 use crate::arguments::{self, PolicyDrop, PolicyRules, PolicySet, PolicyShow};
 use crate::confirm::confirm;
-use crate::failure::Failure;
-use crate::names::SystemNames;
 use crate::output::Output;
 
 /// How the policy of all systems without one of their own is called.
@@ -24,8 +23,8 @@ pub(crate) fn run(policy: arguments::Policy, output: &Output) -> Result<(), Fail
 }
 
 fn show(show: &PolicyShow, output: &Output) -> Result<(), Failure> {
-    let pool = OpenPool::open(&show.pool, Access::ReadOnly, output)?;
-    let access = pool.unlock(&show.unlock)?;
+    let pool = open(&show.pool, Access::ReadOnly, output)?;
+    let access = unlock(&pool, &show.unlock)?;
     let points = pool.catalog.points();
     let mut names = SystemNames::new(&access);
     let mut shown: Vec<(Option<String>, Policy)> = Vec::new();
@@ -49,8 +48,8 @@ fn show(show: &PolicyShow, output: &Output) -> Result<(), Failure> {
 }
 
 fn set(set: &PolicySet, output: &Output) -> Result<(), Failure> {
-    let pool = OpenPool::open(&set.pool, Access::ReadWrite, output)?;
-    let access = pool.unlock(&set.unlock)?;
+    let pool = open(&set.pool, Access::ReadWrite, output)?;
+    let access = unlock(&pool, &set.unlock)?;
     let tenant = access.tenant();
     let system = set.system.as_deref().map(|name| ingest::system_id(&access, name));
     let before = pool.catalog.policy(tenant, system.unwrap_or_default());
@@ -69,14 +68,15 @@ fn set(set: &PolicySet, output: &Output) -> Result<(), Failure> {
         output.note(&format!("there is no recovery point of {name} yet"));
     }
     pool.commit(vec![event])?;
+    pool.close()?;
     let name = set.system.as_deref();
     output.result(&to_json(name, &policy), || to_text(name, &policy));
     Ok(())
 }
 
 fn drop(drop: &PolicyDrop, output: &Output) -> Result<(), Failure> {
-    let pool = OpenPool::open(&drop.pool, Access::ReadWrite, output)?;
-    let access = pool.unlock(&drop.unlock)?;
+    let pool = open(&drop.pool, Access::ReadWrite, output)?;
+    let access = unlock(&pool, &drop.unlock)?;
     let (tenant, name) = (access.tenant(), &drop.system);
     let system = ingest::system_id(&access, name);
     let catalog = pool.catalog.clone();
@@ -84,6 +84,7 @@ fn drop(drop: &PolicyDrop, output: &Output) -> Result<(), Failure> {
         Some(event) => pool.commit(vec![event])?,
         None => output.note(&format!("{name} has no policy of its own")),
     }
+    pool.close()?;
     let policy = catalog.policy(tenant, system);
     output.result(&to_json(Some(name), &policy), || to_text(Some(name), &policy));
     Ok(())

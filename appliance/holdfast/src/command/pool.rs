@@ -8,16 +8,18 @@ use ::disk::{Access, Disk};
 use catalog::Catalog;
 use futures_executor::block_on;
 use model::{Bytes, PoolId, TenantId};
+use operations::{
+    Failure, Io, Secret, SystemRandom, create_file, fill_random, member_json, member_text, now,
+    open_disk,
+};
 use seal::{Keyring, Strength};
 use serde_json::json;
 use store::{PoolLayout, Store, StoreError};
 
-use crate::access::{OpenPool, SystemRandom, create_file, fill_random, now, open_disk};
-use crate::arguments::{Io, Pool, PoolCreate, PoolStatus};
-use crate::command::disk;
+use crate::access::open;
+use crate::arguments::{Pool, PoolCreate, PoolStatus};
 use crate::command::kit::write_kit;
 use crate::confirm;
-use crate::failure::Failure;
 use crate::output::Output;
 use crate::passphrase;
 
@@ -34,8 +36,8 @@ fn create(create: &PoolCreate, output: &Output) -> Result<(), Failure> {
         return Err(Failure::new(what, "name a new file for the recovery kit"));
     }
     let passphrase = match &create.unlock.passphrase_file {
-        Some(file) => passphrase::from_file(file)?,
-        None => passphrase::ask(true)?,
+        Some(file) => Secret::read_passphrase(file)?,
+        None => passphrase::ask(true)?.into(),
     };
     if let [first, second] = &create.disks[..]
         && first == second
@@ -139,11 +141,11 @@ pub(crate) fn confirm(path: &Path, yes: bool) -> Result<(), Failure> {
 }
 
 fn status(status: &PoolStatus, output: &Output) -> Result<(), Failure> {
-    let pool = OpenPool::open(&status.pool, Access::ReadOnly, output)?;
+    let pool = open(&status.pool, Access::ReadOnly, output)?;
     let status = pool.store.status();
     let points = pool.catalog.points();
     let members = block_on(pool.store.members());
-    let disks = members.iter().map(disk::to_json);
+    let disks = members.iter().map(member_json);
     let full = catalog::days_until_full(&points, pool.age(), status.free_bytes);
     let value = json!({
         "pool": status.pool_id.to_string(),
@@ -161,7 +163,7 @@ fn status(status: &PoolStatus, output: &Output) -> Result<(), Failure> {
         "kit_proved": pool.keyring.has_proved_kit(),
     });
     output.result(&value, || {
-        let disks = members.iter().map(disk::to_line);
+        let disks = members.iter().map(member_text);
         let full = full.map(|days| format!(", full in {days:.0} days at the present rate"));
         format!(
             "pool {}\n{}\n{} recovery points in {} records; {} stored, {} free of {}{}\n\

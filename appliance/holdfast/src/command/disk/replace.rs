@@ -10,17 +10,17 @@ use std::sync::Arc;
 
 use disk::{Access, Disk};
 use futures_executor::block_on;
+use operations::{Failure, OpenPool, ResyncNext, is_in_service, open_disk, open_disks};
 use store::{Admission, MemberState, MemberStatus, Standing, StoreError, standings};
 
-use super::copying::{Next, copy, tell};
-use super::{bring, is_in_service, note_untold, put_off, refuse_own};
-use crate::access::{OpenPool, open_disk, open_disks};
+use super::copying::copy;
+use super::{bring, note_untold, put_off, refuse_own};
+use crate::access::open_on;
 use crate::arguments::{DiskReplace, PoolDisks};
 use crate::confirm::confirm;
-use crate::failure::Failure;
 use crate::output::Output;
 
-const NEXT: Next = Next {
+const NEXT: ResyncNext = ResyncNext {
     rest: "run the same command again; until then no disk leaves, and what was copied is kept",
     lost: "run `holdfast verify` to see which recovery points are affected; the same command again \
         lets the old disk go",
@@ -46,7 +46,7 @@ pub(super) fn run(replace: &DiskReplace, output: &Output) -> Result<(), Failure>
     let (on, new) = (&replace.pool, &replace.new);
     refuse_own(on, &new.disk)?;
     let seen = look(on, &new.disk)?;
-    let pool = OpenPool::open_on(seen.disks, on, Access::ReadWrite, output)?;
+    let pool = open_on(seen.disks, on, output)?;
     for disk in &seen.gone {
         block_on(pool.store.dismiss(disk))?;
     }
@@ -69,16 +69,17 @@ pub(super) fn run(replace: &DiskReplace, output: &Output) -> Result<(), Failure>
         note_untold(told, output);
     }
     pool.close()?;
-    tell(&pool, &copied, name.as_deref(), &NEXT, output)
+    let copied = copied.after_leaving(&pool, name);
+    output.outcome(copied.failure(NEXT), &copied.json(), || copied.text())
 }
 
 /// Whether the new disk is in the pool already, and who has left it.
 fn look(on: &PoolDisks, path: &Path) -> Result<Seen, Failure> {
-    let disks = open_disks(&on.disks, Access::ReadWrite, on.io)?;
+    let disks = open_disks(&on.disks, Access::ReadWrite, on.io.into())?;
     if !path.exists() {
         return Ok(Seen { disks, gone: Vec::new(), begun: false });
     }
-    let new = open_disk(path, Access::ReadWrite, on.io)?;
+    let new = open_disk(path, Access::ReadWrite, on.io.into())?;
     let all: Vec<_> = disks.iter().cloned().chain([new]).collect();
     let standing = block_on(standings(&all))?;
     if standing.last() != Some(&Standing::InService) {

@@ -6,10 +6,10 @@ use model::PointId;
 use serde_json::json;
 
 use super::standing;
-use crate::access::OpenPool;
+use crate::access::{open, unlock};
 use crate::arguments::{PointsChange, PointsNamed};
-use crate::failure::Failure;
 use crate::output::Output;
+use operations::Failure;
 
 pub(super) fn run(change: &PointsChange, output: &Output) -> Result<(), Failure> {
     let (named, change) = match change {
@@ -23,14 +23,15 @@ pub(super) fn run(change: &PointsChange, output: &Output) -> Result<(), Failure>
 }
 
 fn make(named: &PointsNamed, change: Change, output: &Output) -> Result<(), Failure> {
-    let pool = OpenPool::open(&named.pool, Access::ReadWrite, output)?;
-    let tenant = pool.unlock(&named.unlock)?.tenant();
+    let pool = open(&named.pool, Access::ReadWrite, output)?;
+    let tenant = unlock(&pool, &named.unlock)?.tenant();
     let found = named.ids.iter().map(|typed| pool.find(tenant, typed).map(|point| point.id));
     let ids = found.collect::<Result<Vec<PointId>, Failure>>()?;
     let age = pool.age();
     let events = pool.catalog.change(&ids, change, age)?;
     let (changed, catalog) = (events.len(), pool.catalog.clone());
     pool.commit(events)?;
+    pool.close()?;
     let now = catalog.listed().into_iter().filter(|listed| ids.contains(&listed.point.id));
     let now: Vec<_> = now.collect();
     let values = now.iter().map(|listed| {

@@ -10,18 +10,20 @@ use record::TenantAccess;
 use restore::RestorePoint;
 
 /// Names of systems, each read from one of its recovery points when it is first asked for.
-pub(crate) struct SystemNames<'a> {
+#[derive(Debug)]
+pub struct SystemNames<'a> {
     access: &'a Arc<TenantAccess>,
     names: HashMap<SystemId, String>,
 }
 
 impl<'a> SystemNames<'a> {
-    pub(crate) fn new(access: &'a Arc<TenantAccess>) -> Self {
+    /// No names yet: those of the tenant that `access` is for can be asked.
+    pub fn new(access: &'a Arc<TenantAccess>) -> Self {
         Self { access, names: HashMap::new() }
     }
 
     /// The name of a point's system; `None` while no point of it could be read.
-    pub(crate) fn of(&mut self, point: &Point) -> Option<String> {
+    pub fn of(&mut self, point: &Point) -> Option<String> {
         if let Some(name) = self.names.get(&point.system) {
             return Some(name.clone());
         }
@@ -31,7 +33,7 @@ impl<'a> SystemNames<'a> {
     }
 
     /// The name of a system, from any of the points.
-    pub(crate) fn find(&mut self, system: SystemId, points: &[Point]) -> Option<String> {
+    pub fn find(&mut self, system: SystemId, points: &[Point]) -> Option<String> {
         points.iter().rev().filter(|point| point.system == system).find_map(|point| self.of(point))
     }
 }

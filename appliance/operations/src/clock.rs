@@ -1,6 +1,8 @@
-//! How long this machine has run: what the pool's age is counted by.
+//! The clocks: how long this machine has run, by which the pool's age is counted, and the one on
+//! the wall, for people.
 
 use catalog::Uptime;
+use model::WallTime;
 use nix::time::{ClockId, clock_gettime};
 
 /// A random UUID that the kernel makes at each start.
@@ -11,7 +13,7 @@ const BOOT_ID: &str = "/proc/sys/kernel/random/boot_id";
 ///
 /// Without /proc nobody knows which start of the machine this is, and no time has passed: the pool
 /// ages later.
-pub(crate) fn uptime() -> Uptime {
+pub fn uptime() -> Uptime {
     let unknown = Uptime { boot: [0; 16], seconds: 0 };
     let Some(boot) = std::fs::read_to_string(BOOT_ID).ok().and_then(|text| parse(&text)) else {
         return unknown;
@@ -19,6 +21,12 @@ pub(crate) fn uptime() -> Uptime {
     let time = clock_gettime(ClockId::CLOCK_MONOTONIC).ok();
     let seconds = time.and_then(|time| u64::try_from(time.tv_sec()).ok());
     seconds.map_or(unknown, |seconds| Uptime { boot, seconds })
+}
+
+/// The box's clock.
+pub fn now() -> WallTime {
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    WallTime(since.map_or(0, |since| since.as_secs()))
 }
 
 fn parse(uuid: &str) -> Option<[u8; 16]> {

@@ -9,15 +9,17 @@ use tokio::runtime::Handle;
 /// Longest time until a rest notices that the work is to end.
 const LOOK: Duration = Duration::from_millis(100);
 
-/// Time by the runtime that also waits for signals.
-pub(crate) struct TokioPacer<'a> {
+/// Time by a runtime.
+#[derive(Debug)]
+pub struct TokioPacer<'a> {
     handle: Handle,
     began: Instant,
     progress: &'a Progress,
 }
 
 impl<'a> TokioPacer<'a> {
-    pub(crate) fn new(handle: Handle, progress: &'a Progress) -> Self {
+    /// Rests on the runtime's timers as long as nobody wants the work to stop.
+    pub fn new(handle: Handle, progress: &'a Progress) -> Self {
         Self { handle, began: Instant::now(), progress }
     }
 

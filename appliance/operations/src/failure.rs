@@ -13,33 +13,33 @@ use serde_json::{Map, Value};
 use store::StoreError;
 
 /// What to do about a full pool.
-pub(crate) const MAKE_ROOM: &str = "remove recovery points, then run `holdfast expire` and \
+pub const MAKE_ROOM: &str = "remove recovery points, then run `holdfast expire` and \
     `holdfast reclaim`, or use a bigger pool; existing recovery points can be restored";
 
 /// A failure as the user reads it.
-#[derive(Debug)]
-pub(crate) struct Failure {
-    pub(crate) what: String,
+#[derive(Debug, Clone)]
+pub struct Failure {
+    pub what: String,
     /// The next step.
-    pub(crate) next: &'static str,
+    pub next: &'static str,
     /// What the command found out all the same, for programs.
-    pub(crate) found: Map<String, Value>,
+    pub found: Map<String, Value>,
 }
 
 impl Failure {
-    pub(crate) fn new(what: impl Display, next: &'static str) -> Self {
+    pub fn new(what: impl Display, next: &'static str) -> Self {
         Self { what: what.to_string(), next, found: Map::new() }
     }
 
     /// With the outcome of a command that came to its end and found something wrong.
-    pub(crate) fn with(self, found: Value) -> Self {
+    pub fn with(self, found: Value) -> Self {
         match found {
             Value::Object(found) => Self { found, ..self },
             _ => self,
         }
     }
 
-    pub(crate) fn file(path: &Path, error: &std::io::Error) -> Self {
+    pub fn file(path: &Path, error: &std::io::Error) -> Self {
         let what = format!("{}: {error}", path.display());
         Self::new(what, "check the path and its permissions")
     }

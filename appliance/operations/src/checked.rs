@@ -5,7 +5,7 @@ use restore::{Broken, VolumeRange};
 use serde_json::{Value, json};
 use store::Scrubbed;
 
-use crate::failure::Failure;
+use crate::Failure;
 
 /// Adds what was found in one part.
 pub(crate) fn add(total: &mut Scrubbed, one: Scrubbed) {

@@ -1,0 +1,212 @@
+//! Take a disk in as a recovery point.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Instant;
+
+use ingest::{Compression, Options, Parent, Report, Source};
+use model::{Bytes, PointId};
+use record::{Progress, SignalKind, TenantAccess};
+use serde_json::{Value, json};
+
+use crate::failure::MAKE_ROOM;
+use crate::pool::{fill_random, is_same};
+use crate::{Failure, OpenPool, now, uptime};
+
+/// Recovery points of a system that tell what the next one adds, at most.
+const LATELY: usize = 3;
+
+/// What to take in, and how.
+#[derive(Debug, Clone)]
+pub struct Ingest {
+    /// An image, a device or an NBD address, as [`ingest::open_source`] takes it.
+    pub source: String,
+    /// Name of the protected system.
+    pub system: String,
+    /// Name of the volume.
+    pub volume: String,
+    /// Recovery point to compare with, as typed; without it the newest of the system.
+    pub parent: Option<String>,
+    /// Compare with none.
+    pub no_parent: bool,
+    pub compression: Compression,
+    /// Threads that take ranges in; without it one more than there are cores, at most eight.
+    pub workers: Option<usize>,
+}
+
+/// A recovery point that was made.
+#[derive(Debug)]
+pub struct Ingested {
+    pub report: Report,
+    /// Disks that failed meanwhile.
+    pub failed_disks: Vec<String>,
+    pub seconds: f64,
+}
+
+impl Ingest {
+    /// An ingest as most are: compared with the system's newest point, compressed as there is time.
+    pub fn of(system: &str, volume: &str, source: &str) -> Self {
+        Self {
+            source: source.to_owned(),
+            system: system.to_owned(),
+            volume: volume.to_owned(),
+            parent: None,
+            no_parent: false,
+            compression: Compression::Auto,
+            workers: None,
+        }
+    }
+
+    /// Opens what was named, unless it is nothing that anybody would want back: a disk of the pool
+    /// itself, or something empty.
+    pub fn open_source(&self, own_disks: &[PathBuf]) -> Result<Box<dyn Source>, Failure> {
+        let named = &self.source;
+        if own_disks.iter().any(|disk| is_same(disk, Path::new(named))) {
+            let next = "name the image or device of the system to protect";
+            return Err(Failure::new(format!("{named} is a disk of this pool"), next));
+        }
+        let source = ingest::open_source(named)?;
+        if source.size() == 0 {
+            let next = "check that it is the right one and was copied whole";
+            return Err(Failure::new(format!("{named} is empty"), next));
+        }
+        Ok(source)
+    }
+
+    /// Takes `source` in. What was stored stays also when it fails: the next one is shorter.
+    pub fn run(
+        &self,
+        pool: &OpenPool,
+        access: &Arc<TenantAccess>,
+        source: &dyn Source,
+        progress: &Progress,
+    ) -> Result<Ingested, Failure> {
+        let began = Instant::now();
+        let parent = self.admitted(pool, access)?;
+        let ingest = ingest::Ingest {
+            access,
+            catalog: &pool.catalog,
+            source,
+            options: self.options(parent),
+            progress,
+        };
+        let report = ingest.run()?;
+        let failed_disks = pool.failed_disks();
+        Ok(Ingested { report, failed_disks, seconds: began.elapsed().as_secs_f64() })
+    }
+
+    /// Refuses what cannot end well before anything is read; the parent otherwise.
+    fn admitted(&self, pool: &OpenPool, access: &TenantAccess) -> Result<Parent, Failure> {
+        if !pool.keyring.has_proved_kit() {
+            return Err(Failure::new(
+                "no recovery kit has been proved, so a lost passphrase would lose everything",
+                "run `holdfast kit prove` with the kit that `pool create` wrote",
+            ));
+        }
+        check_room(pool, access, &self.system)?;
+        Ok(match &self.parent {
+            _ if self.no_parent => Parent::None,
+            Some(typed) => Parent::Point(pool.find(access.tenant(), typed)?),
+            None => Parent::Newest,
+        })
+    }
+
+    fn options(&self, parent: Parent) -> Options {
+        let cores = std::thread::available_parallelism().map_or(2, usize::from).min(7) + 1;
+        let mut point = PointId::default();
+        fill_random(&mut point.0);
+        Options {
+            system: self.system.clone(),
+            volume: self.volume.clone(),
+            compression: self.compression,
+            workers: self.workers.unwrap_or(cores),
+            parent,
+            point,
+            now: now(),
+            uptime: uptime(),
+        }
+    }
+}
+
+impl Ingested {
+    pub fn json(&self) -> Value {
+        let (report, point) = (&self.report, &self.report.point);
+        json!({
+            "point": point.id.to_string(),
+            "parent": report.parent.map(|parent| parent.to_string()),
+            "bytes_logical": point.logical_bytes,
+            "bytes_read": report.data_bytes,
+            "bytes_new": report.new_bytes,
+            "chunks_new": report.new_chunks,
+            "bytes_added": point.added_bytes,
+            "bytes_changed": point.changed_bytes,
+            "bytes_dense": point.dense_bytes,
+            "signals": report.signals,
+            "failed_disks": self.failed_disks,
+            "seconds": self.seconds,
+        })
+    }
+
+    pub fn text(&self) -> String {
+        let (report, seconds) = (&self.report, self.seconds);
+        let rate = report.data_bytes as f64 / seconds.max(0.001);
+        format!(
+            "recovery point {}\n{} of data read, {} new, {} added to the store\n\
+             {seconds:.1} s, {}/s",
+            report.point.id,
+            Bytes(report.data_bytes),
+            Bytes(report.new_bytes),
+            Bytes(report.point.added_bytes),
+            Bytes(rate as u64),
+        )
+    }
+
+    /// One line about what is unusual, with the next step; `None` when nothing is.
+    pub fn warning(&self) -> Option<String> {
+        let signals = &self.report.signals;
+        let told = signals.iter().map(|signal| {
+            let (what, shown): (_, fn(u64) -> String) = match signal.signal {
+                SignalKind::Change => ("changed", |bytes| Bytes(bytes).to_string()),
+                SignalKind::Dense => {
+                    ("of what changed does not compress", |part| format!("{part} %"))
+                }
+            };
+            let value = shown(signal.value);
+            match (signal.usual, signal.factor) {
+                (Some(usual), Some(factor)) => {
+                    format!("{value} {what}, {factor} times the usual {}", shown(usual))
+                }
+                _ => format!("{value} {what}"),
+            }
+        });
+        let told: Vec<String> = told.collect();
+        (!told.is_empty()).then(|| {
+            format!(
+                "this looks as if the system had been encrypted: {}; look at the system before older \
+                 recovery points go, and restore one of those if it was",
+                told.join(", ")
+            )
+        })
+    }
+}
+
+/// Refuses to begin what cannot end: the pool has no room for even the least that this system's
+/// recovery points added lately. What was there before stays as it is.
+fn check_room(pool: &OpenPool, access: &TenantAccess, system: &str) -> Result<(), Failure> {
+    let id = ingest::system_id(access, system);
+    let points = pool.catalog.points();
+    let own = points.iter().filter(|p| p.tenant == access.tenant() && p.system == id);
+    let free = pool.store.status().free_bytes;
+    let lately = own.skip(1).map(|point| point.added_bytes).collect::<Vec<_>>();
+    match lately.iter().rev().take(LATELY).min() {
+        Some(least) if *least > free => {
+            let (least, free) = (Bytes(*least), Bytes(free));
+            let what = format!(
+                "the pool is full: {free} are free, and recovery points of {system} add {least} \
+                 or more"
+            );
+            Err(Failure::new(what, MAKE_ROOM))
+        }
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,182 @@
+//! Give a volume of a recovery point back as a raw image.
+
+use std::fs::File;
+use std::io::{Seek, SeekFrom};
+use std::os::fd::OwnedFd;
+use std::os::unix::fs::FileTypeExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Instant;
+
+use disk::Access;
+use model::{BLOCK_U64, Bytes, PointId};
+use record::{Progress, TenantAccess};
+use restore::{Discard, DiskTarget, RestorePoint, StreamTarget, Target};
+use serde_json::{Value, json};
+
+use crate::Failure;
+use crate::pool::{Io, create_file, open_disk};
+
+/// Where a volume is wanted.
+#[derive(Debug, Clone)]
+pub struct Restore {
+    pub volume: usize,
+    /// A new file, a block device, or - for standard output.
+    pub to: PathBuf,
+}
+
+/// What was given back.
+#[derive(Debug)]
+pub struct Restored {
+    point: PointId,
+    bytes: u64,
+    written: u64,
+    to: PathBuf,
+    seconds: f64,
+}
+
+impl Restore {
+    /// Writes the volume. What is on a block device is lost: who asks has made sure that this is
+    /// meant. A new file is removed when the restore fails, so that a part never passes for all.
+    pub fn run(
+        &self,
+        point: &RestorePoint,
+        access: &Arc<TenantAccess>,
+        progress: &Progress,
+    ) -> Result<Restored, Failure> {
+        let volume = point.volume(self.volume).ok_or_else(|| no_volume(self.volume))?;
+        let began = Instant::now();
+        let place = Place::of(&self.to);
+        let target = place.open(&self.to, volume.bytes())?;
+        // Two more than there are cores, to work while others wait for a disk to read or to write.
+        let workers = std::thread::available_parallelism().map_or(2, usize::from) + 4;
+        let restored =
+            restore::restore(access, || volume.clone(), target.as_ref(), workers, progress);
+        drop(target);
+        if let Err(error) = restored {
+            if place == Place::NewFile {
+                // A part of an image must not pass for one.
+                let _ = std::fs::remove_file(&self.to);
+            }
+            return Err(error.into());
+        }
+        place.finish(&self.to, volume.bytes())?;
+        Ok(Restored {
+            point: point.point.id,
+            bytes: volume.bytes(),
+            written: progress.added(),
+            to: self.to.clone(),
+            seconds: began.elapsed().as_secs_f64(),
+        })
+    }
+}
+
+impl Restore {
+    /// Writes a volume to an open file, pipe or device, in order from its first byte on.
+    pub fn give(
+        number: usize,
+        to: OwnedFd,
+        point: &RestorePoint,
+        access: &Arc<TenantAccess>,
+        progress: &Progress,
+    ) -> Result<Restored, Failure> {
+        let volume = point.volume(number).ok_or_else(|| no_volume(number))?;
+        let began = Instant::now();
+        let target = StreamTarget::new("the file that was given", File::from(to));
+        // One more than there are cores: who writes waits for the one before.
+        let workers = std::thread::available_parallelism().map_or(2, usize::from) + 1;
+        restore::restore(access, || volume.clone(), &target, workers, progress)?;
+        Ok(Restored {
+            point: point.point.id,
+            bytes: volume.bytes(),
+            written: progress.added(),
+            to: PathBuf::from("the file that was given"),
+            seconds: began.elapsed().as_secs_f64(),
+        })
+    }
+}
+
+fn no_volume(number: usize) -> Failure {
+    Failure::new(format!("the recovery point has no volume {number}"), "see `holdfast points`")
+}
+
+impl Restored {
+    pub fn json(&self) -> Value {
+        json!({
+            "point": self.point.to_string(),
+            "bytes": self.bytes,
+            "bytes_written": self.written,
+            "seconds": self.seconds,
+        })
+    }
+
+    pub fn text(&self) -> String {
+        let rate = Bytes((self.written as f64 / self.seconds.max(0.001)) as u64);
+        format!(
+            "{} restored to {}: {} written in {:.1} s, {rate}/s",
+            Bytes(self.bytes),
+            self.to.display(),
+            Bytes(self.written),
+            self.seconds,
+        )
+    }
+}
+
+/// Where a volume goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Place {
+    Stdout,
+    Nowhere,
+    Device,
+    NewFile,
+}
+
+impl Place {
+    /// What a path names.
+    pub fn of(to: &Path) -> Self {
+        let kind = std::fs::metadata(to).map(|meta| meta.file_type());
+        match kind {
+            _ if to == Path::new("-") => Self::Stdout,
+            _ if to == Path::new("/dev/null") => Self::Nowhere,
+            Ok(kind) if kind.is_block_device() => Self::Device,
+            _ => Self::NewFile,
+        }
+    }
+
+    fn open(self, to: &Path, bytes: u64) -> Result<Box<dyn Target>, Failure> {
+        Ok(match self {
+            Self::Stdout => Box::new(StreamTarget::new("standard output", std::io::stdout())),
+            Self::Nowhere => Box::new(Discard),
+            Self::Device => {
+                let disk = open_disk(to, Access::ReadWrite, Io::Auto)?;
+                let device = std::fs::OpenOptions::new().write(true).open(to);
+                let mut device = device.map_err(|error| Failure::file(to, &error))?;
+                // To the byte: a disk has whole blocks only.
+                let room = device.seek(SeekFrom::End(0));
+                let room = room.map_err(|error| Failure::file(to, &error))?;
+                if room < bytes {
+                    let what = format!("{} has {room} bytes, the volume {bytes}", to.display());
+                    return Err(Failure::new(what, "use a bigger disk"));
+                }
+                Box::new(DiskTarget::device(disk, device))
+            }
+            Self::NewFile => {
+                create_file(to, bytes.next_multiple_of(BLOCK_U64).max(BLOCK_U64))?;
+                Box::new(DiskTarget::new_file(open_disk(to, Access::ReadWrite, Io::Auto)?))
+            }
+        })
+    }
+
+    /// Cuts a file to the exact size of the volume.
+    fn finish(self, to: &Path, bytes: u64) -> Result<(), Failure> {
+        if self != Self::NewFile || bytes.is_multiple_of(BLOCK_U64) && bytes > 0 {
+            return Ok(());
+        }
+        let cut = || {
+            let file = std::fs::OpenOptions::new().write(true).open(to)?;
+            file.set_len(bytes)?;
+            file.sync_all()
+        };
+        cut().map_err(|error| Failure::file(to, &error))
+    }
+}

@@ -1,0 +1,68 @@
+//! What opens the keys: a passphrase, or a recovery kit.
+
+use std::path::Path;
+
+use seal::KitSecret;
+use zeroize::Zeroizing;
+
+use crate::Failure;
+
+/// Longest file that is taken for a passphrase or a kit, in bytes.
+const FILE_MAX: u64 = 4096;
+
+/// A secret that opens a pool. It is wiped from memory when it is dropped.
+pub enum Secret {
+    Passphrase(Zeroizing<String>),
+    Kit(KitSecret),
+}
+
+impl std::fmt::Debug for Secret {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Passphrase(_) => "Passphrase",
+            Self::Kit(_) => "Kit",
+        })
+    }
+}
+
+impl Secret {
+    /// A passphrase as somebody typed it.
+    pub fn passphrase(typed: String) -> Self {
+        Self::Passphrase(Zeroizing::new(typed))
+    }
+
+    /// The passphrase in the first line of a file.
+    pub fn passphrase_file(path: &Path) -> Result<Self, Failure> {
+        Ok(Self::Passphrase(Self::read_passphrase(path)?))
+    }
+
+    /// The first line of a file.
+    pub fn read_passphrase(path: &Path) -> Result<Zeroizing<String>, Failure> {
+        let text = small_file(path)?;
+        Ok(Zeroizing::new(text.lines().next().unwrap_or_default().to_owned()))
+    }
+
+    /// The recovery kit in a file.
+    pub fn kit_file(path: &Path) -> Result<Self, Failure> {
+        Ok(Self::Kit(Self::read_kit(path)?))
+    }
+
+    /// A recovery kit from its file: the line with the kit's groups, whatever else is printed there.
+    pub fn read_kit(path: &Path) -> Result<KitSecret, Failure> {
+        let text = small_file(path)?;
+        let lines = text.lines().filter(|line| !line.trim().is_empty() && !line.starts_with('#'));
+        let kit = Zeroizing::new(lines.collect::<Vec<_>>().join(" "));
+        Ok(KitSecret::parse(&kit)?)
+    }
+}
+
+/// The whole of a small text file.
+fn small_file(path: &Path) -> Result<Zeroizing<String>, Failure> {
+    let bytes = std::fs::metadata(path).map_err(|error| Failure::file(path, &error))?.len();
+    if bytes > FILE_MAX {
+        let what = format!("{} has {bytes} bytes, more than a secret has", path.display());
+        return Err(Failure::new(what, "name the file with the passphrase or kit"));
+    }
+    let text = std::fs::read_to_string(path).map_err(|error| Failure::file(path, &error))?;
+    Ok(Zeroizing::new(text))
+}

@@ -22,4 +22,5 @@ pub use image::{BoxFuture, Content, Extent, Image, ImageError};
 pub use negotiate::fuzz_client;
 pub use overlay::{Base, Overlay, OverlayError};
 pub use server::{Server, ServerError};
+pub use socket::bind_unix;
 pub use stats::Stats;

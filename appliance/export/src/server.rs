@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 use std::io;
 use std::net::SocketAddr;
+use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -102,6 +103,14 @@ impl Server {
         let mut listeners = self.listeners();
         listeners.paths.push(path.to_owned());
         self.listen(&mut listeners, listener, None);
+        Ok(())
+    }
+
+    /// Serves those who connect to `listener`, see [`crate::bind_unix`]. Its path stays at the end:
+    /// whoever holds another copy of the listener can go on.
+    pub fn serve_bound(&self, listener: UnixListener) -> io::Result<()> {
+        let listener = Listener::bound(listener)?;
+        self.listen(&mut self.listeners(), listener, None);
         Ok(())
     }
 

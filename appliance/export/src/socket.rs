@@ -2,6 +2,7 @@
 
 use std::io;
 use std::net::SocketAddr;
+use std::os::unix::net::UnixListener as StdListener;
 use std::path::Path;
 
 use rustix::fs::{Mode, fchmod};
@@ -32,15 +33,15 @@ impl Listener {
         Ok((Self::Tcp(listener), bound))
     }
 
-    /// Listens at `path`, which only this user may connect to. The socket of a server that is gone
-    /// is replaced; anything else at that path is left alone and an error.
+    /// Listens at `path`, see [`bind_unix`].
     pub(crate) async fn unix(path: &Path) -> io::Result<Self> {
-        remove_dead(path).await?;
-        let socket = UnixSocket::new_stream()?;
-        // Before it is bound, so that there is no moment at which others can connect.
-        fchmod(&socket, Mode::RUSR | Mode::WUSR)?;
-        socket.bind(path)?;
-        Ok(Self::Unix(socket.listen(BACKLOG)?))
+        Ok(Self::Unix(bind(path).await?))
+    }
+
+    /// Goes on listening where somebody has begun to.
+    pub(crate) fn bound(listener: StdListener) -> io::Result<Self> {
+        listener.set_nonblocking(true)?;
+        Ok(Self::Unix(UnixListener::from_std(listener)?))
     }
 
     pub(crate) async fn accept(&self) -> io::Result<Stream> {
@@ -58,6 +59,22 @@ impl Listener {
             }
         }
     }
+}
+
+/// Listens at `path`, which only this user may connect to. The socket of a server that is gone is
+/// replaced; anything else at that path is left alone and an error. Clients wait until somebody
+/// serves it, also while it passes from one process to the next. To be called on a tokio runtime.
+pub async fn bind_unix(path: &Path) -> io::Result<StdListener> {
+    bind(path).await?.into_std()
+}
+
+async fn bind(path: &Path) -> io::Result<UnixListener> {
+    remove_dead(path).await?;
+    let socket = UnixSocket::new_stream()?;
+    // Before it is bound, so that there is no moment at which others can connect.
+    fchmod(&socket, Mode::RUSR | Mode::WUSR)?;
+    socket.bind(path)?;
+    socket.listen(BACKLOG)
 }
 
 async fn remove_dead(path: &Path) -> io::Result<()> {

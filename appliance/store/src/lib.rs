@@ -28,6 +28,7 @@ mod pace;
 mod parts;
 mod planted;
 mod probe;
+mod pulse;
 mod queue;
 mod read;
 mod read_back;

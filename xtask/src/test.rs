@@ -20,6 +20,8 @@ const PACKAGES: &[Package] = &[
     Package { name: "qemu-utils", why: "qemu-img and qemu-io are clients of our NBD server" },
     Package { name: "mount", why: "losetup makes block devices to test disks on" },
     Package { name: "e2fsprogs", why: "mkfs.ext4 makes file systems to back up" },
+    Package { name: "dbus-daemon", why: "a bus of their own for the tests of the D-Bus interface" },
+    Package { name: "systemd", why: "busctl is a client of the D-Bus interface" },
     Package { name: "python3", why: "runs the second reader, written from FORMAT.md alone" },
     Package { name: "python3-argon2", why: "the second reader turns a passphrase into a key" },
     Package { name: "python3-cryptography", why: "the second reader opens sealed chunks" },

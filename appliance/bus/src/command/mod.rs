@@ -1,0 +1,166 @@
+//! What the bus asks of the engine: one command for each method, with checked arguments.
+
+mod check;
+mod options;
+mod passphrase;
+
+use std::os::fd::OwnedFd;
+
+use futures_util::future::BoxFuture;
+use model::{DiskId, PointId};
+use zbus::OwnedObjectPath;
+
+use crate::caller::Caller;
+use crate::place::Place;
+use crate::refusal::Refusal;
+
+pub(crate) use check::{PLAN_MAX, comment, path, plan, volume};
+pub use options::{
+    ExportOptions, ReclaimOptions, RestoreOptions, RunOptions, ScrubOptions, VerifyOptions,
+};
+pub(crate) use options::{OptionKey, Options};
+pub use passphrase::Passphrase;
+
+/// Something to do, asked for by a caller who may. The object that it names was on the bus when
+/// the call came.
+#[derive(Debug)]
+pub enum Command {
+    Unlock {
+        passphrase: Passphrase,
+    },
+    Lock,
+    ExportPlan,
+    ApplyPlan {
+        plan: String,
+        dry_run: bool,
+    },
+    TestAlert,
+    ProbeTimes,
+    Scrub(ScrubOptions),
+    Reclaim(ReclaimOptions),
+    Expire {
+        dry_run: bool,
+    },
+    Verify(VerifyOptions),
+    /// `device` is an absolute path.
+    AddDisk {
+        device: String,
+    },
+    RemoveDisk {
+        disk: DiskId,
+    },
+    ReturnDisk {
+        disk: DiskId,
+    },
+    /// `device` is an absolute path.
+    ReplaceDisk {
+        disk: DiskId,
+        device: String,
+    },
+    RunSystem {
+        system: String,
+        options: RunOptions,
+    },
+    PauseSystem {
+        system: String,
+        reason: String,
+    },
+    ResumeSystem {
+        system: String,
+    },
+    VerifyPoint {
+        point: PointId,
+    },
+    ExportPoint {
+        point: PointId,
+        options: ExportOptions,
+    },
+    RestorePoint {
+        point: PointId,
+        options: RestoreOptions,
+    },
+    /// `target` is open for writing, a regular file, block device or pipe of the caller. An empty
+    /// volume is the only one.
+    RestoreTo {
+        point: PointId,
+        volume: String,
+        target: OwnedFd,
+    },
+    HoldPoint {
+        point: PointId,
+        comment: String,
+    },
+    ReleasePoint {
+        point: PointId,
+        comment: String,
+    },
+    RemovePoint {
+        point: PointId,
+        reason: String,
+    },
+    ReturnPoint {
+        point: PointId,
+    },
+    CancelJob {
+        job: u64,
+    },
+    StopExport {
+        export: u64,
+        discard_overlay: bool,
+    },
+    AcknowledgeAlert {
+        alert: u64,
+        by: String,
+    },
+}
+
+/// What came of a command. Which one belongs to which command stands at its method in BUS.md.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Reply {
+    /// It is done, and there is nothing to say.
+    Done,
+    /// The job or export that it became.
+    Object(Place),
+    /// A plan, or the difference between two.
+    Text(String),
+    /// What retention says about each recovery point.
+    Fates(Vec<Fate>),
+    /// Microseconds by name.
+    Times(Vec<(String, u64)>),
+}
+
+/// What retention says about a recovery point.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fate {
+    pub point: PointId,
+    /// `stays`, `removed` or `gone`.
+    pub verdict: String,
+    /// Why, for people.
+    pub reason: String,
+}
+
+/// The engine, as the bus sees it.
+pub trait Commands: Send + Sync {
+    /// Carries out `command` or says why not. Whatever takes longer than a second becomes a job:
+    /// the caller waits for the reply, and many run at the same time.
+    fn run(&self, caller: Caller, command: Command) -> BoxFuture<'_, Result<Reply, Refusal>>;
+}
+
+impl Reply {
+    /// The D-Bus signature of it.
+    pub(crate) fn signature(&self) -> &'static str {
+        match self {
+            Self::Done => "",
+            Self::Object(_) => "o",
+            Self::Text(_) => "s",
+            Self::Fates(_) => "a(oss)",
+            Self::Times(_) => "a(st)",
+        }
+    }
+}
+
+impl Fate {
+    pub(crate) fn fields(&self) -> (OwnedObjectPath, &str, &str) {
+        (Place::Point(self.point).path(), &self.verdict, &self.reason)
+    }
+}

@@ -1,0 +1,41 @@
+//! Methods of jobs, exports and alerts: one each.
+
+use super::{Method, PLAIN, arguments, at, ready};
+use crate::authorize::Action;
+use crate::command::{self, Command};
+
+pub(crate) const JOB: &[Method] = &[Method {
+    name: "Cancel",
+    action: Some(Action::CancelJobs),
+    about: "Ends the job before it is done. It has not ended when the call returns: its state \
+        says when. Of a cancelled ingest no recovery point is left.",
+    parse: |place, _| ready(Command::CancelJob { job: at!(place, Job) }),
+    ..PLAIN
+}];
+
+pub(crate) const EXPORT: &[Method] = &[Method {
+    name: "Stop",
+    takes: &[("discard_overlay", "b")],
+    action: Some(Action::ExportPoints),
+    about: "Ends the export and cuts its clients off. The overlay stays for the next export of \
+        the same volume, unless it is to be discarded: then what clients wrote is lost.",
+    parse: |place, body| {
+        let (discard_overlay,) = arguments(body)?;
+        ready(Command::StopExport { export: at!(place, Export), discard_overlay })
+    },
+    ..PLAIN
+}];
+
+pub(crate) const ALERT: &[Method] = &[Method {
+    name: "Acknowledge",
+    takes: &[("by", "s")],
+    action: Some(Action::AcknowledgeAlerts),
+    about: "Says who has taken the alert on, with a comment if there is one. It still goes only \
+        when its cause is gone.",
+    parse: |place, body| {
+        let (by,) = arguments(body)?;
+        let by = command::comment("who it is", by)?;
+        ready(Command::AcknowledgeAlert { alert: at!(place, Alert), by })
+    },
+    ..PLAIN
+}];

@@ -1,0 +1,74 @@
+//! Methods of the pool.
+
+use super::{Method, PLAIN, arguments, ready};
+use crate::authorize::Action;
+use crate::command::{self, Command, Options, ReclaimOptions, ScrubOptions, VerifyOptions};
+
+pub(crate) const METHODS: &[Method] = &[
+    Method {
+        name: "Scrub",
+        takes: &[("options", "a{sv}")],
+        gives: &[("job", "o")],
+        action: Some(Action::ManagePool),
+        options: ScrubOptions::KEYS,
+        about: "Reads every copy of everything, compares it and heals what is damaged from \
+            another disk. Goes on where the last one ended.",
+        parse: |_, body| {
+            let (options,) = arguments(body)?;
+            ready(Command::Scrub(ScrubOptions::parse(options)?))
+        },
+        ..PLAIN
+    },
+    Method {
+        name: "Reclaim",
+        takes: &[("options", "a{sv}")],
+        gives: &[("job", "o")],
+        action: Some(Action::ManagePool),
+        options: ReclaimOptions::KEYS,
+        about: "Frees the room of what no recovery point needs any more.",
+        parse: |_, body| {
+            let (options,) = arguments(body)?;
+            ready(Command::Reclaim(ReclaimOptions::parse(options)?))
+        },
+        ..PLAIN
+    },
+    Method {
+        name: "Expire",
+        takes: &[("dry_run", "b")],
+        gives: &[("fates", "a(oss)")],
+        action: Some(Action::ManagePool),
+        about: "Applies retention and gives each recovery point with `stays`, `removed` or \
+            `gone`, and why. With `dry_run` it only says what would happen.",
+        parse: |_, body| {
+            let (dry_run,) = arguments(body)?;
+            ready(Command::Expire { dry_run })
+        },
+        ..PLAIN
+    },
+    Method {
+        name: "Verify",
+        takes: &[("options", "a{sv}")],
+        gives: &[("job", "o")],
+        action: Some(Action::ManagePool),
+        options: VerifyOptions::KEYS,
+        about: "Checks that all recovery points can be restored.",
+        parse: |_, body| {
+            let (options,) = arguments(body)?;
+            ready(Command::Verify(VerifyOptions::parse(options)?))
+        },
+        ..PLAIN
+    },
+    Method {
+        name: "AddDisk",
+        takes: &[("device", "s")],
+        gives: &[("job", "o")],
+        action: Some(Action::ManageDisks),
+        about: "Takes the disk at this absolute path into the pool and fills it. What was on it \
+            is lost.",
+        parse: |_, body| {
+            let (device,) = arguments(body)?;
+            ready(Command::AddDisk { device: command::path("the device", device)? })
+        },
+        ..PLAIN
+    },
+];

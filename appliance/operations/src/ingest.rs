@@ -182,8 +182,8 @@ impl Ingested {
         let told: Vec<String> = told.collect();
         (!told.is_empty()).then(|| {
             format!(
-                "this looks as if the system had been encrypted: {}; look at the system before older \
-                 recovery points go, and restore one of those if it was",
+                "this looks as if the system had been encrypted: {}; look at the system before \
+                 older recovery points go, and restore one of those if it was",
                 told.join(", ")
             )
         })

@@ -1,9 +1,9 @@
 //! What is done with a pool, and what came of it.
 //!
-//! An operation takes an open pool, what is wanted, and a [`record::Progress`] that shows how far it
-//! is and takes the wish to stop. It prints nothing: its outcome is one JSON object for programs and
-//! a few lines for people, the same whether a shell or a daemon asked. A [`Failure`] says what is
-//! wrong and what to do, in one line; nothing that was there before is damaged by it.
+//! An operation takes an open pool, what is wanted, and a [`record::Progress`] that shows how far
+//! it is and takes the wish to stop. It prints nothing: its outcome is one JSON object for programs
+//! and a few lines for people, the same whether a shell or a daemon asked. A [`Failure`] says what
+//! is wrong and what to do, in one line; nothing that was there before is damaged by it.
 
 mod checked;
 mod clock;

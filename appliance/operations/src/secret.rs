@@ -47,7 +47,7 @@ impl Secret {
         Ok(Self::Kit(Self::read_kit(path)?))
     }
 
-    /// A recovery kit from its file: the line with the kit's groups, whatever else is printed there.
+    /// A recovery kit from its file: the line with the kit's groups, whatever else is there.
     pub fn read_kit(path: &Path) -> Result<KitSecret, Failure> {
         let text = small_file(path)?;
         let lines = text.lines().filter(|line| !line.trim().is_empty() && !line.starts_with('#'));

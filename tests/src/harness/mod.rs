@@ -2,6 +2,7 @@
 
 mod campaign;
 mod damage;
+mod engine;
 mod export;
 mod image;
 mod inside;
@@ -15,12 +16,13 @@ mod work;
 
 pub(crate) use campaign::{first_seed, scaled};
 pub(crate) use damage::flip_between;
+pub(crate) use engine::{Bus, Engine};
 pub(crate) use export::Export;
 pub(crate) use image::{Random, allocated, changed_blocks, image, scatter, write_sparse};
 pub(crate) use loop_device::Loop;
 pub(crate) use outcome::{Outcome, number, run, run_with, text};
 pub(crate) use pool::{Pool, points};
-pub(crate) use program::holdfast;
+pub(crate) use program::{engine, holdfast};
 pub(crate) use small_room::SmallRoom;
 pub(crate) use tools::{client, skipped};
 pub(crate) use work::Work;

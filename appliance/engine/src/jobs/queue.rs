@@ -1,0 +1,262 @@
+//! Which job runs when.
+//!
+//! A state machine without clocks, threads and disks: who calls says what time it is and runs what
+//! it is told to. Every change marks the job, so that the caller can keep it and show it.
+
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+
+use serde_json::Value;
+
+use super::job::{Ended, Job, JobState, Moment};
+use super::limits::{Class, Limits};
+use super::retry::Retry;
+use super::work::Work;
+
+/// Jobs that may wait or run at once. Who has more to do asks again later.
+pub(crate) const MAX_WAITING: usize = 1000;
+
+/// Jobs that are over and still listed; older ones are in the history only.
+pub(crate) const MAX_OVER: usize = 200;
+
+/// Why a job was not taken, or not stopped.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum Refused {
+    #[error("{MAX_WAITING} jobs are waiting already; cancel some, or ask again later")]
+    Full,
+    #[error("there is no job {number}; list the jobs to see which there are")]
+    Unknown { number: u64 },
+    #[error("job {number} is over")]
+    Over { number: u64 },
+}
+
+/// All jobs that wait or run, and the last that are over.
+#[derive(Debug)]
+pub(crate) struct Queue {
+    jobs: BTreeMap<u64, Job>,
+    limits: Limits,
+    next: u64,
+    changed: BTreeSet<u64>,
+}
+
+impl Queue {
+    /// A queue with what an earlier engine left behind; `next` is the first number that was never
+    /// given. What ran then has been cut off: it is repeated if that is right without asking.
+    pub(crate) fn new(limits: Limits, left: Vec<Job>, next: u64, now: Moment) -> Self {
+        let jobs: BTreeMap<u64, Job> = left.into_iter().map(|job| (job.number, job)).collect();
+        let next = jobs.last_key_value().map_or(next, |(last, _)| next.max(last + 1)).max(1);
+        let mut queue = Self { jobs, limits, next, changed: BTreeSet::new() };
+        let numbers: Vec<u64> = queue.jobs.keys().copied().collect();
+        numbers.into_iter().for_each(|number| queue.take_over(number, now));
+        queue
+    }
+
+    fn take_over(&mut self, number: u64, now: Moment) {
+        let Some(job) = self.jobs.get_mut(&number) else { return };
+        match job.state {
+            JobState::Running if job.stopping => end(job, JobState::Cancelled, now),
+            JobState::Running if job.work.repeats() => {
+                job.state = JobState::Queued;
+                job.cause = "the engine ended while it ran".to_owned();
+                job.next = "nothing: it is done again".to_owned();
+            }
+            JobState::Running => {
+                job.cause = "the engine ended while it ran".to_owned();
+                job.next = "see what it left behind, then start it again".to_owned();
+                end(job, JobState::Interrupted, now);
+            }
+            // Running time begins anew when the machine starts.
+            JobState::Waiting { .. } => {
+                let due = now.running + job.retry.after(job.attempt).unwrap_or(0);
+                job.state = JobState::Waiting { due };
+            }
+            _ => return,
+        }
+        self.changed.insert(number);
+    }
+
+    /// Changes how many jobs run at once. Those that run go on.
+    pub(crate) fn set_limits(&mut self, limits: Limits) {
+        self.limits = limits;
+    }
+
+    /// Takes a job. One that says the same and has not begun yet stands for both.
+    pub(crate) fn submit(
+        &mut self,
+        work: Work,
+        client: &str,
+        retry: Retry,
+        deadline: u64,
+        now: Moment,
+    ) -> Result<u64, Refused> {
+        let same = |job: &&Job| job.work == work && job.state == JobState::Queued;
+        if let Some(job) = self.jobs.values().find(same) {
+            return Ok(job.number);
+        }
+        if self.jobs.values().filter(|job| !job.state.is_over()).count() >= MAX_WAITING {
+            return Err(Refused::Full);
+        }
+        let number = self.next;
+        self.next += 1;
+        let job = Job {
+            number,
+            work,
+            state: JobState::Queued,
+            client: client.to_owned(),
+            retry,
+            deadline,
+            attempt: 0,
+            queued: now,
+            started: Moment::default(),
+            ended: Moment::default(),
+            bytes_done: 0,
+            bytes_total: 0,
+            moved: 0,
+            stopping: false,
+            cause: String::new(),
+            next: String::new(),
+            result: Value::Null,
+        };
+        self.jobs.insert(number, job);
+        self.changed.insert(number);
+        Ok(number)
+    }
+
+    /// The jobs to begin now, most urgent first. They count as running from here on. What failed
+    /// before is not tried again while `rests` says so of its client.
+    pub(crate) fn start(&mut self, now: Moment, rests: impl Fn(&str) -> bool) -> Vec<u64> {
+        let mut begun = Vec::new();
+        let mut alone: HashSet<_> = self.running().map(|job| job.work.alone()).collect();
+        for class in Class::ALL {
+            let running = self.running().filter(|job| job.class() == class).count();
+            let mut room = self.limits.of(class).saturating_sub(running);
+            for job in self.jobs.values_mut().filter(|job| job.class() == class) {
+                if room == 0 {
+                    break;
+                }
+                if is_due(job, now, &rests) && alone.insert(job.work.alone()) {
+                    begin(job, now);
+                    begun.push(job.number);
+                    room -= 1;
+                }
+            }
+        }
+        self.changed.extend(&begun);
+        begun
+    }
+
+    /// How far a running job is.
+    pub(crate) fn progress(&mut self, number: u64, done: u64, total: u64, now: Moment) {
+        let Some(job) = self.jobs.get_mut(&number) else { return };
+        if job.state != JobState::Running || (job.bytes_done, job.bytes_total) == (done, total) {
+            return;
+        }
+        (job.bytes_done, job.bytes_total, job.moved) = (done, total, now.running);
+        self.changed.insert(number);
+    }
+
+    /// An attempt is over.
+    pub(crate) fn finish(&mut self, number: u64, ended: Ended, now: Moment) {
+        let Some(job) = self.jobs.get_mut(&number) else { return };
+        if job.state != JobState::Running {
+            return;
+        }
+        (job.cause, job.next) = (String::new(), String::new());
+        match ended {
+            Ended::Done(result) => {
+                job.result = result;
+                end(job, JobState::Done, now);
+            }
+            Ended::Warned(result, cause, next) => {
+                (job.result, job.cause, job.next) = (result, cause, next);
+                end(job, JobState::Warned, now);
+            }
+            Ended::Stopped => end(job, JobState::Cancelled, now),
+            Ended::Failed { .. } if job.stopping => end(job, JobState::Cancelled, now),
+            Ended::Failed { cause, next } => {
+                (job.cause, job.next) = (cause, next);
+                match job.retry.after(job.attempt) {
+                    Some(pause) => job.state = JobState::Waiting { due: now.running + pause },
+                    None => end(job, JobState::Failed, now),
+                }
+            }
+        }
+        self.changed.insert(number);
+        self.forget();
+    }
+
+    /// Somebody wants a job to end. Whether it runs, and has to be told.
+    pub(crate) fn cancel(&mut self, number: u64, now: Moment) -> Result<bool, Refused> {
+        let job = self.jobs.get_mut(&number).ok_or(Refused::Unknown { number })?;
+        if job.state.is_over() {
+            return Err(Refused::Over { number });
+        }
+        self.changed.insert(number);
+        if job.state == JobState::Running {
+            job.stopping = true;
+            return Ok(true);
+        }
+        end(job, JobState::Cancelled, now);
+        Ok(false)
+    }
+
+    /// When the next job that waits is due, in seconds of running time.
+    pub(crate) fn next_due(&self) -> Option<u64> {
+        let due = |job: &Job| match job.state {
+            JobState::Waiting { due } => Some(due),
+            _ => None,
+        };
+        self.jobs.values().filter_map(due).min()
+    }
+
+    pub(crate) fn get(&self, number: u64) -> Option<&Job> {
+        self.jobs.get(&number)
+    }
+
+    /// All that are listed, oldest first.
+    pub(crate) fn jobs(&self) -> impl Iterator<Item = &Job> {
+        self.jobs.values()
+    }
+
+    pub(crate) fn running(&self) -> impl Iterator<Item = &Job> {
+        self.jobs.values().filter(|job| job.state == JobState::Running)
+    }
+
+    /// The jobs that changed since this was last asked; `None` for those that left the list.
+    pub(crate) fn take_changed(&mut self) -> Vec<(u64, Option<Job>)> {
+        let changed = std::mem::take(&mut self.changed);
+        changed.into_iter().map(|number| (number, self.jobs.get(&number).cloned())).collect()
+    }
+
+    /// Drops the oldest of what is over from the list.
+    fn forget(&mut self) {
+        let over: Vec<u64> =
+            self.jobs.values().filter(|job| job.state.is_over()).map(|job| job.number).collect();
+        for number in over.iter().take(over.len().saturating_sub(MAX_OVER)) {
+            self.jobs.remove(number);
+            self.changed.insert(*number);
+        }
+    }
+}
+
+fn is_due(job: &Job, now: Moment, rests: impl Fn(&str) -> bool) -> bool {
+    match job.state {
+        JobState::Queued => true,
+        JobState::Waiting { due } => due <= now.running && !rests(&job.client),
+        _ => false,
+    }
+}
+
+fn begin(job: &mut Job, now: Moment) {
+    job.state = JobState::Running;
+    job.attempt += 1;
+    (job.started, job.moved) = (now, now.running);
+    (job.bytes_done, job.bytes_total) = (0, 0);
+}
+
+fn end(job: &mut Job, state: JobState, now: Moment) {
+    job.state = state;
+    job.ended = now;
+    if state == JobState::Cancelled {
+        (job.cause, job.next) = ("somebody stopped it".to_owned(), String::new());
+    }
+}

@@ -1,0 +1,143 @@
+//! What a job does.
+
+use std::path::PathBuf;
+
+use bus::{ReclaimOptions, ScrubOptions};
+use model::Span;
+use operations::Reclaim;
+use serde::{Deserialize, Serialize};
+
+use super::limits::Class;
+
+/// What is to be done, with all that it needs. It is kept over restarts of the engine.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "kebab-case")]
+pub(crate) enum Work {
+    Ingest {
+        system: String,
+        volume: String,
+        source: String,
+        /// Compare with no earlier point.
+        #[serde(default)]
+        full: bool,
+    },
+    Restore {
+        point: String,
+        volume: usize,
+        to: PathBuf,
+    },
+    /// A restore to an open file of who asked, which this engine has under the number `target`.
+    Give {
+        point: String,
+        volume: usize,
+        target: u64,
+    },
+    Verify {
+        deep: bool,
+    },
+    /// All that one recovery point needs.
+    VerifyPoint {
+        point: String,
+    },
+    /// Works `duty` percent of the time for at most `seconds`.
+    Scrub {
+        duty: u32,
+        seconds: Option<u64>,
+        new: bool,
+    },
+    Reclaim(Reclaiming),
+    Expire,
+    Resync,
+}
+
+/// How much a reclaim gives back. What is not said is as [`Reclaim::default`] has it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub(crate) struct Reclaiming {
+    pub(crate) least_dead_percent: Option<u32>,
+    pub(crate) most_bytes: Option<u64>,
+    pub(crate) release_after_seconds: Option<u64>,
+    pub(crate) recompress: bool,
+    pub(crate) dry_run: bool,
+}
+
+impl Reclaiming {
+    pub(crate) fn of(self) -> Reclaim {
+        let usual = Reclaim::default();
+        Reclaim {
+            least_dead_percent: self.least_dead_percent.unwrap_or(usual.least_dead_percent),
+            most_moved_bytes: self.most_bytes.unwrap_or(usual.most_moved_bytes),
+            release_after: self.release_after_seconds.map_or(usual.release_after, Span),
+            recompress: self.recompress,
+            dry_run: self.dry_run,
+        }
+    }
+}
+
+impl Work {
+    /// A scrub as somebody wants it over the bus: all of the time, unless that is said.
+    pub(crate) fn scrub(options: &ScrubOptions) -> Self {
+        let duty = options.duty_percent.unwrap_or(100);
+        Self::Scrub { duty, seconds: options.run_for_seconds, new: options.new }
+    }
+
+    /// A reclaim as somebody wants it over the bus.
+    pub(crate) fn reclaim(options: &ReclaimOptions) -> Self {
+        Self::Reclaim(Reclaiming {
+            least_dead_percent: options.least_dead_percent,
+            most_bytes: options.most_bytes,
+            release_after_seconds: options.release_after_seconds,
+            recompress: options.recompress,
+            dry_run: options.dry_run,
+        })
+    }
+
+    pub(crate) fn kind(&self) -> &'static str {
+        match self {
+            Self::Ingest { .. } => "ingest",
+            Self::Restore { .. } | Self::Give { .. } => "restore",
+            Self::Verify { .. } | Self::VerifyPoint { .. } => "verify",
+            Self::Scrub { .. } => "scrub",
+            Self::Reclaim { .. } => "reclaim",
+            Self::Expire => "expire",
+            Self::Resync => "resync",
+        }
+    }
+
+    /// What it is done to, for people: a system's name, a recovery point, or the pool.
+    pub(crate) fn subject(&self) -> &str {
+        match self {
+            Self::Ingest { system, .. } => system,
+            Self::Restore { point, .. }
+            | Self::Give { point, .. }
+            | Self::VerifyPoint { point } => point,
+            _ => "pool",
+        }
+    }
+
+    pub(crate) fn class(&self) -> Class {
+        match self {
+            Self::Restore { .. } | Self::Give { .. } => Class::Restore,
+            Self::Ingest { .. } => Class::Ingest,
+            Self::Resync => Class::Resync,
+            _ => Class::Upkeep,
+        }
+    }
+
+    /// Jobs with equal keys never run at once: two ingests of one system would each miss the
+    /// other's point, two reclaims each other's moves, two restores each other's target.
+    pub(crate) fn alone(&self) -> (&'static str, String) {
+        match self {
+            Self::Ingest { system, .. } => ("ingest", system.clone()),
+            Self::Restore { to, .. } => ("restore", to.display().to_string()),
+            Self::Give { target, .. } => ("give", target.to_string()),
+            Self::VerifyPoint { point } => ("verify", point.clone()),
+            work => (work.kind(), String::new()),
+        }
+    }
+
+    /// Whether doing it once more, after nobody knows how much of it, is right without asking. A
+    /// restore is not: somebody may use by now what it wrote to.
+    pub(crate) fn repeats(&self) -> bool {
+        !matches!(self, Self::Restore { .. } | Self::Give { .. })
+    }
+}

@@ -1,0 +1,126 @@
+//! The engine: the daemon that owns the disks and keys of a pool and does its jobs.
+//!
+//! It is the only process that has the pool open. It takes jobs over the bus and by its plan, does
+//! them in the order of their urgency, and remembers them: killed at any moment, it goes on with
+//! them or says what became of each. It speaks to the network by nothing but local sockets.
+
+mod alerts;
+mod clock;
+mod config;
+mod engine;
+mod error;
+mod exports;
+mod facts;
+mod jobs;
+mod journal;
+mod protection;
+mod runner;
+mod schedule;
+mod serve;
+mod state;
+mod watchdog;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+
+use clap::Parser;
+use disk::Access;
+use operations::OpenPool;
+use sd_notify::NotifyState;
+use tokio::signal::unix::{SignalKind, signal};
+
+use crate::config::Config;
+use crate::engine::Engine;
+use crate::error::{EngineError, Result};
+use crate::state::State;
+
+/// Owns the disks and keys of a pool and does its jobs.
+#[derive(Debug, Parser)]
+#[command(name = "holdfast-engine", version)]
+struct Arguments {
+    /// Configuration: disks, key, folders, limits.
+    #[arg(long, value_name = "FILE", default_value = "/etc/holdfast/engine.toml")]
+    config: PathBuf,
+}
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    journal::install();
+    match run(&arguments) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            log::error!("{error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(arguments: &Arguments) -> Result<()> {
+    let config = Config::read(&arguments.config)?;
+    let secret = config.secret()?;
+    for folder in [&config.state, &config.runtime] {
+        let failed = |source| EngineError::File { path: folder.clone(), source };
+        std::fs::create_dir_all(folder).map_err(failed)?;
+    }
+    let state = State::open(&config.state.join("state.sqlite"))?;
+    if let Some(aside) = &state.put_aside {
+        log::warn!("the state of jobs was damaged and is now {}: history is lost", aside.display());
+    }
+    let pool = OpenPool::open(&config.pool(), Access::ReadWrite)?;
+    let engine = Engine::new(config, state, pool)?;
+    if let Some(secret) = &secret {
+        engine.unlock(secret)?;
+    }
+    let mut runtime = tokio::runtime::Builder::new_multi_thread();
+    runtime.worker_threads(WORKERS).enable_all();
+    let runtime = runtime.build().map_err(|source| EngineError::Runtime { source })?;
+    runtime.block_on(serve(engine.clone()))?;
+    // Jobs that did not stop in time are left behind with the process.
+    runtime.shutdown_background();
+    Ok(engine.pool.close()?)
+}
+
+/// Threads for what waits: sockets, timers, the bus. Work has threads of its own.
+const WORKERS: usize = 2;
+
+async fn serve(engine: Arc<Engine>) -> Result<()> {
+    let stop = stopped().map_err(|source| EngineError::Runtime { source })?;
+    engine.resume_exports().await;
+    let serving = serve::open(&engine, engine.config.bus.as_deref()).await?;
+    let shower = tokio::spawn(keep_shown(engine.clone()));
+    let watchdog = tokio::spawn(watchdog::feed(engine.clone()));
+    let _ = sd_notify::notify(&[NotifyState::Ready, NotifyState::Status("ready")]);
+    log::info!("ready");
+    let conducted = engine.clone().conduct(stop).await;
+    let _ = sd_notify::notify(&[NotifyState::Stopping]);
+    watchdog.abort();
+    shower.abort();
+    serving.stop().await;
+    engine.exports.suspend().await;
+    conducted
+}
+
+/// How often what nobody tells of is looked at: room, memory, disks.
+const LOOK: Duration = Duration::from_secs(30);
+
+/// Shows what changed, when something did and from time to time.
+async fn keep_shown(engine: Arc<Engine>) {
+    loop {
+        let _ = tokio::time::timeout(LOOK, engine.refresh.notified()).await;
+        serve::show(&engine).await;
+    }
+}
+
+/// Ends when somebody asks this process to end.
+fn stopped() -> std::io::Result<impl Future<Output = ()>> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    Ok(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+    })
+}

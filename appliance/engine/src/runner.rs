@@ -1,0 +1,120 @@
+//! Does the work of one job with the operations on the pool.
+
+use std::os::fd::OwnedFd;
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::FutureExt;
+use operations::{
+    Expire, Failure, Ingest, OpenPool, Restore, Resync, ResyncNext, Scrub, TokioPacer, Verify,
+    VerifyPoint,
+};
+use record::{Progress, TenantAccess};
+use tokio::runtime::Handle;
+
+use crate::jobs::{Ended, Work};
+
+/// The pool, unlocked.
+#[derive(Debug, Clone)]
+pub(crate) struct Unlocked {
+    pub(crate) pool: Arc<OpenPool>,
+    pub(crate) access: Arc<TenantAccess>,
+    /// Disks of the pool by their paths: none of them is a source.
+    pub(crate) disks: Arc<[std::path::PathBuf]>,
+}
+
+/// Works on its own thread until it is done, fails, or `progress` is told to stop. A fault of the
+/// program's own ends the job and nothing else.
+pub(crate) async fn run(
+    work: Work,
+    target: Option<OwnedFd>,
+    unlocked: Unlocked,
+    progress: Arc<Progress>,
+    handle: Handle,
+) -> Ended {
+    let stopped = progress.clone();
+    let working = tokio::task::spawn_blocking(move || {
+        let attempt = AssertUnwindSafe(|| attempt(&work, target, &unlocked, &progress, handle));
+        std::panic::catch_unwind(attempt)
+    });
+    match AssertUnwindSafe(working).catch_unwind().await {
+        Ok(Ok(Ok(Ok(ended)))) => ended,
+        Ok(Ok(Ok(Err(_)))) if stopped.stopped() => Ended::Stopped,
+        Ok(Ok(Ok(Err(failure)))) => failed(failure),
+        _ => Ended::Failed {
+            cause: "it ended by a fault of the program".to_owned(),
+            next: "report this with the journal of the engine; the pool is not harmed".to_owned(),
+        },
+    }
+}
+
+fn failed(failure: Failure) -> Ended {
+    Ended::Failed { cause: failure.what, next: failure.next.to_owned() }
+}
+
+fn attempt(
+    work: &Work,
+    target: Option<OwnedFd>,
+    unlocked: &Unlocked,
+    progress: &Progress,
+    handle: Handle,
+) -> Result<Ended, Failure> {
+    let Unlocked { pool, access, disks } = unlocked;
+    Ok(match work {
+        Work::Ingest { system, volume, source, full } => {
+            let ingest = Ingest { no_parent: *full, ..Ingest::of(system, volume, source) };
+            let source = ingest.open_source(disks)?;
+            let done = ingest.run(pool, access, source.as_ref(), progress)?;
+            let warning = done.warning().map(|what| {
+                Failure::new(what, "look at the system, then `holdfast points clear` the point")
+            });
+            ended(done.json(), warning)
+        }
+        Work::Restore { point, volume, to } => {
+            let point = pool.point(access, point)?;
+            let restore = Restore { volume: *volume, to: to.clone() };
+            Ended::Done(restore.run(&point, access, progress)?.json())
+        }
+        Work::Give { point, volume, .. } => {
+            let target = target.ok_or_else(|| {
+                Failure::new("what it was to be written to is gone", "start it again")
+            })?;
+            let point = pool.point(access, point)?;
+            Ended::Done(Restore::give(*volume, target, &point, access, progress)?.json())
+        }
+        Work::Verify { deep } => {
+            let done = Verify { deep: *deep, no_heal: false }.run(pool, access, progress)?;
+            ended(done.json(), done.failure())
+        }
+        Work::VerifyPoint { point } => {
+            let point = pool.find(access.tenant(), point)?;
+            let done = VerifyPoint { point }.run(access, progress)?;
+            ended(done.json(), done.failure())
+        }
+        Work::Scrub { duty, seconds, new } => {
+            let run_for = seconds.map(Duration::from_secs);
+            let scrub = Scrub { duty: (*duty).clamp(1, 100), run_for, new: *new };
+            let pacer = TokioPacer::new(handle, progress);
+            let done = scrub.run(pool, access, progress, &pacer)?;
+            if progress.stopped() {
+                return Ok(Ended::Stopped);
+            }
+            ended(done.json(), done.failure())
+        }
+        Work::Reclaim(wanted) => Ended::Done(wanted.of().run(pool, access, progress)?.json()),
+        Work::Expire => Ended::Done(Expire::default().run(pool, access)?.json()),
+        Work::Resync => {
+            let pacer = TokioPacer::new(handle, progress);
+            let done = Resync::default().run(pool, progress, &pacer)?;
+            ended(done.json(), done.failure(ResyncNext::default()))
+        }
+    })
+}
+
+fn ended(result: serde_json::Value, failure: Option<Failure>) -> Ended {
+    match failure {
+        None => Ended::Done(result),
+        Some(failure) => Ended::Warned(result, failure.what, failure.next.to_owned()),
+    }
+}

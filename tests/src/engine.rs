@@ -1,0 +1,246 @@
+//! The engine as those see it who talk to it over the bus, and the service manager.
+
+use std::io::{BufRead, BufReader, Write};
+use std::path::Path;
+use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use bus::{JobState, JobView, Object, Place};
+
+use crate::harness::{Bus, Engine, MIB, Pool, Random, first_seed, scaled};
+
+/// A plan that protects images, each as a system of its own.
+fn plan(images: &[(&str, &Path)]) -> String {
+    let mut text = "format = 1\n[[client]]\nname = \"acme\"\nzone = \"Europe/Berlin\"\n\
+        retry = { count = 2, back-off = \"1s\" }\n"
+        .to_owned();
+    for (name, image) in images {
+        text.push_str(&format!(
+            "[[system]]\nname = {name:?}\nclient = \"acme\"\nrpo = \"8h\"\nrto = \"1h\"\n\
+             interval = \"4h\"\nretention = {{ daily = 7 }}\n\
+             source = {{ kind = \"image\", path = {:?} }}\n",
+            image.display().to_string()
+        ));
+    }
+    text
+}
+
+fn random(bytes: usize, seed: u64) -> Vec<u8> {
+    let mut image = vec![0; bytes];
+    Random(seed).fill(&mut image);
+    image
+}
+
+fn done(job: &JobView) {
+    assert_eq!(job.state, JobState::Done, "{job:?}");
+}
+
+#[test]
+fn what_the_plan_says_is_done_and_can_be_seen_with_other_peoples_tools() {
+    let pool = Pool::new(2, 256);
+    let bus = Bus::start(&pool.path(""));
+    let image = pool.image("mail.img", &random(4 * MIB, 1));
+    let engine = Engine::start(&pool, &bus, "");
+    assert!(engine.ready_in < Duration::from_secs(2), "{:?}", engine.ready_in);
+    let told = engine.apply(&plan(&[("mail", &image)]));
+    assert!(told.contains("mail") && told.contains("acme"), "{told}");
+    run_systems(&engine);
+    engine.all_over().iter().for_each(done);
+    let tree = busctl(&bus, &["tree", "--list", "org.holdfast.Engine1"]);
+    for path in ["/appliance", "/pool", "/disks/", "/systems/", "/points/", "/jobs/1"] {
+        assert!(tree.contains(&format!("/org/holdfast{path}")), "{path} is not in {tree}");
+    }
+    let job = ["get-property", "org.holdfast.Engine1", "/org/holdfast/jobs/1"];
+    let state = busctl(&bus, &[&job[..], &["org.holdfast.Job1", "State"]].concat());
+    assert_eq!(state.trim(), "s \"done\"");
+    engine.stop();
+    let points = pool.points();
+    assert_eq!(points.len(), 1);
+    assert_eq!(pool.restore(&points[0]), random(4 * MIB, 1));
+}
+
+fn busctl(bus: &Bus, words: &[&str]) -> String {
+    let output = Command::new("busctl")
+        .arg(format!("--address={}", bus.address))
+        .args(words)
+        .output()
+        .expect("busctl can be started: it is in the Debian package systemd");
+    assert!(output.status.success(), "{output:?}");
+    String::from_utf8(output.stdout).expect("text")
+}
+
+#[test]
+fn signs_of_life_come_while_everything_answers() {
+    let pool = Pool::new(1, 64);
+    let bus = Bus::start(&pool.path(""));
+    let engine = Engine::start(&pool, &bus, "");
+    (0..3).for_each(|_| engine.hears("WATCHDOG=1"));
+    assert!(engine.resident() < 50 << 20, "{} bytes", engine.resident());
+}
+
+#[test]
+fn a_job_that_somebody_stops_ends_within_a_second() {
+    let pool = Pool::new(1, 512);
+    let bus = Bus::start(&pool.path(""));
+    let image = pool.image("big.img", &random(96 * MIB, 2));
+    let engine = Engine::start(&pool, &bus, "");
+    engine.apply(&plan(&[("big", &image)]));
+    run_systems(&engine);
+    let job = engine.job_is(1, JobState::Running);
+    let began = Instant::now();
+    engine.wait(async {
+        let path = Place::Job(job.number).path();
+        let proxy = bus::JobProxy::builder(engine.client.connection()).path(path);
+        proxy.build().await.unwrap().cancel().await.unwrap();
+    });
+    let ended = &engine.all_over()[0];
+    assert!(began.elapsed() < Duration::from_secs(1), "{:?}", began.elapsed());
+    assert_eq!(ended.state, JobState::Cancelled, "{ended:?}");
+    engine.stop();
+    assert!(pool.points().is_empty());
+}
+
+#[test]
+fn an_engine_that_is_killed_goes_on_with_its_jobs() {
+    let seed = first_seed();
+    let pool = Pool::new(1, 2048);
+    let bus = Bus::start(&pool.path(""));
+    let mut random_bytes = Random(seed);
+    let images: Vec<Vec<u8>> = (0..3).map(|n| random(12 * MIB, seed + n)).collect();
+    let paths: Vec<_> = images
+        .iter()
+        .enumerate()
+        .map(|(n, image)| pool.image(&format!("{n}.img"), image))
+        .collect();
+    let names = ["a", "b", "c"];
+    let systems: Vec<(&str, &Path)> =
+        names.iter().zip(&paths).map(|(name, path)| (*name, path.as_path())).collect();
+    let mut engine = Engine::start(&pool, &bus, "");
+    engine.apply(&plan(&systems));
+    let kills = scaled(8);
+    for round in 0..kills {
+        println!("HOLDFAST_SEED={seed}, kill {round}");
+        run_all(&engine);
+        std::thread::park_timeout(Duration::from_millis(random_bytes.below(400) as u64));
+        engine.kill();
+        engine = Engine::start(&pool, &bus, "");
+    }
+    for job in engine.all_over() {
+        let marked = !job.cause.is_empty() || job.state == JobState::Done;
+        assert!(job.state.is_ended() && marked, "{job:?}");
+    }
+    let shown = engine.objects().iter().filter(|object| matches!(object, Object::Point(_))).count();
+    engine.stop();
+    let points = pool.points();
+    assert_eq!(points.len(), shown);
+    assert!(points.len() >= names.len());
+    for point in points {
+        assert!(images.contains(&pool.restore(&point)), "{point} is none of the images");
+    }
+    println!("{kills} kills of the engine, {shown} recovery points, all of them right");
+}
+
+#[test]
+fn a_machine_on_an_export_does_not_notice_that_the_engine_was_killed() {
+    let pool = Pool::new(1, 256);
+    let bus = Bus::start(&pool.path(""));
+    let image = random(4 * MIB, 3);
+    let point = pool.take_bytes("machine.img", &image);
+    let engine = Engine::start(&pool, &bus, "");
+    let socket = export(&engine, &point);
+    let mut machine = Machine::on(&socket);
+    machine.does("write -P 0xab 1M 64k");
+    machine.does("flush");
+    engine.kill();
+    let engine = Engine::start(&pool, &bus, "");
+    machine.does("read -P 0xab 1M 64k");
+    machine.does("write -P 0xcd 2M 64k");
+    machine.does("read -P 0xcd 2M 64k");
+    drop(machine);
+    engine.stop();
+    assert_eq!(pool.restore(&point), image, "what a machine writes is not the point's");
+}
+
+/// Serves a point with an overlay, and gives the socket.
+fn export(engine: &Engine, point: &str) -> String {
+    let path = Place::Point(point.parse().unwrap()).path();
+    let options = bus::ExportOptions { writable: true, ..Default::default() };
+    let exported = engine.wait(async {
+        let proxy = bus::PointProxy::builder(engine.client.connection()).path(path);
+        proxy.build().await.unwrap().export(&options.arguments()).await.unwrap()
+    });
+    let place = Place::parse(exported.as_str()).unwrap();
+    match engine.wait(engine.client.object(&place)) {
+        Ok(Object::Export(export)) => export.socket,
+        other => panic!("{other:?}"),
+    }
+}
+
+/// QEMU's disk layer on an export, which waits for a server that is away.
+struct Machine {
+    qemu: Child,
+    commands: ChildStdin,
+    says: BufReader<ChildStdout>,
+}
+
+impl Machine {
+    fn on(socket: &str) -> Self {
+        let mut qemu = Command::new("qemu-io")
+            .arg("--image-opts")
+            .arg(format!("driver=nbd,server.type=unix,server.path={socket},reconnect-delay=60"))
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("qemu-io can be started: it is in the Debian package qemu-utils");
+        let commands = qemu.stdin.take().expect("its input");
+        let says = BufReader::new(qemu.stdout.take().expect("its output"));
+        Self { qemu, commands, says }
+    }
+
+    /// Has it do something, and then something that it answers to.
+    fn does(&mut self, command: &str) {
+        writeln!(self.commands, "{command}\nlength").expect("it runs");
+        loop {
+            let mut line = String::new();
+            assert!(self.says.read_line(&mut line).expect("it runs") > 0, "it ended at {command}");
+            assert!(!line.contains("rror") && !line.contains("ailed"), "{command}: {line}");
+            if line.trim_start_matches("qemu-io> ").trim() == "4 MiB" {
+                return;
+            }
+        }
+    }
+}
+
+impl Drop for Machine {
+    fn drop(&mut self) {
+        let _ = self.qemu.kill();
+        let _ = self.qemu.wait();
+    }
+}
+
+/// Wants every system ingested, and the pool verified, scrubbed and reclaimed.
+fn run_all(engine: &Engine) {
+    run_systems(engine);
+    engine.wait(async {
+        let pool = engine.client.pool().await.unwrap();
+        pool.verify(&Default::default()).await.unwrap();
+        pool.scrub(&Default::default()).await.unwrap();
+        pool.reclaim(&Default::default()).await.unwrap();
+    });
+}
+
+/// Wants every system of the plan ingested now: by itself each begins at a moment of its own.
+fn run_systems(engine: &Engine) {
+    let systems = engine.objects().into_iter().filter_map(|object| match object {
+        Object::System(system) => Some(Place::System(system.id).path()),
+        _ => None,
+    });
+    let systems: Vec<_> = systems.collect();
+    assert!(!systems.is_empty());
+    engine.wait(async {
+        for path in systems {
+            let proxy = bus::SystemProxy::builder(engine.client.connection()).path(path);
+            proxy.build().await.unwrap().run_now(&Default::default()).await.unwrap();
+        }
+    });
+}

@@ -54,8 +54,16 @@ pub(crate) fn secret(unlock: &Unlock) -> Result<Secret, Failure> {
     }
 }
 
+/// Ends the use of a pool, and says which disks failed since it was opened: also those that fail
+/// at the very end, and also when it cannot end well.
+pub(crate) fn close(pool: &OpenPool, output: &Output) -> Result<(), Failure> {
+    let closed = pool.close();
+    tell_failed_disks(pool, output);
+    closed
+}
+
 /// Says which disks failed since the pool was opened, with the next step.
-pub(crate) fn tell_failed_disks(pool: &OpenPool, output: &Output) {
+fn tell_failed_disks(pool: &OpenPool, output: &Output) {
     for disk in pool.failed_disks() {
         output.note(&format!(
             "{disk} failed, and the pool goes on without it: see what is wrong with it, then \

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use store::{Admission, MAX_DISKS, StoreError};
 
 use self::copying::fill;
-use crate::access::open;
+use crate::access::{close, open};
 use crate::arguments::{
     Copying, DiskAdd, DiskCommand, DiskRemove, DiskReturn, DiskStatus, NewDisk, PoolDisks,
 };
@@ -149,7 +149,7 @@ fn put_off(
     output: &Output,
 ) -> Result<(), Failure> {
     let members = block_on(pool.store.members());
-    pool.close()?;
+    close(pool, output)?;
     let member = members.iter().find(|member| member.number == number);
     let value = member.map_or(Value::Null, member_json);
     output.result(&value, || {
@@ -182,7 +182,7 @@ fn remove(remove: &DiskRemove, output: &Output) -> Result<(), Failure> {
     confirm::confirm(&refusal, &warning, remove.yes)?;
     let told = block_on(pool.store.remove(remove.member))?;
     note_untold(told, output);
-    pool.close()?;
+    close(&pool, output)?;
     let left = block_on(pool.store.members());
     let list: Vec<Value> = left.iter().map(member_json).collect();
     let pool_id = pool.store.pool_id().to_string();

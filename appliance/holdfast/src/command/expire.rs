@@ -3,7 +3,7 @@
 use disk::Access;
 use operations::{Expire, Failure};
 
-use crate::access::{open, unlock};
+use crate::access::{close, open, unlock};
 use crate::arguments;
 use crate::output::Output;
 
@@ -12,10 +12,10 @@ pub(crate) fn run(arguments: &arguments::Expire, output: &Output) -> Result<(), 
     let pool = open(&arguments.pool, mode, output)?;
     let access = unlock(&pool, &arguments.unlock)?;
     let expire = Expire { system: arguments.system.clone(), dry_run: arguments.dry_run };
-    let expired = expire.run(&pool, &access)?;
-    if !arguments.dry_run {
-        pool.close()?;
-    }
+    let expired = expire.run(&pool, &access);
+    let closed = close(&pool, output);
+    let expired = expired?;
+    closed?;
     output.result(&expired.json(), || expired.text());
     Ok(())
 }

@@ -3,7 +3,7 @@
 use disk::Access;
 use operations::{Failure, Ingest, OpenPool};
 
-use crate::access::{open, tell_failed_disks, unlock};
+use crate::access::{close, open, unlock};
 use crate::arguments::{self, Compression};
 use crate::interrupt;
 use crate::output::{Output, peak_memory};
@@ -19,10 +19,9 @@ pub(crate) fn run(arguments: &arguments::Ingest, output: &Output) -> Result<(), 
         ingest.run(&pool, &access, source.as_ref(), &progress)
     });
     // What was stored stays also when the ingest failed: the next one is shorter.
-    let closed = pool.close();
+    let closed = close(&pool, output);
     let ingested = ingested?;
     closed?;
-    tell_failed_disks(&pool, output);
     let peak = peak_memory();
     let mut value = ingested.json();
     value["peak_memory_bytes"] = peak.into();

@@ -11,7 +11,7 @@ use operations::{Failure, Secret, fill_random, now, unlock_keyring};
 use seal::KitSecret;
 use serde_json::json;
 
-use crate::access::{open, secret};
+use crate::access::{close, open, secret};
 use crate::arguments::{Io, Kit, KitAdd, KitList, KitProve, PoolDisks};
 use crate::output::Output;
 
@@ -29,7 +29,7 @@ fn prove(prove: KitProve, output: &Output) -> Result<(), Failure> {
     let mut pool = open(&pool, Access::ReadWrite, output)?;
     let slot = pool.keyring.prove_with_kit(&Secret::read_kit(&prove.kit_file)?, now())?;
     block_on(pool.store.set_keys(&pool.keyring.encode()))?;
-    pool.close()?;
+    close(&pool, output)?;
     output.result(&json!({ "slot": slot, "proved": true }), || {
         "the kit opens this pool; recovery points can be made".to_owned()
     });
@@ -43,7 +43,7 @@ fn add(add: &KitAdd, output: &Output) -> Result<(), Failure> {
     let (slot, kit) = pool.keyring.add_kit(&unlocked.root, &add.label, now(), &mut random)?;
     write_kit(&add.kit_out, &kit)?;
     block_on(pool.store.set_keys(&pool.keyring.encode()))?;
-    pool.close()?;
+    close(&pool, output)?;
     let value = json!({ "slot": slot, "kit_file": add.kit_out });
     output.result(&value, || {
         format!("slot {slot}: the kit is in {}; prove it next", add.kit_out.display())

@@ -6,7 +6,7 @@ use model::{Span, SystemId};
 use operations::{Failure, SystemNames};
 use serde_json::{Value, json};
 
-use crate::access::{open, unlock};
+use crate::access::{close, open, unlock};
 use crate::arguments::{self, PolicyDrop, PolicyRules, PolicySet, PolicyShow};
 use crate::confirm::confirm;
 use crate::output::Output;
@@ -68,7 +68,7 @@ fn set(set: &PolicySet, output: &Output) -> Result<(), Failure> {
         output.note(&format!("there is no recovery point of {name} yet"));
     }
     pool.commit(vec![event])?;
-    pool.close()?;
+    close(&pool, output)?;
     let name = set.system.as_deref();
     output.result(&to_json(name, &policy), || to_text(name, &policy));
     Ok(())
@@ -84,7 +84,7 @@ fn drop(drop: &PolicyDrop, output: &Output) -> Result<(), Failure> {
         Some(event) => pool.commit(vec![event])?,
         None => output.note(&format!("{name} has no policy of its own")),
     }
-    pool.close()?;
+    close(&pool, output)?;
     let policy = catalog.policy(tenant, system);
     output.result(&to_json(Some(name), &policy), || to_text(Some(name), &policy));
     Ok(())

@@ -3,7 +3,7 @@
 use disk::Access;
 use operations::{Failure, Reclaim};
 
-use crate::access::{open, tell_failed_disks, unlock};
+use crate::access::{close, open, unlock};
 use crate::arguments;
 use crate::interrupt;
 use crate::output::Output;
@@ -21,11 +21,10 @@ pub(crate) fn run(arguments: &arguments::Reclaim, output: &Output) -> Result<(),
         recompress: arguments.recompress,
         dry_run: arguments.dry_run,
     };
-    let outcome = shown(output, "reclaim", &progress, || reclaim.run(&pool, &access, &progress))?;
-    tell_failed_disks(&pool, output);
-    if !arguments.dry_run {
-        pool.close()?;
-    }
+    let outcome = shown(output, "reclaim", &progress, || reclaim.run(&pool, &access, &progress));
+    let closed = close(&pool, output);
+    let outcome = outcome?;
+    closed?;
     output.result(&outcome.json(), || outcome.text());
     Ok(())
 }

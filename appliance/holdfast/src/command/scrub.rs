@@ -4,7 +4,7 @@
 use disk::Access;
 use operations::{Failure, Scrub, TokioPacer, scrub_history};
 
-use crate::access::{open, tell_failed_disks, unlock};
+use crate::access::{close, open, unlock};
 use crate::arguments;
 use crate::interrupt;
 use crate::output::Output;
@@ -24,9 +24,8 @@ pub(crate) fn run(arguments: &arguments::Scrub, output: &Output) -> Result<(), F
     let scrub = Scrub { duty: arguments.duty, run_for: arguments.run_for, new: arguments.new };
     let outcome =
         shown(output, "scrub", &progress, || scrub.run(&pool, &access, &progress, &pacer));
-    let closed = pool.close();
+    let closed = close(&pool, output);
     let outcome = outcome?;
     closed?;
-    tell_failed_disks(&pool, output);
     output.outcome(outcome.failure(), &outcome.json(), || outcome.text())
 }

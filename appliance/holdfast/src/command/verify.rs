@@ -3,7 +3,7 @@
 use disk::Access;
 use operations::{Failure, Verify};
 
-use crate::access::{open, tell_failed_disks, unlock};
+use crate::access::{close, open, unlock};
 use crate::arguments;
 use crate::interrupt;
 use crate::output::Output;
@@ -15,8 +15,9 @@ pub(crate) fn run(arguments: &arguments::Verify, output: &Output) -> Result<(), 
     let access = unlock(&pool, &arguments.unlock)?;
     let (_runtime, progress) = interrupt::stoppable()?;
     let verify = Verify { deep: arguments.deep, no_heal: arguments.no_heal };
-    let verified = shown(output, "verify", &progress, || verify.run(&pool, &access, &progress))?;
-    tell_failed_disks(&pool, output);
-    pool.close()?;
+    let verified = shown(output, "verify", &progress, || verify.run(&pool, &access, &progress));
+    let closed = close(&pool, output);
+    let verified = verified?;
+    closed?;
     output.outcome(verified.failure(), &verified.json(), || verified.text())
 }

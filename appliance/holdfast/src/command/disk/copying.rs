@@ -4,6 +4,7 @@ use std::num::NonZeroU64;
 
 use operations::{Failure, OpenPool, Resync, ResyncNext, ResyncOutcome, TokioPacer};
 
+use crate::access::close;
 use crate::interrupt;
 use crate::output::Output;
 use crate::progress::shown;
@@ -15,7 +16,7 @@ pub(super) fn fill(
     output: &Output,
 ) -> Result<(), Failure> {
     let copied = copy(pool, rate, output)?;
-    pool.close()?;
+    close(pool, output)?;
     let failure = copied.failure(ResyncNext::default());
     output.outcome(failure, &copied.json(), || copied.text())
 }

@@ -15,7 +15,7 @@ use store::{Admission, MemberState, MemberStatus, Standing, StoreError, standing
 
 use super::copying::copy;
 use super::{bring, note_untold, put_off, refuse_own};
-use crate::access::open_on;
+use crate::access::{close, open_on};
 use crate::arguments::{DiskReplace, PoolDisks};
 use crate::confirm::confirm;
 use crate::output::Output;
@@ -68,7 +68,7 @@ pub(super) fn run(replace: &DiskReplace, output: &Output) -> Result<(), Failure>
         let told = block_on(pool.store.relieve(old, plan.number))?;
         note_untold(told, output);
     }
-    pool.close()?;
+    close(&pool, output)?;
     let copied = copied.after_leaving(&pool, name);
     output.outcome(copied.failure(NEXT), &copied.json(), || copied.text())
 }

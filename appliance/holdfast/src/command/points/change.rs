@@ -6,7 +6,7 @@ use model::PointId;
 use serde_json::json;
 
 use super::standing;
-use crate::access::{open, unlock};
+use crate::access::{close, open, unlock};
 use crate::arguments::{PointsChange, PointsNamed};
 use crate::output::Output;
 use operations::Failure;
@@ -31,7 +31,7 @@ fn make(named: &PointsNamed, change: Change, output: &Output) -> Result<(), Fail
     let events = pool.catalog.change(&ids, change, age)?;
     let (changed, catalog) = (events.len(), pool.catalog.clone());
     pool.commit(events)?;
-    pool.close()?;
+    close(&pool, output)?;
     let now = catalog.listed().into_iter().filter(|listed| ids.contains(&listed.point.id));
     let now: Vec<_> = now.collect();
     let values = now.iter().map(|listed| {

@@ -14,6 +14,7 @@ mod fuzz;
 mod guest;
 mod mounted;
 mod process;
+mod run;
 mod soak;
 mod test;
 mod tidy;
@@ -36,6 +37,8 @@ struct Cli {
 enum Task {
     /// Protect a real Debian system, boot it from its recovery point, restore, damage and heal.
     Demo(demo::Args),
+    /// Run the engine on this machine, with disks that are files and a bus of its own.
+    Run(run::Args),
     /// Make the demo's disk images in an empty folder: a part of `demo`, in a process of its own.
     #[command(hide = true)]
     System { folder: PathBuf },
@@ -64,6 +67,7 @@ fn main() -> ExitCode {
 fn run(task: Task) -> Result<()> {
     match task {
         Task::Demo(args) => demo::run(&args),
+        Task::Run(args) => run::run(&args),
         Task::System { folder } => demo::make_system(&folder),
         Task::Test => test::run(),
         Task::Bench(args) => bench::run(&args),

@@ -1,0 +1,127 @@
+//! `cargo xtask run`: the engine on a workstation, with disks that are files and a bus of its own.
+//!
+//! Everything is in one folder, which is used again the next time; no root is needed once the
+//! packages are there. Ctrl-C ends it as the service manager would: jobs stop at a safe place and
+//! go on at the next start.
+
+use std::fs;
+use std::io::Read;
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command};
+
+use crate::debian::{self, Package};
+use crate::error::{Error, Result};
+use crate::process::{cargo, command, quiet, shown, start_error, target_folder};
+
+const NEEDED: &[Package] =
+    &[Package { name: "dbus-daemon", why: "the bus that the engine is on, for nobody else" }];
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// Keep pool, state and sockets here; made if it is not there
+    #[arg(long, value_name = "DIR")]
+    folder: Option<PathBuf>,
+
+    /// Size of each of the two disks, which take room as they fill
+    #[arg(long, value_name = "BYTES", default_value = "20GiB")]
+    size: String,
+}
+
+pub(crate) fn run(args: &Args) -> Result<()> {
+    debian::ensure(NEEDED)?;
+    let mut build = cargo();
+    shown(build.args(["build", "--release", "--locked", "-p", "holdfast", "-p", "engine"]))?;
+    let folder = args.folder.clone().unwrap_or_else(|| target_folder().join("run"));
+    fs::create_dir_all(&folder).map_err(Error::io(&folder))?;
+    let folder = folder.canonicalize().map_err(Error::io(&folder))?;
+    if !folder.join("disk0").exists() {
+        make_pool(&folder, &args.size)?;
+    }
+    configure(&folder)?;
+    let _bus = Bus::start(&folder)?;
+    tell(&folder);
+    // What it says about Ctrl-C is its own: it has the terminal, too.
+    shown(command(program("holdfast-engine")).arg("--config").arg(folder.join("engine.toml")))
+}
+
+fn program(name: &str) -> PathBuf {
+    target_folder().join("release").join(name)
+}
+
+/// A mirror with a passphrase that nobody has to type, and a kit that is proved.
+fn make_pool(folder: &Path, size: &str) -> Result<()> {
+    let mut secret = [0; 16];
+    let random = Path::new("/dev/urandom");
+    let read = fs::File::open(random).and_then(|mut file| file.read_exact(&mut secret));
+    read.map_err(Error::io(random))?;
+    let passphrase = folder.join("passphrase");
+    let text = format!("{:032x}\n", u128::from_be_bytes(secret));
+    fs::write(&passphrase, text).map_err(Error::io(&passphrase))?;
+    let (disks, kit) = ([folder.join("disk0"), folder.join("disk1")], folder.join("kit"));
+    let mut create = command(program("holdfast"));
+    create.args(["pool", "create", "--size", size, "--kit-out"]).arg(&kit);
+    quiet(create.arg("--passphrase-file").arg(&passphrase).args(&disks))?;
+    let mut prove = command(program("holdfast"));
+    quiet(prove.args(["kit", "prove", "--kit-file"]).arg(&kit).args(&disks))?;
+    Ok(())
+}
+
+fn configure(folder: &Path) -> Result<()> {
+    let text = format!(
+        "disks = [\"disk0\", \"disk1\"]\npassphrase_file = \"passphrase\"\nstate = \"state\"\n\
+         runtime = \"sockets\"\nbus = \"{}\"\n",
+        address(folder)
+    );
+    let path = folder.join("engine.toml");
+    fs::write(&path, text).map_err(Error::io(&path))
+}
+
+fn address(folder: &Path) -> String {
+    format!("unix:path={}", folder.join("bus").display())
+}
+
+/// A message bus, until it is dropped.
+struct Bus(Child);
+
+impl Bus {
+    fn start(folder: &Path) -> Result<Self> {
+        let path = folder.join("bus.conf");
+        let text = format!(
+            "<busconfig><type>session</type><listen>{}</listen><policy context=\"default\">\
+             <allow send_destination=\"*\" eavesdrop=\"true\"/><allow eavesdrop=\"true\"/>\
+             <allow own=\"*\"/></policy></busconfig>",
+            address(folder)
+        );
+        fs::write(&path, text).map_err(Error::io(&path))?;
+        // That of a run that was killed.
+        let _ = fs::remove_file(folder.join("bus"));
+        let mut daemon = Command::new("dbus-daemon");
+        daemon.arg(format!("--config-file={}", path.display())).args(["--nofork", "--nopidfile"]);
+        // Ctrl-C is for the engine, which needs the bus until it has ended.
+        daemon.process_group(0);
+        let child = daemon.spawn().map_err(|source| start_error(&daemon, source))?;
+        while !folder.join("bus").exists() {
+            std::thread::park_timeout(std::time::Duration::from_millis(10));
+        }
+        Ok(Self(child))
+    }
+}
+
+impl Drop for Bus {
+    fn drop(&mut self) {
+        // It may have ended by itself.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+fn tell(folder: &Path) {
+    let at = address(folder);
+    println!("pool, state and sockets: {}", folder.display());
+    println!("see it:    busctl --address={at} tree org.holdfast.Engine1");
+    println!(
+        "protect:   busctl --address={at} call org.holdfast.Engine1 /org/holdfast/appliance \
+         org.holdfast.Appliance1 ApplyPlan sb \"$(cat plan.toml)\" false"
+    );
+}

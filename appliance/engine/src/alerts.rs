@@ -5,10 +5,11 @@ use std::sync::Mutex;
 
 use bus::{AlertSide, AlertView, Place, Tree};
 use health::{
-    Alert, AlertBook, AlertCode, BookLimits, Change, Facts, Finding, Moment, Priorities, SavedBook,
-    Side, State as Health, Subject, Thresholds, Verdict, judge,
+    Alert, AlertBook, AlertCode, BookLimits, Change, Facts, Finding, Moment, Overrides, Priorities,
+    Priority, SavedBook, Side, State as Health, Subject, Thresholds, Verdict, judge,
 };
 use model::{Span, WallTime};
+use plan::Plan;
 use serde::{Deserialize, Serialize};
 
 use crate::clock::moment;
@@ -33,6 +34,8 @@ struct Inner {
     book: AlertBook,
     numbers: BTreeMap<Key, u64>,
     last: u64,
+    /// As the plan has them.
+    priorities: Priorities,
 }
 
 #[derive(Debug, Default, Serialize, Deserialize)]
@@ -49,34 +52,28 @@ impl Alerts {
         let kept = kept.unwrap_or_default();
         let book = AlertBook::load(kept.book, BookLimits::default(), now());
         let numbers = kept.numbers.into_iter().collect();
-        Ok(Self { inner: Mutex::new(Inner { book, numbers, last: kept.last }) })
+        Ok(Self {
+            inner: Mutex::new(Inner {
+                book,
+                numbers,
+                last: kept.last,
+                priorities: Priorities::default(),
+            }),
+        })
     }
 
     /// Judges facts, tells what changed, and shows what is open.
-    pub(crate) fn update(&self, facts: &Facts, state: &State, tree: &Tree) -> Result<()> {
+    pub(crate) fn update(
+        &self,
+        facts: &Facts,
+        plan: &Plan,
+        state: &State,
+        tree: &Tree,
+    ) -> Result<()> {
         let findings = judge(facts, &Thresholds::default());
-        self.take(&findings, state, tree)
-    }
-
-    fn take(&self, findings: &[Finding], state: &State, tree: &Tree) -> Result<()> {
         let mut inner = lock(&self.inner);
-        let changes = inner.book.update(findings, now());
-        for change in &changes {
-            tell(change);
-            let key = key(change.alert());
-            match change {
-                Change::Cleared(_) => {
-                    if let Some(number) = inner.numbers.remove(&key) {
-                        tree.remove(&Place::Alert(number));
-                    }
-                }
-                Change::Raised(_) | Change::Changed(_) | Change::Reminded(_) => {
-                    inner.number(key);
-                }
-            }
-        }
-        inner.show(tree);
-        if changes.is_empty() { Ok(()) } else { inner.keep(state) }
+        inner.priorities = priorities(plan);
+        inner.take(&findings, state, tree)
     }
 
     /// Notes that somebody knows of an alert. Whether there is one with this number.
@@ -107,6 +104,27 @@ impl Alerts {
 }
 
 impl Inner {
+    /// Takes what was found into the book, tells what changed, and shows what is open.
+    fn take(&mut self, findings: &[Finding], state: &State, tree: &Tree) -> Result<()> {
+        let changes = self.book.update(findings, now());
+        for change in &changes {
+            tell(change);
+            let key = key(change.alert());
+            match change {
+                Change::Cleared(_) => {
+                    if let Some(number) = self.numbers.remove(&key) {
+                        tree.remove(&Place::Alert(number));
+                    }
+                }
+                Change::Raised(_) | Change::Changed(_) | Change::Reminded(_) => {
+                    self.number(key);
+                }
+            }
+        }
+        self.show(tree);
+        if changes.is_empty() { Ok(()) } else { self.keep(state) }
+    }
+
     fn number(&mut self, key: Key) -> u64 {
         let last = &mut self.last;
         *self.numbers.entry(key).or_insert_with(|| {
@@ -119,7 +137,7 @@ impl Inner {
         let alerts: Vec<Alert> = self.book.alerts().into_iter().cloned().collect();
         for alert in alerts {
             let number = self.number(key(&alert));
-            tree.put(view(number, &alert));
+            tree.put(view(number, &alert, &self.priorities));
         }
     }
 
@@ -139,14 +157,14 @@ fn key(alert: &Alert) -> Key {
     (alert.finding.code.as_str().to_owned(), alert.finding.subject.clone())
 }
 
-fn view(number: u64, alert: &Alert) -> AlertView {
+fn view(number: u64, alert: &Alert, priorities: &Priorities) -> AlertView {
     let finding = &alert.finding;
     let known = alert.acknowledged.as_ref();
     AlertView {
         number,
         code: finding.code.as_str().to_owned(),
         severity: u32::from(finding.severity.number()),
-        priority: Priorities::default().of(finding).as_str().to_owned(),
+        priority: priorities.of(finding).as_str().to_owned(),
         side: side(finding.side),
         subject: finding.subject.name.clone(),
         cause: finding.cause.clone(),
@@ -156,6 +174,26 @@ fn view(number: u64, alert: &Alert) -> AlertView {
         count: alert.returns + 1,
         acknowledged_by: known.map(|known| known.by.clone()).unwrap_or_default(),
     }
+}
+
+/// What the plan's clients want otherwise than severities have it. What it names was checked when
+/// it came; an alert that only another version knows has no rule.
+fn priorities(plan: &Plan) -> Priorities {
+    let clients = plan.clients.iter().map(|client| {
+        let codes = client.code_priority.iter();
+        let codes = codes.filter_map(|(code, wanted)| Some((code.parse().ok()?, same(*wanted)?)));
+        let severities = client.severity_priority.iter();
+        let severities = severities
+            .filter_map(|(severity, wanted)| Some(((*severity).try_into().ok()?, same(*wanted)?)));
+        let own = Overrides { codes: codes.collect(), severities: severities.collect() };
+        (client.name.clone(), own)
+    });
+    Priorities { clients: clients.collect(), ..Priorities::default() }
+}
+
+/// A plan's priority as alerts have it.
+fn same(wanted: plan::Priority) -> Option<Priority> {
+    wanted.as_str().parse().ok()
 }
 
 fn side(side: Side) -> AlertSide {
@@ -199,5 +237,28 @@ pub(crate) fn verdict_word(verdict: &Verdict) -> bus::Verdict {
         Health::Attention => bus::Verdict::Attention,
         Health::Degraded => bus::Verdict::Degraded,
         Health::Critical => bus::Verdict::Critical,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PLAN: &str = "format = 1\n[[client]]\nname = \"acme\"\nzone = \"UTC\"\n\
+        severity-priority = { 7 = \"notify\" }\ncode-priority = { job-failed = \"p1\" }\n";
+
+    #[test]
+    fn a_clients_own_priorities_are_those_of_its_plan() {
+        let plan = plan::parse(PLAN).plan.unwrap();
+        let priorities = priorities(&plan);
+        let of = |code: &str, client: Option<&str>| {
+            let code: AlertCode = code.parse().unwrap();
+            let mut finding = Finding::new(code, Subject::job("ingest of mail"), &[]);
+            finding.client = client.map(str::to_owned);
+            priorities.of(&finding)
+        };
+        assert_eq!(of("job-failed", Some("acme")), Priority::P1);
+        assert_eq!(of("job-warned", Some("acme")), Priority::Notify);
+        assert_eq!(of("job-warned", None), Priority::P2);
     }
 }

@@ -299,7 +299,9 @@ impl Engine {
 
     /// Begins what may begin.
     fn begin(&self, ends: &mut JoinSet<(u64, Ended)>) {
-        let Some(access) = self.access() else { return };
+        // Held until all that begin are among those that run: nobody locks the keys in between.
+        let keys = lock(&self.access);
+        let Some(access) = keys.as_ref() else { return };
         let plan = self.protection.plan();
         let rests = |client: &str| schedule::rests(&plan, client);
         let begun = lock(&self.queue).start(moment(), rests);
@@ -313,6 +315,10 @@ impl Engine {
             );
             let progress = Arc::new(Progress::default());
             lock(&self.running).insert(number, progress.clone());
+            // Somebody may have stopped it before there was anything to tell.
+            if lock(&self.queue).get(number).is_some_and(|job| job.stopping) {
+                progress.stop();
+            }
             let unlocked = Unlocked {
                 pool: self.pool.clone(),
                 access: access.clone(),

@@ -54,12 +54,12 @@ pub(crate) fn secret(unlock: &Unlock) -> Result<Secret, Failure> {
     }
 }
 
-/// Ends the use of a pool, and says which disks failed since it was opened: also those that fail
-/// at the very end, and also when it cannot end well.
+/// Ends the use of a pool, and says which disks failed since it was opened, also those that fail at
+/// the very end. A pool that cannot end well says so itself: it does not go on without them.
 pub(crate) fn close(pool: &OpenPool, output: &Output) -> Result<(), Failure> {
-    let closed = pool.close();
+    pool.close()?;
     tell_failed_disks(pool, output);
-    closed
+    Ok(())
 }
 
 /// Says which disks failed since the pool was opened, with the next step.

@@ -11,28 +11,29 @@ use std::sync::OnceLock;
 /// one to test as it is.
 pub(crate) fn holdfast() -> &'static Path {
     static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
-    let build = || build("holdfast").join("holdfast");
+    let build = || build().join("holdfast");
     PROGRAM.get_or_init(|| env::var_os("HOLDFAST_BINARY").map_or_else(build, PathBuf::from))
 }
 
 /// The path of the engine, brought up to date in the same way.
 pub(crate) fn engine() -> &'static Path {
     static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
-    PROGRAM.get_or_init(|| build("engine").join("holdfast-engine"))
+    PROGRAM.get_or_init(|| build().join("holdfast-engine"))
 }
 
-/// Has cargo build a package; the folder of its program.
-fn build(package: &str) -> PathBuf {
+/// Has cargo build both, so that what they share is built once; the folder that they are in.
+fn build() -> PathBuf {
     let test = env::current_exe().expect("the path of the test executable");
     let folder = test.ancestors().nth(2).expect("target/<profile>/deps above the executable");
     let profile = if folder.ends_with("release") { "release" } else { "dev" };
     let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let status = Command::new(cargo)
-        .args(["build", "--quiet", "--locked", "--package", package, "--profile", profile])
+        .args(["build", "--quiet", "--locked", "--package", "holdfast", "--package", "engine"])
+        .args(["--profile", profile])
         .arg("--target-dir")
         .arg(folder.parent().expect("target above the profile"))
         .current_dir(env!("CARGO_MANIFEST_DIR"))
         .status();
-    assert!(status.expect("cargo can be started").success(), "{package} does not build");
+    assert!(status.expect("cargo can be started").success(), "the programs do not build");
     folder.to_owned()
 }

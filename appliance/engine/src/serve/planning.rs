@@ -9,6 +9,7 @@ use record::TenantAccess;
 use serde_json::json;
 
 use super::commands::{INVALID, failed, locked, panicked};
+use super::show;
 use crate::engine::Engine;
 use crate::{protection, schedule};
 
@@ -27,6 +28,8 @@ pub(super) async fn apply(
         let applied = tokio::task::spawn_blocking(move || put_in_force(&own, &access, plan));
         applied.await.map_err(|_| panicked())?.map_err(failed)?;
         engine.changed();
+        // Who asked finds the systems of the plan there.
+        show(engine).await;
     }
     Ok(Reply::Text(value.to_string()))
 }

@@ -22,7 +22,9 @@ use crate::jobs::{self, Job, Moment, Work};
 pub(crate) async fn show(engine: &Arc<Engine>) {
     let members = engine.pool.store.members().await;
     let facts = health_facts::gather(engine, &members);
-    if let Err(error) = engine.alerts.update(&facts, &engine.state, &engine.tree) {
+    if let Err(error) =
+        engine.alerts.update(&facts, &engine.protection.plan(), &engine.state, &engine.tree)
+    {
         log::error!("{error}");
     }
     engine.tree.put(appliance(engine, &members));

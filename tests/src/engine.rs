@@ -1,8 +1,7 @@
 //! The engine as those see it who talk to it over the bus, and the service manager.
 
-use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
-use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 use bus::{JobState, JobView, Object, Place};
@@ -138,84 +137,6 @@ fn an_engine_that_is_killed_goes_on_with_its_jobs() {
         assert!(images.contains(&pool.restore(&point)), "{point} is none of the images");
     }
     println!("{kills} kills of the engine, {shown} recovery points, all of them right");
-}
-
-#[test]
-fn a_machine_on_an_export_does_not_notice_that_the_engine_was_killed() {
-    let pool = Pool::new(1, 256);
-    let bus = Bus::start(&pool.path(""));
-    let image = random(4 * MIB, 3);
-    let point = pool.take_bytes("machine.img", &image);
-    let engine = Engine::start(&pool, &bus, "");
-    let socket = export(&engine, &point);
-    let mut machine = Machine::on(&socket);
-    machine.does("write -P 0xab 1M 64k");
-    machine.does("flush");
-    engine.kill();
-    let engine = Engine::start(&pool, &bus, "");
-    machine.does("read -P 0xab 1M 64k");
-    machine.does("write -P 0xcd 2M 64k");
-    machine.does("read -P 0xcd 2M 64k");
-    drop(machine);
-    engine.stop();
-    assert_eq!(pool.restore(&point), image, "what a machine writes is not the point's");
-}
-
-/// Serves a point with an overlay, and gives the socket.
-fn export(engine: &Engine, point: &str) -> String {
-    let path = Place::Point(point.parse().unwrap()).path();
-    let options = bus::ExportOptions { writable: true, ..Default::default() };
-    let exported = engine.wait(async {
-        let proxy = bus::PointProxy::builder(engine.client.connection()).path(path);
-        proxy.build().await.unwrap().export(&options.arguments()).await.unwrap()
-    });
-    let place = Place::parse(exported.as_str()).unwrap();
-    match engine.wait(engine.client.object(&place)) {
-        Ok(Object::Export(export)) => export.socket,
-        other => panic!("{other:?}"),
-    }
-}
-
-/// QEMU's disk layer on an export, which waits for a server that is away.
-struct Machine {
-    qemu: Child,
-    commands: ChildStdin,
-    says: BufReader<ChildStdout>,
-}
-
-impl Machine {
-    fn on(socket: &str) -> Self {
-        let mut qemu = Command::new("qemu-io")
-            .arg("--image-opts")
-            .arg(format!("driver=nbd,server.type=unix,server.path={socket},reconnect-delay=60"))
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .expect("qemu-io can be started: it is in the Debian package qemu-utils");
-        let commands = qemu.stdin.take().expect("its input");
-        let says = BufReader::new(qemu.stdout.take().expect("its output"));
-        Self { qemu, commands, says }
-    }
-
-    /// Has it do something, and then something that it answers to.
-    fn does(&mut self, command: &str) {
-        writeln!(self.commands, "{command}\nlength").expect("it runs");
-        loop {
-            let mut line = String::new();
-            assert!(self.says.read_line(&mut line).expect("it runs") > 0, "it ended at {command}");
-            assert!(!line.contains("rror") && !line.contains("ailed"), "{command}: {line}");
-            if line.trim_start_matches("qemu-io> ").trim() == "4 MiB" {
-                return;
-            }
-        }
-    }
-}
-
-impl Drop for Machine {
-    fn drop(&mut self) {
-        let _ = self.qemu.kill();
-        let _ = self.qemu.wait();
-    }
 }
 
 /// Wants every system ingested, and the pool verified, scrubbed and reclaimed.

@@ -180,7 +180,7 @@ fn a_device_that_fails_in_the_middle_is_left_behind_and_comes_back() {
     let pool = Pool::on_devices(vec![well.device.clone(), pulled.device.clone()]);
     let first = pool.take_bytes("first", &image(109, 16 * MIB));
     let mut bytes = vec![0; 100 * MIB];
-    crate::harness::Random(110).fill(&mut bytes);
+    Random(110).fill(&mut bytes);
     let mut ingest = pool.ingest(&pool.image("second", &bytes));
     let mut work = crate::harness::Work::start(&mut ingest, &backing);
     assert!(work.grown(16 * MIB as u64), "too fast");

@@ -37,6 +37,10 @@ pub(crate) struct Args {
     #[arg(long, value_name = "NUMBER", requires = "target")]
     only: Option<u64>,
 
+    /// Keep the input of this run in the corpus, tests/corpus
+    #[arg(long, requires = "only")]
+    keep: bool,
+
     /// Print the targets
     #[arg(long)]
     list: bool,
@@ -51,6 +55,9 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     fuzz.args(["--jobs", &args.jobs.to_string()]);
     if let Some(only) = args.only {
         fuzz.args(["--only", &only.to_string()]);
+    }
+    if args.keep {
+        fuzz.arg("--keep");
     }
     if args.list {
         fuzz.arg("--list");

@@ -2,8 +2,9 @@
 //!
 //! Inputs start as what the crates' own encoders write, so that they reach deep, and are then
 //! damaged; where a checksum would stop all of them at the door, the damage is signed again. The
-//! number of a run and the seed make its input, so a run repeats on any machine, alone: nothing is
-//! kept but seeds. What is looked for: a panic, a run that takes over a second, memory without
+//! number of a run and the seed make its input, so a run repeats on any machine, alone. Some begin
+//! with an input of the committed corpus instead, which is also read as it is at the start of every
+//! campaign. What is looked for: a panic, a run that takes over a second, memory without
 //! bound, and what each target says besides (mostly that decoding what was encoded again gives the
 //! same).
 //!
@@ -14,6 +15,7 @@
 mod caught;
 mod checkpoint;
 mod chunk;
+mod corpus;
 mod envelope;
 mod event;
 mod forged;
@@ -65,6 +67,10 @@ struct Args {
     #[arg(long, value_name = "NUMBER", requires = "target")]
     only: Option<u64>,
 
+    /// Keep the input of this run in the corpus
+    #[arg(long, requires = "only")]
+    keep: bool,
+
     /// Print the targets
     #[arg(long)]
     list: bool,
@@ -110,7 +116,17 @@ impl Args {
             Some(run) => (run, Limit::Runs(1)),
             None => (0, Limit::Time(Duration::from_secs(self.seconds))),
         };
-        let outcome = Campaign { target, seed: self.seed, first, limit }.run();
+        let campaign = Campaign { target, seed: self.seed, first, limit };
+        if self.keep {
+            let name = format!("seed-{}-run-{first}", self.seed);
+            let kept = corpus::inputs(target.name);
+            let input = campaign.input((target.make)().as_mut(), &kept, first);
+            match corpus::keep(target.name, &name, &input) {
+                Ok(file) => println!("{} bytes kept in {}", input.len(), file.display()),
+                Err(error) => eprintln!("fuzz: the input is not kept: {error}"),
+            }
+        }
+        let outcome = campaign.run();
         println!("{outcome}");
         outcome.finding.is_none()
     }
@@ -161,6 +177,19 @@ mod tests {
         let outcome = Campaign { target, seed: 1, first: 0, limit: Limit::Runs(runs) }.run();
         println!("{outcome}");
         assert!(outcome.finding.is_none(), "{outcome}");
+    }
+
+    #[test]
+    fn what_is_kept_is_read_by_its_target() {
+        let kept = TARGETS.iter().filter(|target| !corpus::inputs(target.name).is_empty());
+        // Pools are too large to be kept, and made of what others read; chunks are any bytes.
+        let without = ["chunk", "pool", "forged"];
+        assert!(
+            kept.map(|target| target.name).eq(TARGETS
+                .iter()
+                .map(|target| target.name)
+                .filter(|name| !without.contains(name)))
+        );
     }
 
     #[test]

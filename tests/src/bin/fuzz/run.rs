@@ -11,6 +11,8 @@ use std::time::{Duration, Instant};
 use disk::sim::SimRng;
 
 use crate::caught::catch;
+use crate::corpus;
+use crate::mutate::mutate;
 use crate::target::{Reader, Target};
 
 /// A run that takes longer is a finding: hours of them would hold up a recovery.
@@ -28,6 +30,9 @@ const MEMORY_KIB: u64 = 512 << 10;
 
 /// Bytes of an input that a finding shows. Its seed and number make all of it again.
 const SHOWN_BYTES: usize = 1024;
+
+/// One run of so many begins with an input that is kept.
+const CORPUS_SHARE: u64 = 8;
 
 /// When a target has run enough.
 #[derive(Debug, Clone, Copy)]
@@ -71,10 +76,14 @@ impl Campaign<'_> {
         let progress = Arc::new(AtomicU64::new(self.first));
         let guard = guard(self.target.name, self.seed, progress.clone());
         let begin = Instant::now();
-        let (mut run, mut finding) = (self.first, None);
+        let kept = corpus::inputs(self.target.name);
+        let as_they_are = kept.iter().cloned();
+        let mut finding =
+            as_they_are.filter_map(|kept| self.try_input(reader.as_mut(), self.first, kept)).next();
+        let mut run = self.first;
         while finding.is_none() && !self.is_done(run - self.first, begin) {
             progress.store(run, Ordering::Relaxed);
-            finding = self.try_run(reader.as_mut(), run);
+            finding = self.try_run(reader.as_mut(), &kept, run);
             run += 1;
         }
         drop(guard);
@@ -94,15 +103,28 @@ impl Campaign<'_> {
         }
     }
 
-    fn try_run(&self, reader: &mut dyn Reader, run: u64) -> Option<Finding> {
-        let mut rng = random(self.target.name, self.seed, run);
-        let input = match catch(|| reader.input(&mut rng)) {
-            Ok(input) => input,
+    /// The input of a run: the target's own, or one that is kept and then damaged.
+    pub(crate) fn input(&self, reader: &mut dyn Reader, kept: &[Vec<u8>], run: u64) -> Vec<u8> {
+        let mut rng = random(self.target.name, !self.seed, run);
+        if !kept.is_empty() && rng.below(CORPUS_SHARE) == 0 {
+            let mut input = kept[rng.below(kept.len() as u64) as usize].clone();
+            mutate(&mut rng, &mut input);
+            return input;
+        }
+        reader.input(&mut random(self.target.name, self.seed, run))
+    }
+
+    fn try_run(&self, reader: &mut dyn Reader, kept: &[Vec<u8>], run: u64) -> Option<Finding> {
+        match catch(|| self.input(reader, kept, run)) {
+            Ok(input) => self.try_input(reader, run, input),
             Err(panic) => {
                 let what = format!("making the input: {panic}");
-                return Some(Finding { run, what, input: Vec::new() });
+                Some(Finding { run, what, input: Vec::new() })
             }
-        };
+        }
+    }
+
+    fn try_input(&self, reader: &mut dyn Reader, run: u64, input: Vec<u8>) -> Option<Finding> {
         let mut least = Duration::MAX;
         for _ in 0..=RETRIES {
             let begin = Instant::now();

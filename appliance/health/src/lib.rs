@@ -36,7 +36,7 @@ pub use error::{AcknowledgeError, NoSeverity, UnknownCode};
 pub use facts::{Facts, Reading};
 pub use finding::Finding;
 pub use monitors::judge;
-pub use priority::{NoPriority, Overrides, Priorities, Priority};
+pub use priority::{Overrides, Priorities};
 pub use severity::{Severity, Side};
 pub use subject::{Subject, SubjectKind};
 pub use thresholds::Thresholds;

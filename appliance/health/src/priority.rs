@@ -5,43 +5,10 @@
 //! a client's own rule more than one for all.
 
 use std::collections::BTreeMap;
-use std::fmt;
-use std::str::FromStr;
 
-use serde::{Deserialize, Serialize};
+use model::Priority;
 
 use crate::{AlertCode, Finding, Severity};
-
-/// What an alert asks of people, the most urgent first.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Priority {
-    /// At once, by a call.
-    P1,
-    /// Today, by a call.
-    P2,
-    /// In working hours.
-    P3,
-    /// A message, no ticket.
-    Notify,
-    /// Nothing: it stands in the history.
-    Stored,
-}
-
-impl Priority {
-    pub const ALL: [Self; 5] = [Self::P1, Self::P2, Self::P3, Self::Notify, Self::Stored];
-
-    /// Its text, as in `p1` or `notify`.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::P1 => "p1",
-            Self::P2 => "p2",
-            Self::P3 => "p3",
-            Self::Notify => "notify",
-            Self::Stored => "stored",
-        }
-    }
-}
 
 impl From<Severity> for Priority {
     /// The map that holds where nothing else is said.
@@ -53,25 +20,6 @@ impl From<Severity> for Priority {
             3.. => Self::Notify,
             _ => Self::Stored,
         }
-    }
-}
-
-impl fmt::Display for Priority {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
-    }
-}
-
-/// A text that names no priority.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("a priority is one of p1, p2, p3, notify, stored")]
-pub struct NoPriority;
-
-impl FromStr for Priority {
-    type Err = NoPriority;
-
-    fn from_str(text: &str) -> Result<Self, NoPriority> {
-        Self::ALL.into_iter().find(|priority| priority.as_str() == text).ok_or(NoPriority)
     }
 }
 

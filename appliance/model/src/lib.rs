@@ -1,8 +1,9 @@
-//! The nouns of Holdfast: ids, digests, sizes, times. No I/O, no async.
+//! The nouns of Holdfast: ids, digests, sizes, times, priorities. No I/O, no async.
 
 mod digest;
 mod hex;
 mod id;
+mod priority;
 mod size;
 mod span;
 mod tag;
@@ -11,6 +12,7 @@ mod time;
 pub use digest::Digest;
 pub use hex::HexError;
 pub use id::{DataKeyId, DiskId, Epoch, PointId, PoolId, SegmentId, Sequence, SystemId, TenantId};
+pub use priority::Priority;
 pub use size::{BLOCK, BLOCK_U64, Bytes, blocks_for, parse_bytes};
 pub use span::{Span, parse_span};
 pub use tag::BlockTag;

@@ -208,7 +208,7 @@ impl OpenPool {
     /// Ends the use of the pool. If anything was written to it, its age is too: whatever is done
     /// with a pool shows that it has been running. The next start needs to read little.
     pub fn close(&self) -> Result<(), Failure> {
-        if self.store.has_written() {
+        if self.store.has_written() && self.age() > self.catalog.known_age() {
             let clock = self.catalog.clock_event(uptime(), now());
             block_on(self.store.commit(vec![clock]))?;
         }

@@ -28,9 +28,7 @@ mod write;
 
 pub use diff::{Change, ChangeKind, diff};
 pub use keys::{Key, SECTIONS, Section};
-pub use plan::{
-    Client, Limits, Maintenance, Plan, Priority, Retry, Schedule, Source, System, Task,
-};
+pub use plan::{Client, Limits, Maintenance, Plan, Retry, Schedule, Source, System, Task};
 pub use quantity::{bytes_text, parse_bytes, parse_span, span_text};
 pub use read::{Level, MAX_DOCUMENT, Parsed, Problem, parse, parse_knowing};
 pub use schedule::{Due, Now, Past, RpoState, is_missed, next_due, rpo_state};

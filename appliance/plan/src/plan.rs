@@ -1,10 +1,9 @@
 //! What a plan is made of.
 
 use std::collections::BTreeMap;
-use std::fmt;
 
 use catalog::Policy;
-use model::Span;
+use model::{Priority, Span};
 
 use crate::Window;
 
@@ -29,36 +28,6 @@ pub struct Client {
     /// So too by severity, 1 to 10.
     pub severity_priority: BTreeMap<u8, Priority>,
     pub retry: Retry,
-}
-
-/// What an alert asks of people.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Priority {
-    P1,
-    P2,
-    P3,
-    Notify,
-    Stored,
-}
-
-impl Priority {
-    pub const ALL: [Self; 5] = [Self::P1, Self::P2, Self::P3, Self::Notify, Self::Stored];
-
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::P1 => "p1",
-            Self::P2 => "p2",
-            Self::P3 => "p3",
-            Self::Notify => "notify",
-            Self::Stored => "stored",
-        }
-    }
-}
-
-impl fmt::Display for Priority {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
-    }
 }
 
 /// How failed jobs are run again.

@@ -158,6 +158,7 @@ impl Inner {
             catalog_bytes: AtomicUsize::new(0),
             checkpoint_slots: AtomicU32::new(0),
             healed: AtomicU64::new(0),
+            cleared: AtomicU64::new(0),
             foreground: Default::default(),
             stopped: AtomicBool::new(false),
             read_only: false,

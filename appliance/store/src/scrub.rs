@@ -324,6 +324,7 @@ impl Inner {
         }
         member.rewrite(from, buffer.freeze()).await?;
         self.healed.fetch_add(1, Ordering::Relaxed);
+        self.cleared.fetch_add(1, Ordering::Relaxed);
         Ok(())
     }
 }

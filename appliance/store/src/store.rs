@@ -73,6 +73,7 @@ pub(crate) struct Inner {
     /// Slots, on one disk, of the checkpoints that superblocks refer to.
     pub(crate) checkpoint_slots: AtomicU32,
     pub(crate) healed: AtomicU64,
+    pub(crate) cleared: AtomicU64,
     pub(crate) foreground: Foreground,
     pub(crate) stopped: AtomicBool,
     pub(crate) read_only: bool,
@@ -177,6 +178,9 @@ pub struct PoolStatus {
     pub index_bytes: u64,
     /// Copies rewritten from another disk since the pool was opened.
     pub healed: u64,
+    /// Those of them where nothing was stored: what a crash left of a write that nobody was told
+    /// of.
+    pub cleared: u64,
 }
 
 /// One disk of a pool.
@@ -228,6 +232,7 @@ impl Store {
             retired_bytes: inner.retired_bytes(),
             index_bytes: inner.index.bytes() as u64,
             healed: inner.healed.load(Ordering::Relaxed),
+            cleared: inner.cleared.load(Ordering::Relaxed),
         }
     }
 

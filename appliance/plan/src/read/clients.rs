@@ -3,14 +3,14 @@
 use std::collections::BTreeMap;
 
 use jiff::tz::TimeZone;
-use model::Span;
+use model::{Priority, Span};
 use toml::Spanned;
 use toml::de::DeValue;
 
 use super::section::Table;
 use super::{Read, windows};
 use crate::name::nearest;
-use crate::{Client, Priority, Retry, keys};
+use crate::{Client, Retry, keys};
 
 const MAX_CLIENTS: usize = 500;
 
@@ -104,7 +104,7 @@ fn rules<'a>(table: &Table<'a>, key: &str) -> Vec<Rule<'a>> {
 
 fn priority(table: &Table<'_>, key: &str, value: &Spanned<DeValue<'_>>) -> Option<Priority> {
     let text = value.get_ref().as_str();
-    let priority = Priority::ALL.into_iter().find(|priority| Some(priority.as_str()) == text);
+    let priority = text.and_then(Priority::parse);
     if priority.is_none() {
         let (at, what) = (value.span().start, format!("`{key}` has no priority"));
         let hint = "write \"p1\", \"p2\", \"p3\", \"notify\" or \"stored\"";

@@ -3,12 +3,11 @@
 use std::collections::BTreeMap;
 
 use catalog::Policy;
-use model::Span;
+use model::{Priority, Span};
 use proptest::prelude::*;
 
 use crate::{
-    Client, Days, Limits, Maintenance, Plan, Priority, Retry, Schedule, Source, System, Task,
-    Window, parse,
+    Client, Days, Limits, Maintenance, Plan, Retry, Schedule, Source, System, Task, Window, parse,
 };
 
 /// A plan as somebody would write it.

@@ -1,10 +1,10 @@
 //! A document that is as it should be.
 
 use catalog::Policy;
-use model::Span;
+use model::{Priority, Span};
 
 use super::make::{OFFICE, plan};
-use crate::{Level, Limits, Maintenance, Priority, Schedule, Source, parse, parse_knowing};
+use crate::{Level, Limits, Maintenance, Schedule, Source, parse, parse_knowing};
 
 #[test]
 fn a_document_says_what_it_says() {

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use bus::{JobState, JobView, Object, Place};
+use bus::{DiskView, JobState, JobView, Object, Place};
 
 use crate::harness::{Bus, Engine, MIB, Pool, Random, first_seed, scaled};
 
@@ -164,4 +164,56 @@ fn run_systems(engine: &Engine) {
             proxy.build().await.unwrap().run_now(&Default::default()).await.unwrap();
         }
     });
+}
+
+#[test]
+fn a_disk_that_came_over_the_bus_is_one_of_the_pools_at_the_next_start() {
+    let pool = Pool::new(1, 256);
+    let bus = Bus::start(&pool.path(""));
+    let image = random(4 * MIB, 5);
+    let point = pool.take_bytes("files.img", &image);
+    let (second, third) = (new_disk(&pool, "second"), new_disk(&pool, "third"));
+    let mut engine = Engine::start(&pool, &bus, "");
+    engine.wait(async {
+        let proxy = engine.client.pool().await.unwrap();
+        proxy.add_disk(&second).await.unwrap();
+    });
+    engine.all_over().iter().for_each(done);
+    engine.stop();
+    engine = Engine::start(&pool, &bus, "");
+    let disks = disks(&engine);
+    assert_eq!(disks.len(), 2, "{disks:?}");
+    // One that works is replaced while it serves, and leaves at the end.
+    let old = disks.iter().find(|disk| disk.name == second).unwrap();
+    let path = Place::Disk(old.id.parse().unwrap()).path();
+    engine.wait(async {
+        let proxy = bus::DiskProxy::builder(engine.client.connection()).path(path);
+        proxy.build().await.unwrap().replace(&third).await.unwrap();
+    });
+    engine.all_over().iter().for_each(done);
+    engine.stop();
+    engine = Engine::start(&pool, &bus, "");
+    let names: Vec<String> = self::disks(&engine).into_iter().map(|disk| disk.name).collect();
+    assert!(names.len() == 2 && names.contains(&third), "{names:?}");
+    engine.stop();
+    let outcome = pool.path("out");
+    let restore = ["restore", "--point", &point, "--degraded", "--to"];
+    let mut alone = pool.on(&[Path::new(&third)], &restore);
+    assert!(alone.arg(&outcome).status().expect("holdfast can be started").success());
+    assert_eq!(std::fs::read(outcome).unwrap(), image);
+}
+
+fn new_disk(pool: &Pool, name: &str) -> String {
+    let path = pool.path(name);
+    let file = std::fs::File::create(&path).expect("room for a file");
+    file.set_len(256 * MIB as u64).expect("a sparse file");
+    path.display().to_string()
+}
+
+fn disks(engine: &Engine) -> Vec<DiskView> {
+    let objects = engine.objects().into_iter().filter_map(|object| match object {
+        Object::Disk(disk) => Some(disk),
+        _ => None,
+    });
+    objects.collect()
 }

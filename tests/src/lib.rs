@@ -12,6 +12,7 @@ mod age;
 mod changed_disks;
 mod clients;
 mod engine;
+mod engine_exports;
 mod failing_devices;
 mod killed;
 mod kills;

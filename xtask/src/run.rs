@@ -4,15 +4,18 @@
 //! packages are there. Ctrl-C ends it as the service manager would: jobs stop at a safe place and
 //! go on at the next start.
 
-use std::fs;
-use std::io::Read;
+use std::fs::{self, File};
+use std::io::{BufRead, BufReader, Read, Write};
+use std::os::unix::fs::OpenOptionsExt;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command};
+use std::process::{Child, Command, Stdio};
+
+use nix::sys::signal::{SigSet, Signal};
 
 use crate::debian::{self, Package};
 use crate::error::{Error, Result};
-use crate::process::{cargo, command, quiet, shown, start_error, target_folder};
+use crate::process::{cargo, command, failed, quiet, shown, start_error, target_folder};
 
 const NEEDED: &[Package] =
     &[Package { name: "dbus-daemon", why: "the bus that the engine is on, for nobody else" }];
@@ -41,7 +44,9 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     configure(&folder)?;
     let _bus = Bus::start(&folder)?;
     tell(&folder);
-    // What it says about Ctrl-C is its own: it has the terminal, too.
+    // Ctrl-C reaches the engine too, which ends in its own time; then this does.
+    let interrupt: SigSet = [Signal::SIGINT].into_iter().collect();
+    interrupt.thread_block().map_err(|errno| Error::io(&folder)(errno.into()))?;
     shown(command(program("holdfast-engine")).arg("--config").arg(folder.join("engine.toml")))
 }
 
@@ -53,11 +58,14 @@ fn program(name: &str) -> PathBuf {
 fn make_pool(folder: &Path, size: &str) -> Result<()> {
     let mut secret = [0; 16];
     let random = Path::new("/dev/urandom");
-    let read = fs::File::open(random).and_then(|mut file| file.read_exact(&mut secret));
+    let read = File::open(random).and_then(|mut file| file.read_exact(&mut secret));
     read.map_err(Error::io(random))?;
     let passphrase = folder.join("passphrase");
-    let text = format!("{:032x}\n", u128::from_be_bytes(secret));
-    fs::write(&passphrase, text).map_err(Error::io(&passphrase))?;
+    // Nobody else is to read it, from the first moment on.
+    let mut options = File::options();
+    let file = options.write(true).create(true).truncate(true).mode(0o600).open(&passphrase);
+    let written = file.and_then(|mut file| writeln!(file, "{:032x}", u128::from_be_bytes(secret)));
+    written.map_err(Error::io(&passphrase))?;
     let (disks, kit) = ([folder.join("disk0"), folder.join("disk1")], folder.join("kit"));
     let mut create = command(program("holdfast"));
     create.args(["pool", "create", "--size", size, "--kit-out"]).arg(&kit);
@@ -98,11 +106,16 @@ impl Bus {
         let _ = fs::remove_file(folder.join("bus"));
         let mut daemon = Command::new("dbus-daemon");
         daemon.arg(format!("--config-file={}", path.display())).args(["--nofork", "--nopidfile"]);
+        // It prints its address when it listens, and nothing if it cannot.
+        daemon.arg("--print-address").stdout(Stdio::piped());
         // Ctrl-C is for the engine, which needs the bus until it has ended.
         daemon.process_group(0);
-        let child = daemon.spawn().map_err(|source| start_error(&daemon, source))?;
-        while !folder.join("bus").exists() {
-            std::thread::park_timeout(std::time::Duration::from_millis(10));
+        let mut child = daemon.spawn().map_err(|source| start_error(&daemon, source))?;
+        let mut listens = String::new();
+        let read = child.stdout.take().map(|out| BufReader::new(out).read_line(&mut listens));
+        if !matches!(read, Some(Ok(1..))) {
+            let status = child.wait().map_err(Error::io(&path))?;
+            return Err(failed(&daemon, &status.to_string(), ""));
         }
         Ok(Self(child))
     }

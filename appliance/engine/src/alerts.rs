@@ -6,7 +6,7 @@ use std::sync::Mutex;
 use bus::{AlertSide, AlertView, Place, Tree};
 use health::{
     Alert, AlertBook, AlertCode, BookLimits, Change, Facts, Finding, Moment, Overrides, Priorities,
-    Priority, SavedBook, Side, State as Health, Subject, Thresholds, Verdict, judge,
+    SavedBook, Side, State as Health, Subject, Thresholds, Verdict, judge,
 };
 use model::{Span, WallTime};
 use plan::Plan;
@@ -181,19 +181,14 @@ fn view(number: u64, alert: &Alert, priorities: &Priorities) -> AlertView {
 fn priorities(plan: &Plan) -> Priorities {
     let clients = plan.clients.iter().map(|client| {
         let codes = client.code_priority.iter();
-        let codes = codes.filter_map(|(code, wanted)| Some((code.parse().ok()?, same(*wanted)?)));
+        let codes = codes.filter_map(|(code, wanted)| Some((code.parse().ok()?, *wanted)));
         let severities = client.severity_priority.iter();
         let severities = severities
-            .filter_map(|(severity, wanted)| Some(((*severity).try_into().ok()?, same(*wanted)?)));
+            .filter_map(|(severity, wanted)| Some(((*severity).try_into().ok()?, *wanted)));
         let own = Overrides { codes: codes.collect(), severities: severities.collect() };
         (client.name.clone(), own)
     });
     Priorities { clients: clients.collect(), ..Priorities::default() }
-}
-
-/// A plan's priority as alerts have it.
-fn same(wanted: plan::Priority) -> Option<Priority> {
-    wanted.as_str().parse().ok()
 }
 
 fn side(side: Side) -> AlertSide {
@@ -242,6 +237,8 @@ pub(crate) fn verdict_word(verdict: &Verdict) -> bus::Verdict {
 
 #[cfg(test)]
 mod tests {
+    use model::Priority;
+
     use super::*;
 
     const PLAN: &str = "format = 1\n[[client]]\nname = \"acme\"\nzone = \"UTC\"\n\

@@ -83,8 +83,9 @@ impl Config {
         Ok(config)
     }
 
-    pub(crate) fn pool(&self) -> PoolDisks {
-        PoolDisks { disks: self.disks.clone(), degraded: self.degraded, io: Io::Auto }
+    /// How the pool is opened on these disks.
+    pub(crate) fn pool(&self, disks: Vec<PathBuf>) -> PoolDisks {
+        PoolDisks { disks, degraded: self.degraded, io: Io::Auto }
     }
 
     /// What opens the keys, if it is known at start.

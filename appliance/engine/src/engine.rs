@@ -3,40 +3,32 @@
 //! One task conducts: it begins what may begin, notes what ended, and keeps what changed. Work
 //! itself runs on threads of its own. What a caller was told is taken is on disk before.
 
+mod conduct;
+mod ends;
+mod keep;
+
 use std::collections::HashMap;
 use std::os::fd::OwnedFd;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
-use bus::{Place, Tree};
-use operations::{Failure, OpenPool, Secret};
+use bus::Tree;
+use operations::{Failure, OpenPool, Secret, uptime};
 use record::{Progress, TenantAccess};
 use serde::{Deserialize, Serialize};
-use tokio::runtime::Handle;
 use tokio::sync::{Notify, watch};
-use tokio::task::JoinSet;
 
 use crate::alerts::Alerts;
 use crate::clock::moment;
 use crate::config::Config;
+use crate::disks::Disks;
 use crate::error::Result;
 use crate::exports::{Exported, Exports};
-use crate::jobs::{Ended, Job, JobState, Moment, Queue, Refused, Retry, Work};
-use crate::protection::Protection;
-use crate::runner::{self, Unlocked};
-use crate::schedule;
-use crate::serve::{Known, job_view};
+use crate::facts::Life;
+use crate::jobs::{Job, JobState, Moment, Queue, Refused, Retry, Work};
+use crate::protection::{Protection, boot_text};
+use crate::serve::Known;
 use crate::state::State;
-
-/// How often the progress of what runs is looked at.
-const TICK: Duration = Duration::from_millis(250);
-
-/// How long the conductor sleeps at most when nothing runs.
-const IDLE: Duration = Duration::from_secs(60);
-
-/// Under which name the exports are kept.
-const EXPORTS: &str = "exports";
 
 /// Under which name the times of upkeep are kept.
 const LASTS: &str = "lasts";
@@ -52,7 +44,7 @@ pub(crate) struct Lasts {
     pub(crate) reclaimable_bytes: u64,
 }
 
-/// What was last kept of a job: its progress is not worth a write.
+/// What was last kept of each job, without its progress, which is not worth a write.
 type Kept = HashMap<u64, (JobState, u32, bool)>;
 
 /// Everything that the daemon has.
@@ -64,10 +56,19 @@ pub(crate) struct Engine {
     access: Mutex<Option<Arc<TenantAccess>>>,
     queue: Mutex<Queue>,
     kept: Mutex<Kept>,
+    /// What changed of jobs could not be kept.
+    unkept: AtomicBool,
+    /// The plan is to be looked at now.
+    planned: AtomicBool,
     running: Mutex<HashMap<u64, Arc<Progress>>>,
     pub(crate) exports: Exports,
     pub(crate) protection: Protection,
     pub(crate) alerts: Alerts,
+    pub(crate) life: Life,
+    /// Its disks, by their paths.
+    pub(crate) disks: Disks,
+    /// Where the service manager can be asked; none on a workstation.
+    pub(crate) system_bus: OnceLock<zbus::Connection>,
     wake: Notify,
     /// What is shown on the bus.
     pub(crate) tree: Tree,
@@ -89,26 +90,36 @@ pub(crate) struct Engine {
 
 impl Engine {
     /// The engine as an earlier one left it: its jobs are in the queue.
-    pub(crate) fn new(config: Config, state: State, pool: OpenPool) -> Result<Arc<Self>> {
+    pub(crate) fn new(
+        config: Config,
+        state: State,
+        disks: Disks,
+        pool: OpenPool,
+    ) -> Result<Arc<Self>> {
         let (left, next) = state.jobs()?;
-        let exports = state.small(EXPORTS)?;
-        let exports = exports.and_then(|text| serde_json::from_str(&text).ok()).unwrap_or_default();
         let lasts = state.small(LASTS)?;
         let lasts = lasts.and_then(|text| serde_json::from_str(&text).ok()).unwrap_or_default();
-        let exports = Exports::new(&config.state, &config.runtime, exports);
-        let (protection, alerts) = (Protection::load(&state)?, Alerts::load(&state)?);
+        let exports = Exports::load(&state, &config.state, &config.runtime)?;
+        let (protection, alerts) =
+            (Protection::load(&state, &config.state)?, Alerts::load(&state)?);
+        let life = Life::begin(&state, &boot_text(uptime()), pool.age())?;
         let limits = config.limits.with(&protection.plan().limits);
         let queue = Queue::new(limits, left, next, moment());
         let engine = Self {
             exports,
             protection,
             alerts,
+            life,
+            disks,
+            system_bus: OnceLock::new(),
             config,
             state,
             pool: Arc::new(pool),
             access: Mutex::default(),
             queue: Mutex::new(queue),
             kept: Mutex::default(),
+            unkept: AtomicBool::new(false),
+            planned: AtomicBool::new(false),
             running: Mutex::default(),
             wake: Notify::new(),
             tree: Tree::new(),
@@ -131,6 +142,7 @@ impl Engine {
         let access = self.pool.unlock(secret, seal::Backend::default())?;
         *lock(&self.access) = Some(access);
         self.unlocked_at.store(moment().wall, Ordering::Relaxed);
+        self.planned.store(true, Ordering::Relaxed);
         self.wake.notify_one();
         Ok(())
     }
@@ -139,7 +151,7 @@ impl Engine {
     pub(crate) fn lock_keys(&self) -> bool {
         // No job begins meanwhile: beginning one takes the same lock.
         let mut access = lock(&self.access);
-        let busy = !lock(&self.running).is_empty() || !self.exports.list().is_empty();
+        let busy = !lock(&self.running).is_empty() || !self.exports.is_empty();
         if !busy {
             *access = None;
             self.unlocked_at.store(0, Ordering::Relaxed);
@@ -167,17 +179,15 @@ impl Engine {
     }
 
     fn note_last(&self, change: impl FnOnce(&mut Lasts)) {
-        let text = {
-            let mut lasts = lock(&self.lasts);
-            change(&mut lasts);
-            serde_json::to_string(&*lasts).unwrap_or_default()
-        };
+        let mut lasts = lock(&self.lasts);
+        change(&mut lasts);
+        let text = serde_json::to_string(&*lasts).unwrap_or_default();
         if let Err(error) = self.state.keep_small(LASTS, &text) {
             log::error!("{error}");
         }
     }
 
-    /// Serves what an earlier engine served. To be called once, when the keys are open.
+    /// Serves what an earlier engine served, now that the keys are open.
     pub(crate) async fn resume_exports(&self) {
         if let Some(access) = self.access() {
             self.exports.resume(&self.pool, &access).await;
@@ -195,7 +205,11 @@ impl Engine {
             self.access().ok_or_else(|| Failure::new("the pool is locked", "unlock it"))?;
         let wanted = (point, volume, writable);
         let exported = self.exports.start(&self.pool, &access, wanted, moment().wall).await?;
-        self.keep_exports()?;
+        if let Err(failure) = self.keep_exports() {
+            // Nobody is told of it, so nobody would end it.
+            let _ = self.exports.stop(exported.number, true).await;
+            return Err(failure);
+        }
         Ok(exported)
     }
 
@@ -211,8 +225,7 @@ impl Engine {
     }
 
     fn keep_exports(&self) -> std::result::Result<(), Failure> {
-        let text = serde_json::to_string(&self.exports.list()).unwrap_or_default();
-        let kept = self.state.keep_small(EXPORTS, &text);
+        let kept = self.exports.keep(&self.state);
         kept.map_err(|error| Failure::new(error, "see the disk of the engine's state"))
     }
 
@@ -223,9 +236,14 @@ impl Engine {
     /// Takes a job. It is on disk when this returns, and survives the engine.
     pub(crate) fn submit(&self, work: Work, client: &str, retry: Retry) -> Taken {
         let deadline = self.config.jobs.deadline_hours * 3600;
-        let number = lock(&self.queue).submit(work, client, retry, deadline, moment());
-        let number = number.map_err(NotTaken::Refused)?;
-        self.keep().map_err(NotTaken::State)?;
+        let taken = lock(&self.queue).submit(work, client, retry, deadline, moment());
+        let (number, is_new) = taken.map_err(NotTaken::Refused)?;
+        if let Err(error) = self.keep() {
+            if is_new {
+                lock(&self.queue).withdraw(number);
+            }
+            return Err(NotTaken::State(error));
+        }
         self.wake.notify_one();
         Ok(number)
     }
@@ -248,6 +266,7 @@ impl Engine {
     /// The plan, or what is to wait, changed.
     pub(crate) fn changed(&self) {
         lock(&self.queue).set_limits(self.config.limits.with(&self.protection.plan().limits));
+        self.planned.store(true, Ordering::Relaxed);
         self.wake.notify_one();
         self.refresh.notify_one();
     }
@@ -265,166 +284,6 @@ impl Engine {
             // It fails when the conductor is gone, and then the process ends as well.
             let _ = rounds.changed().await;
         }
-    }
-
-    /// Conducts jobs until `stop`; then those that run get some time to stop at a safe place, and
-    /// go on when the engine starts again.
-    pub(crate) async fn conduct(self: Arc<Self>, stop: impl Future<Output = ()>) -> Result<()> {
-        tokio::pin!(stop);
-        let mut ends = JoinSet::new();
-        loop {
-            let due = schedule::begin_due(&self);
-            self.begin(&mut ends);
-            self.note_progress();
-            self.keep()?;
-            self.rounds.send_modify(|rounds| *rounds += 1);
-            tokio::select! {
-                () = &mut stop => break,
-                () = self.wake.notified() => {}
-                Some(ended) = ends.join_next() => self.note_end(ended),
-                () = tokio::time::sleep(self.pause(due)) => {}
-            }
-        }
-        for progress in lock(&self.running).values() {
-            progress.stop();
-        }
-        let all_ended = async { while ends.join_next().await.is_some() {} };
-        if tokio::time::timeout(self.config.jobs.stop_within(), all_ended).await.is_err() {
-            log::warn!(
-                "jobs did not stop in time: they are cut off and done again at the next start"
-            );
-        }
-        Ok(())
-    }
-
-    /// Begins what may begin.
-    fn begin(&self, ends: &mut JoinSet<(u64, Ended)>) {
-        // Held until all that begin are among those that run: nobody locks the keys in between.
-        let keys = lock(&self.access);
-        let Some(access) = keys.as_ref() else { return };
-        let plan = self.protection.plan();
-        let rests = |client: &str| schedule::rests(&plan, client);
-        let begun = lock(&self.queue).start(moment(), rests);
-        for number in begun {
-            let Some(job) = lock(&self.queue).get(number).cloned() else { continue };
-            log::info!(
-                "job {number}: {} of {} begins, attempt {}",
-                job.work.kind(),
-                job.work.subject(),
-                job.attempt
-            );
-            let progress = Arc::new(Progress::default());
-            lock(&self.running).insert(number, progress.clone());
-            // Somebody may have stopped it before there was anything to tell.
-            if lock(&self.queue).get(number).is_some_and(|job| job.stopping) {
-                progress.stop();
-            }
-            let unlocked = Unlocked {
-                pool: self.pool.clone(),
-                access: access.clone(),
-                disks: self.config.disks.clone().into(),
-            };
-            let target = match &job.work {
-                Work::Give { target, .. } => lock(&self.targets).remove(target),
-                _ => None,
-            };
-            let work = runner::run(job.work, target, unlocked, progress, Handle::current());
-            ends.spawn(async move { (number, work.await) });
-        }
-    }
-
-    fn note_progress(&self) {
-        let running = lock(&self.running);
-        let mut queue = lock(&self.queue);
-        for (number, progress) in running.iter() {
-            queue.progress(*number, progress.done(), progress.total(), moment());
-        }
-    }
-
-    fn note_end(&self, ended: std::result::Result<(u64, Ended), tokio::task::JoinError>) {
-        // The runner catches what its work does.
-        let Ok((number, ended)) = ended else { return };
-        self.note_progress();
-        lock(&self.running).remove(&number);
-        let mut queue = lock(&self.queue);
-        queue.finish(number, ended, moment());
-        let Some(job) = queue.get(number) else { return };
-        self.note_upkeep(job);
-        self.note_run(job);
-        self.refresh.notify_one();
-        match job.state {
-            JobState::Done | JobState::Cancelled => {
-                log::info!("job {number}: {} {}", job.work.kind(), job.state.word());
-            }
-            state => {
-                log::warn!(
-                    "job {number}: {} of {} {}: {}; {}",
-                    job.work.kind(),
-                    job.work.subject(),
-                    state.word(),
-                    job.cause,
-                    job.next
-                );
-            }
-        }
-    }
-
-    fn note_upkeep(&self, job: &Job) {
-        if !matches!(job.state, JobState::Done | JobState::Warned) {
-            return;
-        }
-        let (wall, bytes) = (job.ended.wall, job.result["reclaimable_bytes"].as_u64());
-        match job.work {
-            Work::Reclaim { .. } => self.note_last(|lasts| {
-                (lasts.reclaim, lasts.reclaimable_bytes) = (wall, bytes.unwrap_or(0));
-            }),
-            Work::Verify { .. } => self.note_last(|lasts| lasts.verify = wall),
-            Work::Expire => self.note_last(|lasts| lasts.expire = wall),
-            _ => {}
-        }
-    }
-
-    fn note_run(&self, job: &Job) {
-        if let Work::Ingest { system, .. } = &job.work {
-            let noted = self.protection.note_result(&self.state, system, job.state.word());
-            if let Err(error) = noted {
-                log::error!("{error}");
-            }
-        }
-    }
-
-    /// Until when nothing is to be looked at.
-    fn pause(&self, scheduled: Option<u64>) -> Duration {
-        if !lock(&self.running).is_empty() {
-            return TICK;
-        }
-        let due = lock(&self.queue).next_due();
-        let left = due.map(|due| due.saturating_sub(moment().running));
-        let left = left.into_iter().chain(scheduled).min().map(Duration::from_secs);
-        left.map_or(IDLE, |left| left.clamp(TICK, IDLE))
-    }
-
-    /// Keeps the jobs of which more than their progress changed.
-    fn keep(&self) -> Result<()> {
-        let changed = lock(&self.queue).take_changed();
-        let mut kept = lock(&self.kept);
-        let mut worth = Vec::new();
-        for (number, job) in changed {
-            let Some(job) = job else {
-                kept.remove(&number);
-                self.tree.remove(&Place::Job(number));
-                continue;
-            };
-            self.tree.put(job_view(&job));
-            let now = (job.state, job.attempt, job.stopping);
-            if kept.insert(number, now) != Some(now) {
-                worth.push(job);
-            }
-        }
-        if worth.is_empty() {
-            return Ok(());
-        }
-        self.state.keep_jobs(worth.iter())
     }
 }
 

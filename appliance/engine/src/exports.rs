@@ -3,8 +3,10 @@
 //! What is served is kept in the state, and each listening socket with the service manager. When
 //! the engine starts again, however the last one ended, it serves them again from the same sockets:
 //! a virtual machine on one of them waits for a moment and loses nothing, because what it has
-//! flushed is in its overlay.
+//! flushed is in its overlay. A number is given once: another export never finds the overlay of one
+//! that ended.
 
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, HashMap};
 use std::os::fd::AsFd;
 use std::os::unix::net::UnixListener;
@@ -19,9 +21,13 @@ use sd_notify::NotifyState;
 use serde::{Deserialize, Serialize};
 
 use crate::engine::lock;
+use crate::state::State;
 
 /// Exports at once: the service manager keeps so many sockets.
 pub(crate) const MAX_EXPORTS: usize = 64;
+
+/// Under which name they are kept.
+const EXPORTS: &str = "exports";
 
 /// Memory of one export for opened chunks, in bytes.
 const CACHE: usize = 128 << 20;
@@ -54,48 +60,103 @@ impl Exported {
     }
 }
 
+/// What is kept of all exports.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+struct Kept {
+    /// The highest number that was given.
+    last: u64,
+    exports: Vec<Exported>,
+}
+
 /// All exports.
 #[derive(Debug)]
 pub(crate) struct Exports {
     state: PathBuf,
     runtime: PathBuf,
-    live: Mutex<BTreeMap<u64, Live>>,
+    inner: Mutex<Inner>,
     /// Sockets from the service manager that nobody serves yet, by name.
     inherited: Mutex<HashMap<String, UnixListener>>,
+}
+
+#[derive(Debug, Default)]
+struct Inner {
+    last: u64,
+    live: BTreeMap<u64, Live>,
 }
 
 #[derive(Debug)]
 struct Live {
     exported: Exported,
-    /// `None` while the pool is locked.
-    server: Option<Server>,
+    stage: Stage,
+}
+
+impl Inner {
+    fn kept(&self) -> Kept {
+        let told = self.live.values().filter(|live| !matches!(live.stage, Stage::New));
+        Kept { last: self.last, exports: told.map(|live| live.exported.clone()).collect() }
+    }
+}
+
+/// How far an export is.
+#[derive(Debug)]
+enum Stage {
+    /// Somebody asked for it and is not told yet that it is there.
+    New,
+    /// The pool is locked, or was when it was last tried.
+    Waits,
+    /// It is being served again.
+    Resumes,
+    Serves(Server),
+}
+
+impl Live {
+    fn server(&self) -> Option<&Server> {
+        match &self.stage {
+            Stage::Serves(server) => Some(server),
+            _ => None,
+        }
+    }
 }
 
 impl Exports {
     /// The exports that an earlier engine served, with the sockets that were kept for it. Nobody is
     /// served before [`Exports::resume`].
-    pub(crate) fn new(state: &Path, runtime: &Path, kept: Vec<Exported>) -> Self {
-        let live =
-            kept.into_iter().map(|exported| (exported.number, Live { exported, server: None }));
+    pub(crate) fn load(state: &State, folder: &Path, runtime: &Path) -> crate::error::Result<Self> {
+        let kept = state.small(EXPORTS)?;
+        let kept = kept.and_then(|text| serde_json::from_str(&text).ok()).unwrap_or_default();
+        Ok(Self::new(folder, runtime, kept))
+    }
+
+    fn new(state: &Path, runtime: &Path, kept: Kept) -> Self {
+        let waits = |exported: Exported| (exported.number, Live { exported, stage: Stage::Waits });
+        let live: BTreeMap<u64, Live> = kept.exports.into_iter().map(waits).collect();
+        let last = live.last_key_value().map_or(kept.last, |(last, _)| kept.last.max(*last));
         Self {
             state: state.to_owned(),
             runtime: runtime.to_owned(),
-            live: Mutex::new(live.collect()),
+            inner: Mutex::new(Inner { last, live }),
             inherited: Mutex::new(inherited()),
         }
     }
 
-    /// What is to be kept.
-    pub(crate) fn list(&self) -> Vec<Exported> {
-        lock(&self.live).values().map(|live| live.exported.clone()).collect()
+    /// Keeps all that somebody was told of.
+    pub(crate) fn keep(&self, state: &State) -> crate::error::Result<()> {
+        // Held for the write: of two the later one has everything.
+        let inner = lock(&self.inner);
+        let text = serde_json::to_string(&inner.kept()).unwrap_or_default();
+        state.keep_small(EXPORTS, &text)
+    }
+
+    /// Whether there are none, not even one that begins.
+    pub(crate) fn is_empty(&self) -> bool {
+        lock(&self.inner).live.is_empty()
     }
 
     /// Each with its counters; `None` for one that is not served yet.
     pub(crate) fn stats(&self) -> Vec<(Exported, Option<Stats>)> {
-        let live = lock(&self.live);
-        live.values()
-            .map(|live| (live.exported.clone(), live.server.as_ref().map(Server::stats)))
-            .collect()
+        let inner = lock(&self.inner);
+        let live = inner.live.values();
+        live.map(|live| (live.exported.clone(), live.server().map(Server::stats))).collect()
     }
 
     /// Serves a volume of a recovery point, and returns what it is known by.
@@ -107,52 +168,86 @@ impl Exports {
         now: u64,
     ) -> Result<Exported, Failure> {
         let (point, volume, writable) = wanted;
-        let number = {
-            let live = lock(&self.live);
-            if live.len() >= MAX_EXPORTS {
-                let what = format!("{MAX_EXPORTS} exports are served already");
-                return Err(Failure::new(what, "stop one that is no longer used"));
-            }
-            live.last_key_value().map_or(1, |(last, _)| last + 1)
-        };
         let point = pool.find(access.tenant(), &point)?.id.to_string();
-        let exported = Exported { number, point, volume, writable, since: now };
-        let server = self.serve(pool, access, &exported).await?;
-        let live = Live { exported: exported.clone(), server: Some(server) };
-        lock(&self.live).insert(number, live);
-        Ok(exported)
-    }
-
-    /// Serves again what an earlier engine served. What cannot be is logged, and kept for later.
-    pub(crate) async fn resume(&self, pool: &OpenPool, access: &Arc<TenantAccess>) {
-        for exported in self.list() {
-            match self.serve(pool, access, &exported).await {
-                Ok(server) => {
-                    log::info!("export {} of {} is served again", exported.number, exported.point);
-                    if let Some(live) = lock(&self.live).get_mut(&exported.number) {
-                        live.server = Some(server);
-                    }
-                }
-                Err(Failure { what, next, .. }) => {
-                    log::error!("export {} is not served: {what}; {next}", exported.number);
-                }
+        let exported = self.reserve(Exported { number: 0, point, volume, writable, since: now })?;
+        let served = self.serve(pool, access, &exported).await;
+        let mut inner = lock(&self.inner);
+        match served {
+            Ok(server) => {
+                let live = Live { exported: exported.clone(), stage: Stage::Serves(server) };
+                inner.live.insert(exported.number, live);
+                Ok(exported)
+            }
+            Err(failure) => {
+                inner.live.remove(&exported.number);
+                // Nobody has written to it.
+                let _ = std::fs::remove_file(exported.overlay(&self.state));
+                Err(failure)
             }
         }
     }
 
+    /// Gives an export a number that none had before.
+    fn reserve(&self, mut exported: Exported) -> Result<Exported, Failure> {
+        let mut inner = lock(&self.inner);
+        if inner.live.len() >= MAX_EXPORTS {
+            let what = format!("{MAX_EXPORTS} exports are served already");
+            return Err(Failure::new(what, "stop one that is no longer used"));
+        }
+        exported.number = inner.last + 1;
+        // An engine that was killed may not have kept the last number that it gave.
+        while exported.overlay(&self.state).exists() {
+            exported.number += 1;
+        }
+        inner.last = exported.number;
+        let live = Live { exported: exported.clone(), stage: Stage::New };
+        inner.live.insert(exported.number, live);
+        Ok(exported)
+    }
+
+    /// Serves again what an earlier engine served and this one does not yet. What cannot be is
+    /// logged, and kept for later.
+    pub(crate) async fn resume(&self, pool: &OpenPool, access: &Arc<TenantAccess>) {
+        for exported in self.to_resume() {
+            let served = self.serve(pool, access, &exported).await;
+            let stage = match served {
+                Ok(server) => {
+                    log::info!("export {} of {} is served again", exported.number, exported.point);
+                    Stage::Serves(server)
+                }
+                Err(Failure { what, next, .. }) => {
+                    log::error!("export {} is not served: {what}; {next}", exported.number);
+                    Stage::Waits
+                }
+            };
+            if let Some(live) = lock(&self.inner).live.get_mut(&exported.number) {
+                live.stage = stage;
+            }
+        }
+    }
+
+    /// All that wait: from here on nobody else serves them.
+    fn to_resume(&self) -> Vec<Exported> {
+        let mut inner = lock(&self.inner);
+        let waiting = inner.live.values_mut().filter(|live| matches!(live.stage, Stage::Waits));
+        let resumes = waiting.map(|live| {
+            live.stage = Stage::Resumes;
+            live.exported.clone()
+        });
+        resumes.collect()
+    }
+
     /// Ends an export. Its overlay goes with it only if that is wanted.
     pub(crate) async fn stop(&self, number: u64, discard: bool) -> Result<(), Failure> {
-        let live = lock(&self.live).remove(&number);
-        let live = live.ok_or_else(|| {
-            Failure::new(format!("there is no export {number}"), "list the exports")
-        })?;
+        let live = self.take_out(number)?;
         let name = live.exported.name();
         let forget = [NotifyState::FdStoreRemove, NotifyState::FdName(&name)];
         let _ = sd_notify::notify(&forget);
         let _ = std::fs::remove_file(live.exported.socket(&self.runtime));
-        let ended = match live.server {
-            Some(server) => server.shutdown().await.map(|_| ()),
-            None => Ok(()),
+        lock(&self.inherited).remove(&name);
+        let ended = match live.stage {
+            Stage::Serves(server) => server.shutdown().await.map(|_| ()),
+            _ => Ok(()),
         };
         if discard && live.exported.writable {
             let _ = std::fs::remove_file(live.exported.overlay(&self.state));
@@ -161,11 +256,29 @@ impl Exports {
         ended.map_err(|error| Failure::new(error, next))
     }
 
+    fn take_out(&self, number: u64) -> Result<Live, Failure> {
+        match lock(&self.inner).live.entry(number) {
+            Entry::Vacant(_) => {
+                Err(Failure::new(format!("there is no export {number}"), "list the exports"))
+            }
+            Entry::Occupied(live) => match live.get().stage {
+                Stage::Waits | Stage::Serves(_) => Ok(live.remove()),
+                Stage::New | Stage::Resumes => {
+                    let what = format!("export {number} is just beginning");
+                    Err(Failure::new(what, "stop it again in a moment"))
+                }
+            },
+        }
+    }
+
     /// Ends serving, and keeps everything for the next engine.
     pub(crate) async fn suspend(&self) {
-        let servers: Vec<Server> =
-            lock(&self.live).values_mut().filter_map(|live| live.server.take()).collect();
-        for server in servers {
+        let live = std::mem::take(&mut lock(&self.inner).live);
+        let servers = live.into_values().filter_map(|live| match live.stage {
+            Stage::Serves(server) => Some(server),
+            _ => None,
+        });
+        for server in servers.collect::<Vec<_>>() {
             if let Err(error) = server.shutdown().await {
                 log::error!("an overlay could not be flushed: {error}");
             }
@@ -235,4 +348,53 @@ fn inherited() -> HashMap<String, UnixListener> {
         }
     }
     found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn some() -> Exported {
+        Exported { number: 0, point: String::new(), volume: 0, writable: true, since: 0 }
+    }
+
+    #[test]
+    fn a_number_is_given_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let exports = Exports::new(folder.path(), folder.path(), Kept::default());
+        let one = exports.reserve(some()).unwrap();
+        let two = exports.reserve(some()).unwrap();
+        assert_eq!((one.number, two.number), (1, 2));
+        lock(&exports.inner).live.clear();
+        assert_eq!(exports.reserve(some()).unwrap().number, 3);
+        let kept = lock(&exports.inner).kept();
+        assert_eq!((kept.last, kept.exports.len()), (3, 0), "nobody was told of one");
+        // An engine that was killed before it kept what it had begun.
+        let again = Exports::new(folder.path(), folder.path(), Kept::default());
+        std::fs::write(two.overlay(folder.path()), b"of the second").unwrap();
+        assert_eq!(again.reserve(some()).unwrap().number, 1);
+        assert_eq!(again.reserve(some()).unwrap().number, 3);
+    }
+
+    #[test]
+    fn an_export_is_served_again_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let kept = Kept { last: 7, exports: vec![Exported { number: 4, ..some() }] };
+        let exports = Exports::new(folder.path(), folder.path(), kept.clone());
+        assert_eq!(exports.to_resume(), kept.exports);
+        assert!(exports.to_resume().is_empty());
+        assert_eq!(lock(&exports.inner).kept(), kept);
+        assert!(exports.take_out(4).is_err(), "it is just beginning");
+    }
+
+    #[test]
+    fn exports_have_a_bound_that_counts_those_that_begin() {
+        let folder = tempfile::tempdir().unwrap();
+        let exports = Exports::new(folder.path(), folder.path(), Kept::default());
+        for _ in 0..MAX_EXPORTS {
+            exports.reserve(some()).unwrap();
+        }
+        let failure = exports.reserve(some()).unwrap_err();
+        assert!(failure.what.contains("64 exports"), "{}", failure.what);
+    }
 }

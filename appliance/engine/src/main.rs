@@ -7,10 +7,12 @@
 mod alerts;
 mod clock;
 mod config;
+mod disks;
 mod engine;
 mod error;
 mod exports;
 mod facts;
+mod file;
 mod jobs;
 mod journal;
 mod protection;
@@ -32,6 +34,7 @@ use sd_notify::NotifyState;
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::config::Config;
+use crate::disks::Disks;
 use crate::engine::Engine;
 use crate::error::{EngineError, Result};
 use crate::state::State;
@@ -68,8 +71,9 @@ fn run(arguments: &Arguments) -> Result<()> {
     if let Some(aside) = &state.put_aside {
         log::warn!("the state of jobs was damaged and is now {}: history is lost", aside.display());
     }
-    let pool = OpenPool::open(&config.pool(), Access::ReadWrite)?;
-    let engine = Engine::new(config, state, pool)?;
+    let disks = Disks::load(&state, &config.disks)?;
+    let pool = OpenPool::open(&config.pool(disks.paths()), Access::ReadWrite)?;
+    let engine = Engine::new(config, state, disks, pool)?;
     if let Some(secret) = &secret {
         engine.unlock(secret)?;
     }
@@ -79,7 +83,8 @@ fn run(arguments: &Arguments) -> Result<()> {
     runtime.block_on(serve(engine.clone()))?;
     // Jobs that did not stop in time are left behind with the process.
     runtime.shutdown_background();
-    Ok(engine.pool.close()?)
+    engine.pool.close()?;
+    engine.life.end(&engine.state)
 }
 
 /// Threads for what waits: sockets, timers, the bus. Work has threads of its own.
@@ -90,16 +95,18 @@ async fn serve(engine: Arc<Engine>) -> Result<()> {
     engine.resume_exports().await;
     let serving = serve::open(&engine, engine.config.bus.as_deref()).await?;
     let shower = tokio::spawn(keep_shown(engine.clone()));
+    let ager = tokio::spawn(keep_age(engine.clone()));
     let watchdog = tokio::spawn(watchdog::feed(engine.clone()));
     let _ = sd_notify::notify(&[NotifyState::Ready, NotifyState::Status("ready")]);
     log::info!("ready");
-    let conducted = engine.clone().conduct(stop).await;
+    engine.clone().conduct(stop).await;
     let _ = sd_notify::notify(&[NotifyState::Stopping]);
     watchdog.abort();
     shower.abort();
+    ager.abort();
     serving.stop().await;
     engine.exports.suspend().await;
-    conducted
+    Ok(())
 }
 
 /// How often what nobody tells of is looked at: room, memory, disks.
@@ -110,6 +117,15 @@ async fn keep_shown(engine: Arc<Engine>) {
     loop {
         let _ = tokio::time::timeout(LOOK, engine.refresh.notified()).await;
         serve::show(&engine).await;
+    }
+}
+
+/// Makes the pool's age durable, at once and from time to time.
+async fn keep_age(engine: Arc<Engine>) {
+    loop {
+        let own = engine.clone();
+        let _ = tokio::task::spawn_blocking(move || schedule::commit_age(&own)).await;
+        tokio::time::sleep(Duration::from_secs(schedule::COMMIT.0)).await;
     }
 }
 

@@ -1,35 +1,62 @@
 //! The protection plan that is in force, and what ran by it.
 //!
-//! The plan is kept as the text that people wrote. When each system's last run began is kept by the
-//! pool's age, which no clock sets, so that a clock that jumps starts neither everything nor
-//! nothing.
+//! The plan is a file of its own, which people may read when nothing else works. When each system's
+//! last run began is kept by the pool's age, which no clock sets, so that a clock that jumps starts
+//! neither everything nor nothing.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
 use catalog::Uptime;
 use health::AlertCode;
 use jiff::Timestamp;
-use model::Span;
+use model::{PointId, Span};
 use operations::Failure;
 use plan::{Client, Level, Past, Plan, Source, System};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::engine::lock;
-use crate::error::Result;
+use crate::error::{EngineError, Result};
+use crate::file;
 use crate::jobs::Retry;
 use crate::state::State;
 
-/// Under which names these are kept.
-const PLAN: &str = "plan";
+/// The plan's file, in the folder of the state.
+const PLAN: &str = "plan.toml";
+
+/// Under which names the others are kept.
 const RUNS: &str = "runs";
 const PAUSED: &str = "paused";
+const VERIFIED: &str = "verified";
 
-/// What stands before a system's name where it is noted since when it is in the plan.
-const PLANNED: &str = "planned: ";
+/// What a moment is noted of.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Of<'a> {
+    /// The last run of a system began.
+    System(&'a str),
+    /// A system came into the plan.
+    Planned(&'a str),
+    /// A task of upkeep last began.
+    Upkeep(&'a str),
+    /// A task of upkeep last ended well, or could have been begun.
+    Upheld(&'a str),
+}
 
-/// When a run began, or a task of upkeep ended.
+impl fmt::Display for Of<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::System(name) => write!(f, "system: {name}"),
+            Self::Planned(name) => write!(f, "planned: {name}"),
+            Self::Upkeep(name) => write!(f, "upkeep: {name}"),
+            Self::Upheld(name) => write!(f, "upheld: {name}"),
+        }
+    }
+}
+
+/// When something happened.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Run {
     /// The pool's age, in seconds.
@@ -62,67 +89,143 @@ pub(crate) fn boot_text(uptime: Uptime) -> String {
 /// The plan, the runs by it, and which systems are to wait.
 #[derive(Debug)]
 pub(crate) struct Protection {
-    plan: Mutex<Arc<Plan>>,
+    path: PathBuf,
+    plan: Mutex<Known>,
     runs: Mutex<BTreeMap<String, Run>>,
     paused: Mutex<BTreeMap<String, String>>,
+    /// When all blocks of a recovery point were last compared with their tags, by the wall.
+    verified: Mutex<BTreeMap<String, u64>>,
+}
+
+/// The plan as far as it can be read.
+#[derive(Debug, Clone)]
+struct Known {
+    plan: Arc<Plan>,
+    /// What is wrong with the file.
+    unreadable: Option<String>,
+}
+
+impl Known {
+    /// No file is a box that has no plan yet.
+    fn read(path: &Path) -> Self {
+        let known = |plan: Plan, unreadable| Self { plan: Arc::new(plan), unreadable };
+        let text = match file::read(path) {
+            Ok(Some(text)) => text,
+            Ok(None) => return known(Plan::default(), None),
+            Err(error) => return known(Plan::default(), Some(error.to_string())),
+        };
+        let parsed = plan::parse(&text);
+        let wrong = parsed.problems.iter().map(ToString::to_string).collect::<Vec<_>>();
+        match parsed.plan {
+            Some(plan) => known(plan, None),
+            None => known(Plan::default(), Some(wrong.join("; "))),
+        }
+    }
 }
 
 impl Protection {
-    /// As an earlier engine left it.
-    pub(crate) fn load(state: &State) -> Result<Self> {
-        let read = |key| state.small(key);
-        let plan = read(PLAN)?.and_then(|text| plan::parse(&text).plan).unwrap_or_default();
-        let runs = read(RUNS)?.and_then(|text| serde_json::from_str(&text).ok());
-        let paused = read(PAUSED)?.and_then(|text| serde_json::from_str(&text).ok());
+    /// As an earlier engine left it. A plan that cannot be read stops nothing but schedules.
+    pub(crate) fn load(state: &State, folder: &Path) -> Result<Self> {
+        let path = folder.join(PLAN);
+        let plan = Known::read(&path);
+        if let Some(wrong) = &plan.unreadable {
+            log::error!(
+                "the plan {} cannot be read, nothing is scheduled: {wrong}",
+                path.display()
+            );
+        }
         Ok(Self {
-            plan: Mutex::new(Arc::new(plan)),
-            runs: Mutex::new(runs.unwrap_or_default()),
-            paused: Mutex::new(paused.unwrap_or_default()),
+            path,
+            plan: Mutex::new(plan),
+            runs: Mutex::new(kept(state, RUNS)?),
+            paused: Mutex::new(kept(state, PAUSED)?),
+            verified: Mutex::new(kept(state, VERIFIED)?),
         })
     }
 
     pub(crate) fn plan(&self) -> Arc<Plan> {
-        lock(&self.plan).clone()
+        lock(&self.plan).plan.clone()
+    }
+
+    /// Why there is no plan although there is a file of one.
+    pub(crate) fn unreadable(&self) -> Option<Failure> {
+        let wrong = lock(&self.plan).unreadable.clone()?;
+        let what = format!("the plan {} cannot be read: {wrong}", self.path.display());
+        Some(Failure::new(what, "apply the plan again"))
     }
 
     /// Puts a plan in force.
-    pub(crate) fn set(&self, state: &State, plan: Plan) -> Result<()> {
-        state.keep_small(PLAN, &plan.to_toml())?;
-        *lock(&self.plan) = Arc::new(plan);
+    pub(crate) fn set(&self, plan: Plan) -> Result<()> {
+        let mut known = lock(&self.plan);
+        let kept = file::replace(&self.path, &plan.to_toml());
+        kept.map_err(|source| EngineError::File { path: self.path.clone(), source })?;
+        *known = Known { plan: Arc::new(plan), unreadable: None };
         Ok(())
     }
 
-    pub(crate) fn run(&self, name: &str) -> Option<Run> {
-        lock(&self.runs).get(name).cloned()
+    pub(crate) fn run(&self, of: Of<'_>) -> Option<Run> {
+        lock(&self.runs).get(&of.to_string()).cloned()
     }
 
-    /// Notes that a run began, or how it ended.
-    pub(crate) fn note(&self, state: &State, name: &str, run: Run) -> Result<()> {
+    /// Notes that something happened.
+    pub(crate) fn note(&self, state: &State, of: Of<'_>, run: Run) -> Result<()> {
+        self.change_runs(state, |runs| drop(runs.insert(of.to_string(), run)))
+    }
+
+    fn change_runs(
+        &self,
+        state: &State,
+        change: impl FnOnce(&mut BTreeMap<String, Run>),
+    ) -> Result<()> {
         let mut runs = lock(&self.runs);
-        runs.insert(name.to_owned(), run);
-        state.keep_small(RUNS, &serde_json::to_string(&*runs).unwrap_or_default())
+        change(&mut runs);
+        keep(state, RUNS, &*runs)
     }
 
-    /// Since when a system is in the plan.
-    pub(crate) fn planned(&self, name: &str) -> Option<Run> {
-        self.run(&format!("{PLANNED}{name}"))
-    }
-
-    /// Notes that systems are in the plan now; since when, of those that were before.
+    /// Notes which systems are in the plan from now on, and forgets those that are not.
     pub(crate) fn note_planned(&self, state: &State, now: &Run) -> Result<()> {
         let plan = self.plan();
-        for system in plan.systems.iter().filter(|system| self.planned(&system.name).is_none()) {
-            self.note(state, &format!("{PLANNED}{}", system.name), now.clone())?;
-        }
-        Ok(())
+        let both = |name| [Of::System(name), Of::Planned(name)].map(|of| of.to_string());
+        let known = plan.systems.iter().flat_map(|system| both(&system.name));
+        let known: BTreeSet<String> = known.collect();
+        self.change_runs(state, |runs| {
+            let is_upkeep = |key: &str| key.starts_with("upkeep: ") || key.starts_with("upheld: ");
+            runs.retain(|key, _| is_upkeep(key) || known.contains(key));
+            for system in &plan.systems {
+                let key = Of::Planned(&system.name).to_string();
+                runs.entry(key).or_insert_with(|| now.clone());
+            }
+        })
     }
 
     /// Notes how the last run of a system ended.
     pub(crate) fn note_result(&self, state: &State, name: &str, result: &str) -> Result<()> {
-        match self.run(name) {
-            Some(run) => self.note(state, name, Run { result: result.to_owned(), ..run }),
+        match self.run(Of::System(name)) {
+            Some(run) => {
+                self.note(state, Of::System(name), Run { result: result.to_owned(), ..run })
+            }
             None => Ok(()),
         }
+    }
+
+    /// When a recovery point was last verified, by the clock on the wall.
+    pub(crate) fn verified(&self, point: PointId) -> Option<u64> {
+        lock(&self.verified).get(&point.to_string()).copied()
+    }
+
+    /// Notes that recovery points were verified, and forgets those that are gone.
+    pub(crate) fn note_verified(
+        &self,
+        state: &State,
+        points: &[PointId],
+        wall: u64,
+        all: &[PointId],
+    ) -> Result<()> {
+        let all: BTreeSet<String> = all.iter().map(ToString::to_string).collect();
+        let mut verified = lock(&self.verified);
+        verified.extend(points.iter().map(|point| (point.to_string(), wall)));
+        verified.retain(|point, _| all.contains(point));
+        keep(state, VERIFIED, &*verified)
     }
 
     /// Why a system is to wait; `None` when it is not.
@@ -137,8 +240,18 @@ impl Protection {
             Some(reason) => drop(paused.insert(name.to_owned(), reason)),
             None => drop(paused.remove(name)),
         }
-        state.keep_small(PAUSED, &serde_json::to_string(&*paused).unwrap_or_default())
+        keep(state, PAUSED, &*paused)
     }
+}
+
+/// A value as it was kept; an empty one if there is none.
+fn kept<T: Default + serde::de::DeserializeOwned>(state: &State, key: &str) -> Result<T> {
+    let text = state.small(key)?;
+    Ok(text.and_then(|text| serde_json::from_str(&text).ok()).unwrap_or_default())
+}
+
+fn keep<T: Serialize>(state: &State, key: &str, value: &T) -> Result<()> {
+    state.keep_small(key, &serde_json::to_string(value).unwrap_or_default())
 }
 
 /// Reads a plan that somebody wants in force: what would change, or all that is wrong with it.
@@ -186,9 +299,7 @@ pub(crate) fn source(system: &System) -> Option<&str> {
 
 /// How a client's failed runs are tried again.
 pub(crate) fn retry(client: Option<&Client>) -> Retry {
-    let Some(client) = client else { return Retry::default() };
-    let retry = &client.retry;
-    Retry { attempts: u32::from(retry.count) + 1, pause: retry.back_off.0, longest: retry.window.0 }
+    client.map_or_else(Retry::default, |client| Retry::from(&client.retry))
 }
 
 #[cfg(test)]
@@ -204,16 +315,53 @@ mod tests {
     fn a_plan_is_there_again_after_a_restart() {
         let folder = tempfile::tempdir().unwrap();
         let state = State::open(&folder.path().join("state.sqlite")).unwrap();
-        let protection = Protection::load(&state).unwrap();
+        let protection = Protection::load(&state, folder.path()).unwrap();
         let (plan, changes) = read(&protection.plan(), MAIL).unwrap();
         assert!(changes["lines"][0].as_str().unwrap().contains("acme"), "{changes}");
-        protection.set(&state, plan.clone()).unwrap();
+        protection.set(plan.clone()).unwrap();
         protection.pause(&state, "mail", Some("moves house".to_owned())).unwrap();
-        let again = Protection::load(&state).unwrap();
+        let again = Protection::load(&state, folder.path()).unwrap();
         assert_eq!(*again.plan(), plan);
         assert_eq!(again.paused("mail").as_deref(), Some("moves house"));
         again.pause(&state, "mail", None).unwrap();
-        assert_eq!(Protection::load(&state).unwrap().paused("mail"), None);
+        let third = Protection::load(&state, folder.path()).unwrap();
+        assert_eq!(third.paused("mail"), None);
+    }
+
+    #[test]
+    fn a_plan_that_cannot_be_read_is_no_empty_plan() {
+        let folder = tempfile::tempdir().unwrap();
+        let state = State::open(&folder.path().join("state.sqlite")).unwrap();
+        let load = || Protection::load(&state, folder.path()).unwrap();
+        assert!(load().unreadable().is_none(), "there is none yet");
+        std::fs::write(folder.path().join(PLAN), "format = 1\n[[system]\n").unwrap();
+        let failure = load().unreadable().unwrap();
+        assert!(failure.what.contains("plan.toml"), "{}", failure.what);
+        let broken = load();
+        broken.set(read(&broken.plan(), MAIL).unwrap().0).unwrap();
+        assert!(broken.unreadable().is_none() && load().unreadable().is_none());
+        assert_eq!(load().plan().systems.len(), 1);
+    }
+
+    #[test]
+    fn what_was_noted_of_a_system_goes_with_it_and_upkeep_stays() {
+        let folder = tempfile::tempdir().unwrap();
+        let state = State::open(&folder.path().join("state.sqlite")).unwrap();
+        let protection = Protection::load(&state, folder.path()).unwrap();
+        let run = |age| Run { age, wall: 5, boot: String::new(), result: String::new() };
+        protection.set(read(&protection.plan(), MAIL).unwrap().0).unwrap();
+        protection.note_planned(&state, &run(1)).unwrap();
+        // A system may be called as it likes.
+        for of in [Of::System("mail"), Of::System("upkeep: x"), Of::Upkeep("scrub")] {
+            protection.note(&state, of, run(2)).unwrap();
+        }
+        protection.note_planned(&state, &run(3)).unwrap();
+        let age = |of| protection.run(of).map(|run| run.age);
+        assert_eq!((age(Of::Planned("mail")), age(Of::System("mail"))), (Some(1), Some(2)));
+        assert_eq!((age(Of::System("upkeep: x")), age(Of::Upkeep("scrub"))), (None, Some(2)));
+        protection.set(Plan::default()).unwrap();
+        protection.note_planned(&state, &run(4)).unwrap();
+        assert_eq!((age(Of::Planned("mail")), age(Of::Upkeep("scrub"))), (None, Some(2)));
     }
 
     #[test]

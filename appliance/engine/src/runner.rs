@@ -5,6 +5,7 @@ use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_executor::block_on;
 use futures_util::FutureExt;
 use operations::{
     Expire, Failure, Ingest, OpenPool, Restore, Resync, ResyncNext, Scrub, TokioPacer, Verify,
@@ -104,13 +105,48 @@ fn attempt(
         }
         Work::Reclaim(wanted) => Ended::Done(wanted.of().run(pool, access, progress)?.json()),
         Work::Expire => Ended::Done(Expire::default().run(pool, access)?.json()),
-        Work::Resync => {
-            let pacer = TokioPacer::new(handle, progress);
-            let done = Resync::default().run(pool, progress, &pacer)?;
-            ended(done.json(), done.failure(ResyncNext::default()))
-        }
+        Work::Resync => resync(pool, None, progress, handle)?,
+        Work::Relieve { member, by } => resync(pool, Some((*member, *by)), progress, handle)?,
     })
 }
+
+/// Copies what disks lack; then one member leaves, if another has come to take over from it.
+fn resync(
+    pool: &OpenPool,
+    relieved: Option<(usize, usize)>,
+    progress: &Progress,
+    handle: Handle,
+) -> Result<Ended, Failure> {
+    let pacer = TokioPacer::new(handle, progress);
+    let done = Resync::default().run(pool, progress, &pacer)?;
+    if progress.stopped() {
+        return Ok(Ended::Stopped);
+    }
+    let leaves = relieved.filter(|_| done.is_whole());
+    let done = match leaves {
+        Some((member, by)) => done.after_leaving(pool, leave(pool, member, by)?),
+        None => done,
+    };
+    Ok(ended(done.json(), done.failure(ResyncNext::default())))
+}
+
+/// Lets a member go, and says which disk that was. One that has left already did so before the
+/// engine was ended.
+fn leave(pool: &OpenPool, member: usize, by: usize) -> Result<Option<String>, Failure> {
+    let members = block_on(pool.store.members());
+    let Some(old) = members.into_iter().find(|known| known.number == member) else {
+        return Ok(None);
+    };
+    let name = old.name.unwrap_or_else(|| old.disk_id.to_string());
+    if !block_on(pool.store.relieve(member, by))? {
+        log::warn!("{name} {UNTOLD}");
+    }
+    Ok(Some(name))
+}
+
+/// Of a disk that has left the pool.
+pub(crate) const UNTOLD: &str = "took no writes any more and does not say that it has left: \
+    alone it would pass for the pool; destroy it or overwrite it";
 
 fn ended(result: serde_json::Value, failure: Option<Failure>) -> Ended {
     match failure {

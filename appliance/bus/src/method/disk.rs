@@ -25,8 +25,8 @@ pub(crate) const METHODS: &[Method] = &[
         takes: &[("device", "s")],
         gives: &[("job", "o")],
         action: Some(Action::ManageDisks),
-        about: "Puts the disk at this absolute path in its place and fills it. What was on that \
-            one is lost.",
+        about: "Puts the empty disk at this absolute path in its place and fills it. A disk that \
+            still serves does so until the new one has everything, and then leaves.",
         parse: |place, body| {
             let (device,) = arguments(body)?;
             let device = command::path("the device", device)?;

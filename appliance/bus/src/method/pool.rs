@@ -63,8 +63,7 @@ pub(crate) const METHODS: &[Method] = &[
         takes: &[("device", "s")],
         gives: &[("job", "o")],
         action: Some(Action::ManageDisks),
-        about: "Takes the disk at this absolute path into the pool and fills it. What was on it \
-            is lost.",
+        about: "Takes the empty disk at this absolute path into the pool and fills it.",
         parse: |_, body| {
             let (device,) = arguments(body)?;
             ready(Command::AddDisk { device: command::path("the device", device)? })

@@ -10,6 +10,8 @@ use operations::uptime;
 use crate::clock::moment;
 use crate::engine::Engine;
 use crate::jobs::{self, Job};
+use crate::protection::Of;
+use crate::schedule::{self, task};
 
 /// The newest run of each job.
 pub(super) fn jobs(engine: &Engine) -> Vec<JobFacts> {
@@ -23,13 +25,14 @@ pub(super) fn jobs(engine: &Engine) -> Vec<JobFacts> {
 fn facts(name: String, job: &Job) -> JobFacts {
     let now = moment();
     let client = Some(job.client.clone()).filter(|client| !client.is_empty());
-    let failed = |retry| {
+    let failed = |retry: Option<Span>| {
         JobState::Ended(Ended::Failed {
             error: job.cause.clone(),
             next: job.next.clone(),
             side: Side::Box,
             failures: job.attempt,
-            retry,
+            // Until then no person is to know.
+            retry: retry.filter(|_| !job.retry.escalates(job.attempt)),
         })
     };
     let state = match job.state {
@@ -58,24 +61,23 @@ fn facts(name: String, job: &Job) -> JobFacts {
 pub(super) fn maintenance(engine: &Engine) -> Vec<MaintenanceFacts> {
     let plan = engine.protection.plan();
     let upkeep = &plan.maintenance;
-    let last = |name: &str| {
-        let run = engine.protection.run(name)?;
-        let past = run.past(engine.pool.age(), uptime());
-        Some(past.running)
-    };
-    let fact = |kind, name, every| MaintenanceFacts {
+    let age = engine.pool.age();
+    let fact = |kind, task, every| MaintenanceFacts {
         kind,
         // Before it is first noted nothing is due.
-        last: last(name).unwrap_or(Span(0)),
+        last: engine
+            .protection
+            .run(Of::Upheld(task))
+            .map_or(Span(0), |run| run.past(age, uptime()).running),
         every,
+        // The job tells of its own failures.
         error: None,
     };
     vec![
-        fact(MaintenanceKind::Scrub, "upkeep: scrub", upkeep.scrub.interval),
-        fact(MaintenanceKind::Reclaim, "upkeep: reclaim", upkeep.reclaim.interval),
-        fact(MaintenanceKind::Expire, "upkeep: expire", upkeep.expire.interval),
-        fact(MaintenanceKind::Verify, "upkeep: scrub", upkeep.scrub.interval),
-        // Every commit keeps the catalog, and it is checked when the pool is opened.
-        fact(MaintenanceKind::Catalog, "upkeep: scrub", upkeep.scrub.interval),
+        fact(MaintenanceKind::Scrub, task::SCRUB, upkeep.scrub.interval),
+        fact(MaintenanceKind::Reclaim, task::RECLAIM, upkeep.reclaim.interval),
+        fact(MaintenanceKind::Expire, task::EXPIRE, upkeep.expire.interval),
+        fact(MaintenanceKind::Verify, task::VERIFY, upkeep.verify.interval),
+        fact(MaintenanceKind::Catalog, task::CATALOG, schedule::COMMIT),
     ]
 }

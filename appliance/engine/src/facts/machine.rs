@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use health::facts::{ClockFacts, Fan, MachineFacts, Memory, Reading, Sensor, Uptimes};
+use health::facts::{ClockFacts, Fan, MachineFacts, Memory, Reading, Sensor};
 use model::{Bytes, Span, WallTime};
 
 use crate::clock::moment;
@@ -18,13 +18,13 @@ const MOST: usize = 64;
 /// The year 2026 began: no clock of a box with this version can be earlier.
 const BUILT: WallTime = WallTime(1_767_225_600);
 
-pub(super) fn machine() -> MachineFacts {
+pub(super) fn machine(engine: &Engine, failed_services: Option<Vec<String>>) -> MachineFacts {
     MachineFacts {
         memory: memory(),
         sensors: known(sensors(Path::new(HWMON))),
         fans: known(fans(Path::new(HWMON))),
-        failed_services: Some(Vec::new()),
-        restarts: Some(health::facts::Restarts::default()),
+        failed_services,
+        restarts: Some(engine.life.restarts(engine.pool.age())),
     }
 }
 
@@ -98,20 +98,16 @@ fn fans(folder: &Path) -> Vec<Fan> {
 
 pub(super) fn clock(engine: &Engine) -> ClockFacts {
     let now = moment();
-    let span = |end: u64, begin: u64| Span(end.saturating_sub(begin));
     ClockFacts {
         wall: WallTime(now.wall),
         built: BUILT,
-        jump: None,
+        jump: engine.life.jump(now.running),
         // Where nobody keeps time from outside there is no file.
         unconfirmed: match Path::new("/run/systemd/timesync/synchronized").exists() {
             true => Reading::Known(Span(0)),
             false => Reading::Absent,
         },
-        uptimes: Some(Uptimes {
-            wall: span(now.running, engine.started.running),
-            ran: span(now.running, engine.started.running),
-        }),
+        uptimes: engine.life.uptimes(engine.pool.age(), now.wall),
     }
 }
 

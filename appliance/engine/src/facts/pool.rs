@@ -52,7 +52,8 @@ pub(super) fn pool(engine: &Engine, members: &[MemberStatus]) -> PoolFacts {
         whole: Some(count(MemberState::Complete)),
         disks: members.len() as u16,
         resync,
-        integrity: Some(integrity(engine, status.healed)),
+        // What a power cut left where nothing is stored is no sign of a bad disk.
+        integrity: Some(integrity(engine, status.healed.saturating_sub(status.cleared))),
         space: Some(space(engine)),
         kit_proved: Some(engine.pool.keyring.has_proved_kit()),
     })

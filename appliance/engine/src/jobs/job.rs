@@ -80,6 +80,9 @@ pub(crate) struct Job {
     pub(crate) deadline: u64,
     /// Number of the attempt, from 1 on; 0 before the first.
     pub(crate) attempt: u32,
+    /// When it first failed, in seconds of running time.
+    #[serde(default)]
+    pub(crate) failed: Option<u64>,
     pub(crate) queued: Moment,
     pub(crate) started: Moment,
     pub(crate) ended: Moment,
@@ -97,5 +100,14 @@ pub(crate) struct Job {
 impl Job {
     pub(crate) fn class(&self) -> Class {
         self.work.class()
+    }
+
+    /// When it is to be tried again, in seconds of running time, after an attempt that failed;
+    /// `None` when it is not.
+    pub(super) fn next_attempt(&mut self, now: Moment) -> Option<u64> {
+        // Running time begins anew when the machine starts.
+        let first = self.failed.filter(|first| *first <= now.running).unwrap_or(now.running);
+        self.failed = Some(first);
+        self.retry.after(self.attempt, now.running - first).map(|pause| now.running + pause)
     }
 }

@@ -64,9 +64,8 @@ impl Queue {
                 job.next = "see what it left behind, then start it again".to_owned();
                 end(job, JobState::Interrupted, now);
             }
-            // Running time begins anew when the machine starts.
             JobState::Waiting { .. } => {
-                let due = now.running + job.retry.after(job.attempt).unwrap_or(0);
+                let due = job.next_attempt(now).unwrap_or(now.running);
                 job.state = JobState::Waiting { due };
             }
             _ => return,
@@ -79,7 +78,8 @@ impl Queue {
         self.limits = limits;
     }
 
-    /// Takes a job. One that says the same and has not begun yet stands for both.
+    /// Takes a job: its number, and whether it is a new one. One that says the same and has not
+    /// begun yet stands for both; if it was to wait before it is tried again, it need not.
     pub(crate) fn submit(
         &mut self,
         work: Work,
@@ -87,10 +87,13 @@ impl Queue {
         retry: Retry,
         deadline: u64,
         now: Moment,
-    ) -> Result<u64, Refused> {
-        let same = |job: &&Job| job.work == work && job.state == JobState::Queued;
-        if let Some(job) = self.jobs.values().find(same) {
-            return Ok(job.number);
+    ) -> Result<(u64, bool), Refused> {
+        let begins = |state| matches!(state, JobState::Queued | JobState::Waiting { .. });
+        let same = |job: &&mut Job| job.work == work && begins(job.state);
+        if let Some(job) = self.jobs.values_mut().find(same) {
+            job.state = JobState::Queued;
+            self.changed.insert(job.number);
+            return Ok((job.number, false));
         }
         if self.jobs.values().filter(|job| !job.state.is_over()).count() >= MAX_WAITING {
             return Err(Refused::Full);
@@ -105,6 +108,7 @@ impl Queue {
             retry,
             deadline,
             attempt: 0,
+            failed: None,
             queued: now,
             started: Moment::default(),
             ended: Moment::default(),
@@ -118,7 +122,15 @@ impl Queue {
         };
         self.jobs.insert(number, job);
         self.changed.insert(number);
-        Ok(number)
+        Ok((number, true))
+    }
+
+    /// Takes a job back that was taken and has not begun: nobody was told of it.
+    pub(crate) fn withdraw(&mut self, number: u64) {
+        if self.jobs.get(&number).is_some_and(|job| job.state == JobState::Queued) {
+            self.jobs.remove(&number);
+            self.changed.insert(number);
+        }
     }
 
     /// The jobs to begin now, most urgent first. They count as running from here on. What failed
@@ -174,8 +186,8 @@ impl Queue {
             Ended::Failed { .. } if job.stopping => end(job, JobState::Cancelled, now),
             Ended::Failed { cause, next } => {
                 (job.cause, job.next) = (cause, next);
-                match job.retry.after(job.attempt) {
-                    Some(pause) => job.state = JobState::Waiting { due: now.running + pause },
+                match job.next_attempt(now) {
+                    Some(due) => job.state = JobState::Waiting { due },
                     None => end(job, JobState::Failed, now),
                 }
             }
@@ -225,6 +237,11 @@ impl Queue {
     pub(crate) fn take_changed(&mut self) -> Vec<(u64, Option<Job>)> {
         let changed = std::mem::take(&mut self.changed);
         changed.into_iter().map(|number| (number, self.jobs.get(&number).cloned())).collect()
+    }
+
+    /// These have changed still: they could not be kept.
+    pub(crate) fn not_kept(&mut self, numbers: impl Iterator<Item = u64>) {
+        self.changed.extend(numbers);
     }
 
     /// Drops the oldest of what is over from the list.

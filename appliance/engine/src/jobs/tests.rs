@@ -29,7 +29,7 @@ fn queue() -> Queue {
 }
 
 fn add(queue: &mut Queue, work: Work, now: u64) -> u64 {
-    queue.submit(work, "", Retry::default(), DAY, at(now)).unwrap()
+    queue.submit(work, "", Retry::default(), DAY, at(now)).unwrap().0
 }
 
 fn state(queue: &Queue, number: u64) -> JobState {
@@ -97,12 +97,42 @@ fn what_fails_is_tried_again_after_longer_and_longer_pauses_and_then_no_more() {
 }
 
 #[test]
-fn pauses_stay_below_their_bound_however_often_it_was_tried() {
-    let retry = Retry { attempts: u32::MAX, pause: 60, longest: 3600 };
-    assert_eq!(retry.after(1), Some(60));
-    assert_eq!(retry.after(2), Some(120));
-    assert_eq!(retry.after(500), Some(3600));
-    assert_eq!(Retry::NEVER.after(1), None);
+fn no_attempt_begins_after_the_window_that_the_first_failure_opens() {
+    let retry = Retry { retries: u16::MAX, pause: 60, window: 3600, escalate_after: 2 };
+    assert_eq!(retry.after(1, 0), Some(60));
+    assert_eq!(retry.after(2, 60), Some(120));
+    assert_eq!(retry.after(2, 3480), Some(120));
+    assert_eq!(retry.after(2, 3481), None);
+    assert_eq!(retry.after(500, 0), None);
+    assert_eq!(Retry::NEVER.after(1, 0), None);
+    assert_eq!([1, 2].map(|failures| retry.escalates(failures)), [false, true]);
+    assert!(Retry::NEVER.escalates(1));
+}
+
+#[test]
+fn what_waits_to_be_tried_again_stands_for_the_same_wanted_now() {
+    let mut queue = queue();
+    let job = add(&mut queue, ingest("mail"), 0);
+    queue.start(at(0), |_| false);
+    queue.finish(job, failed(), at(10));
+    assert_eq!(add(&mut queue, ingest("mail"), 11), job);
+    assert_eq!(queue.start(at(11), |_| true), [job], "somebody wants it now");
+}
+
+#[test]
+fn a_job_that_nobody_was_told_of_is_taken_back() {
+    let mut queue = queue();
+    let job = add(&mut queue, ingest("mail"), 0);
+    queue.take_changed();
+    queue.withdraw(job);
+    assert_eq!(queue.take_changed(), [(job, None)]);
+    let job = add(&mut queue, ingest("mail"), 0);
+    queue.start(at(0), |_| false);
+    queue.withdraw(job);
+    assert_eq!(state(&queue, job), JobState::Running, "it has begun");
+    queue.take_changed();
+    queue.not_kept([job].into_iter());
+    assert_eq!(queue.take_changed().len(), 1);
 }
 
 #[test]
@@ -124,11 +154,11 @@ fn what_waits_is_cancelled_at_once_and_what_runs_when_it_has_stopped() {
 #[test]
 fn a_client_that_rests_is_not_tried_again_meanwhile_and_new_jobs_of_it_are() {
     let mut queue = queue();
-    let job = queue.submit(ingest("mail"), "acme", Retry::default(), DAY, at(0)).unwrap();
+    let job = queue.submit(ingest("mail"), "acme", Retry::default(), DAY, at(0)).unwrap().0;
     queue.start(at(0), |_| true);
     queue.finish(job, failed(), at(0));
     assert_eq!(queue.start(at(60), |client| client == "acme"), [0; 0]);
-    let new = queue.submit(ingest("files"), "acme", Retry::default(), DAY, at(60)).unwrap();
+    let new = queue.submit(ingest("files"), "acme", Retry::default(), DAY, at(60)).unwrap().0;
     assert_eq!(queue.start(at(60), |client| client == "acme"), [new]);
     assert_eq!(queue.start(at(61), |_| false), [job]);
 }

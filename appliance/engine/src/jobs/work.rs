@@ -48,6 +48,11 @@ pub(crate) enum Work {
     Reclaim(Reclaiming),
     Expire,
     Resync,
+    /// A resync after which the member `by` is in the place of another, which leaves.
+    Relieve {
+        member: usize,
+        by: usize,
+    },
 }
 
 /// How much a reclaim gives back. What is not said is as [`Reclaim::default`] has it.
@@ -99,7 +104,7 @@ impl Work {
             Self::Scrub { .. } => "scrub",
             Self::Reclaim { .. } => "reclaim",
             Self::Expire => "expire",
-            Self::Resync => "resync",
+            Self::Resync | Self::Relieve { .. } => "resync",
         }
     }
 
@@ -118,7 +123,7 @@ impl Work {
         match self {
             Self::Restore { .. } | Self::Give { .. } => Class::Restore,
             Self::Ingest { .. } => Class::Ingest,
-            Self::Resync => Class::Resync,
+            Self::Resync | Self::Relieve { .. } => Class::Resync,
             _ => Class::Upkeep,
         }
     }

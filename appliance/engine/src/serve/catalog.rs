@@ -6,18 +6,24 @@ use std::sync::Arc;
 use ::catalog::{Listed, RemovedBy};
 use bus::{Place, PointView, RpoState, SystemView};
 use format::event::{SIGNAL_CHANGE, SIGNAL_DENSE};
-use model::PointId;
-use plan::System;
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+use model::{PointId, Span};
+use plan::{Past, System};
 use record::Description;
 use restore::RestorePoint;
 use zbus::OwnedObjectPath;
 
 use super::show::nothing;
 use crate::engine::{Engine, lock};
+use crate::protection::Of;
 use crate::schedule;
 
 /// Names of signals.
 const SIGNALS: [(u8, &str); 2] = [(SIGNAL_CHANGE, "change"), (SIGNAL_DENSE, "dense")];
+
+/// Recovery points whose records are read before what is known is shown.
+const LEARNED_AT_ONCE: usize = 64;
 
 /// What the records of points say, read once. Without keys nothing is known.
 pub(crate) type Known = std::collections::HashMap<PointId, Option<Description>>;
@@ -31,7 +37,8 @@ pub(super) async fn show(engine: &Arc<Engine>) {
     let mut systems = in_plan(engine);
     for one in &listed {
         let description = known.get(&one.point.id).and_then(Option::as_ref);
-        let view = point(one, description, age);
+        let mut view = point(one, description, age);
+        view.verified_at = engine.protection.verified(one.point.id).unwrap_or(0);
         tell_system(&mut systems, one, description, &view);
         engine.tree.put(view);
     }
@@ -73,7 +80,7 @@ fn planned(engine: &Engine, mut view: SystemView) -> SystemView {
     let due = schedule::due(engine, &plan, system);
     view.next_run_at = due.map_or(0, |due| u64::try_from(due.start.as_second()).unwrap_or(0));
     view.last_result =
-        engine.protection.run(&system.name).map(|run| run.result).unwrap_or_default();
+        engine.protection.run(Of::System(&system.name)).map(|run| run.result).unwrap_or_default();
     let reason = engine.protection.paused(&system.name);
     view.paused = reason.is_some();
     view.pause_reason = reason.unwrap_or_default();
@@ -85,12 +92,17 @@ fn planned(engine: &Engine, mut view: SystemView) -> SystemView {
 fn rpo(engine: &Engine, system: &System, view: &SystemView) -> RpoState {
     let points = engine.pool.catalog.points();
     let newest = points.iter().rfind(|point| point.system.to_string() == view.id);
-    let Some(newest) = newest else { return RpoState::Unknown };
-    let age = engine.pool.age().saturating_sub(newest.age);
-    match system.rpo.0.checked_sub(age) {
-        None => RpoState::Breached,
-        Some(left) if left < system.rpo.0 / 5 => RpoState::Warning,
-        Some(_) => RpoState::Met,
+    let newest = newest.map(|point| Past {
+        wall: Timestamp::from_second(point.created.0.cast_signed()).unwrap_or_default(),
+        running: Span(engine.pool.age().saturating_sub(point.age)),
+        // Nobody knows whether the box was off since.
+        exact: false,
+    });
+    match plan::rpo_state(system, newest.as_ref(), &schedule::now(&TimeZone::UTC)) {
+        plan::RpoState::NoPoint => RpoState::Unknown,
+        plan::RpoState::Breached { .. } => RpoState::Breached,
+        plan::RpoState::Met { left } if left.0 < system.rpo.0 / 5 => RpoState::Warning,
+        plan::RpoState::Met { .. } => RpoState::Met,
     }
 }
 
@@ -105,7 +117,8 @@ fn empty(id: String, tenant: String) -> SystemView {
     }
 }
 
-/// Reads the records of points that were not read yet, and forgets those that are gone.
+/// Reads the records of some points that were not read yet, and forgets those that are gone. The
+/// newest first: those somebody looks for.
 async fn learn(engine: &Arc<Engine>, listed: &[Listed]) {
     let Some(access) = engine.access() else { return };
     let fresh: Vec<_> = {
@@ -114,11 +127,15 @@ async fn learn(engine: &Arc<Engine>, listed: &[Listed]) {
         known.retain(|id, _| points.contains(id));
         listed
             .iter()
+            .rev()
             .filter(|one| !known.contains_key(&one.point.id))
             .map(|one| one.point)
             .collect()
     };
-    for point in fresh {
+    if fresh.len() > LEARNED_AT_ONCE {
+        engine.refresh.notify_one();
+    }
+    for point in fresh.into_iter().take(LEARNED_AT_ONCE) {
         // A record that cannot be read is damage, which verify tells.
         let opened = RestorePoint::open(&access, point).await.ok();
         lock(&engine.known).insert(point.id, opened.map(|opened| opened.description));

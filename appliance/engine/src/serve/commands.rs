@@ -73,7 +73,10 @@ async fn carry_out(engine: &Arc<Engine>, command: Command) -> Result<Reply, Refu
             engine.cancel(job).map_err(refused)?;
             Ok(Reply::Done)
         }
-        Command::ExportPlan => Ok(Reply::Text(engine.protection.plan().to_toml())),
+        Command::ExportPlan => match engine.protection.unreadable() {
+            None => Ok(Reply::Text(engine.protection.plan().to_toml())),
+            Some(failure) => Err(failed(failure)),
+        },
         Command::ApplyPlan { plan, dry_run } => planning::apply(engine, plan, dry_run).await,
         Command::RunSystem { system, options } => planning::run(engine, &system, options.full),
         Command::PauseSystem { system, reason } => planning::pause(engine, &system, Some(reason)),

@@ -3,76 +3,96 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use bus::{Place, Refusal, RefusalKind, Reply};
+use bus::{Refusal, RefusalKind, Reply};
 use disk::Access;
 use model::DiskId;
-use operations::{Failure, Io, open_disk};
-use store::{Admission, MemberState};
+use operations::{Failure, Io, is_in_service, open_disk};
+use store::{Admission, MemberStatus, StoreError};
 
 use super::commands::{begin, failed, panicked};
+use super::show;
 use crate::engine::Engine;
 use crate::jobs::Work;
+use crate::runner::UNTOLD;
 
 /// Makes a mirror of a pool on one disk, and begins to copy.
 pub(super) async fn add(engine: &Arc<Engine>, device: String) -> Result<Reply, Refusal> {
-    admit(engine, device, Admission::Add).await
+    admit(engine, device, Admission::Add).await?;
+    begin(engine, Work::Resync)
 }
 
-/// Puts a new disk in the place of one that is missing, and begins to copy.
+/// Puts a new disk in the place of one that is missing, or that serves until the new one has
+/// everything; and begins to copy.
 pub(super) async fn replace(
     engine: &Arc<Engine>,
     disk: DiskId,
     device: String,
 ) -> Result<Reply, Refusal> {
-    let (member, _) = member(engine, disk).await?;
-    admit(engine, device, Admission::Replace { member }).await
+    let old = member(engine, disk).await?;
+    let member = old.number;
+    if !is_in_service(&old) {
+        admit(engine, device, Admission::Replace { member }).await?;
+        return begin(engine, Work::Resync);
+    }
+    let by = admit(engine, device, Admission::Relieve { member }).await?;
+    begin(engine, Work::Relieve { member, by })
 }
 
 /// Takes a disk back that was left behind, and begins to copy what differs.
 pub(super) async fn take_back(engine: &Arc<Engine>, disk: DiskId) -> Result<Reply, Refusal> {
-    let (_, name) = member(engine, disk).await?;
+    let name = member(engine, disk).await?.name;
     let device = name.or_else(|| engine.pool.stale.first().cloned());
     let Some(device) = device else {
         let problem = format!("nobody knows where disk {disk} is now");
         return Err(Refusal::new(RefusalKind::Failed, problem, "see that it is plugged in"));
     };
-    admit(engine, device, Admission::Return).await
+    admit(engine, device, Admission::Return).await?;
+    begin(engine, Work::Resync)
 }
 
 /// Takes a disk out of the mirror for good.
 pub(super) async fn remove(engine: &Arc<Engine>, disk: DiskId) -> Result<Reply, Refusal> {
-    let (number, _) = member(engine, disk).await?;
+    let number = member(engine, disk).await?.number;
     let removed = engine.pool.store.remove(number).await;
     if !removed.map_err(|error| failed(Failure::from(error)))? {
-        log::warn!(
-            "disk {disk} took no writes any more, so it does not say that it has left: alone it \
-             would pass for the pool; destroy it or overwrite it"
-        );
+        log::warn!("disk {disk} {UNTOLD}");
     }
-    engine.tree.remove(&Place::Disk(disk));
-    engine.refresh.notify_one();
+    show(engine).await;
     Ok(Reply::Done)
 }
 
-async fn member(engine: &Arc<Engine>, disk: DiskId) -> Result<(usize, Option<String>), Refusal> {
+async fn member(engine: &Arc<Engine>, disk: DiskId) -> Result<MemberStatus, Refusal> {
     let members = engine.pool.store.members().await;
-    let found = members.into_iter().find(|member| member.disk_id == disk);
-    let found =
-        found.filter(|member| member.state != MemberState::Missing || member.name.is_none());
-    found.map(|member| (member.number, member.name)).ok_or_else(|| {
+    members.into_iter().find(|member| member.disk_id == disk).ok_or_else(|| {
         let problem = format!("the pool has no disk {disk}");
         Refusal::new(RefusalKind::NotFound, problem, "list the disks again")
     })
 }
 
-async fn admit(engine: &Arc<Engine>, device: String, how: Admission) -> Result<Reply, Refusal> {
+/// Takes a disk in, and returns its number. From here on it is a disk of the next start, too.
+async fn admit(engine: &Arc<Engine>, device: String, how: Admission) -> Result<usize, Refusal> {
+    if !Path::new(&device).is_absolute() {
+        let problem = format!("{device} is no absolute path");
+        let next = "name the disk as in /dev/disk/by-id/…";
+        return Err(Refusal::new(RefusalKind::InvalidArguments, problem, next));
+    }
     // Opening a device may take as long as it takes to spin up.
     let opened = tokio::task::spawn_blocking(move || {
         open_disk(Path::new(&device), Access::ReadWrite, Io::Auto)
     });
     let disk = opened.await.map_err(|_| panicked())?.map_err(failed)?;
     let admitted = engine.pool.store.admit(disk, how, false).await;
-    admitted.map_err(|error| failed(Failure::from(error)))?;
-    engine.refresh.notify_one();
-    begin(engine, Work::Resync)
+    let number = admitted.map_err(refused)?;
+    show(engine).await;
+    Ok(number)
+}
+
+fn refused(error: StoreError) -> Refusal {
+    match error {
+        StoreError::NotEmpty { .. } => {
+            let next = "empty it with `wipefs --all` if what is on it may be lost";
+            Refusal::new(RefusalKind::Failed, error.to_string(), next)
+        }
+        error => failed(Failure::from(error)),
+    }
 }

@@ -36,6 +36,9 @@ pub(crate) async fn open(engine: &Arc<Engine>, address: Option<&str>) -> Result<
         Some(_) => Arc::new(SameUser),
         None => Arc::new(Polkit::new(connection.clone())),
     };
+    if address.is_none() {
+        let _ = engine.system_bus.set(connection.clone());
+    }
     show(engine).await;
     let stream = MessageStream::from(&connection);
     let commands = Arc::new(commands::Desk::new(engine.clone()));

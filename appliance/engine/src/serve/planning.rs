@@ -48,7 +48,7 @@ fn put_in_force(engine: &Engine, access: &TenantAccess, plan: Plan) -> Result<()
         engine.pool.commit(events)?;
     }
     let next = "see the disk of the engine's state; retention is in force already";
-    let set = engine.protection.set(&engine.state, plan);
+    let set = engine.protection.set(plan);
     let now = schedule::beginning(engine);
     let noted = set.and_then(|()| engine.protection.note_planned(&engine.state, &now));
     noted.map_err(|error| Failure::new(error, next))

@@ -21,7 +21,12 @@ use crate::jobs::{self, Job, Moment, Work};
 /// Shows everything as it is now. Jobs are shown by who changes them.
 pub(crate) async fn show(engine: &Arc<Engine>) {
     let members = engine.pool.store.members().await;
-    let facts = health_facts::gather(engine, &members);
+    let services = match engine.system_bus.get() {
+        Some(bus) => health_facts::failed_services(bus).await,
+        // On a workstation nobody manages services.
+        None => Some(Vec::new()),
+    };
+    let facts = health_facts::gather(engine, &members, services);
     if let Err(error) =
         engine.alerts.update(&facts, &engine.protection.plan(), &engine.state, &engine.tree)
     {
@@ -29,9 +34,23 @@ pub(crate) async fn show(engine: &Arc<Engine>) {
     }
     engine.tree.put(appliance(engine, &members));
     engine.tree.put(pool(engine, &members));
-    members.iter().for_each(|member| engine.tree.put(disk(member)));
+    show_disks(engine, &members);
     show_exports(engine);
     catalog::show(engine).await;
+}
+
+/// Shows all disks, and those that left no more.
+fn show_disks(engine: &Engine, members: &[MemberStatus]) {
+    members.iter().for_each(|member| engine.tree.put(disk(member)));
+    for place in engine.tree.places() {
+        let Place::Disk(id) = place else { continue };
+        if !members.iter().any(|member| member.disk_id == id) {
+            engine.tree.remove(&Place::Disk(id));
+        }
+    }
+    if let Err(error) = engine.disks.note(&engine.state, members, &engine.pool.stale) {
+        log::error!("{error}");
+    }
 }
 
 fn appliance(engine: &Engine, members: &[MemberStatus]) -> ApplianceView {
@@ -49,6 +68,7 @@ fn appliance(engine: &Engine, members: &[MemberStatus]) -> ApplianceView {
         open_alerts,
         started_at: engine.started.wall,
         ready_at: engine.ready_at(),
+        engine_restarts: engine.life.restarts_since_boot(),
         memory_bytes: resident(),
         ..ApplianceView::default()
     }
@@ -158,8 +178,8 @@ pub(super) fn nothing() -> OwnedObjectPath {
     ObjectPath::from_static_str_unchecked("/").into()
 }
 
-/// One job.
-pub(crate) fn job_view(job: &Job) -> JobView {
+/// One job; `system` is what the bus knows its protected system by.
+pub(crate) fn job_view(job: &Job, system: Option<String>) -> JobView {
     let now = moment();
     let point = job.result.get("point").and_then(Value::as_str).unwrap_or_default();
     let (rate, left) = pace(job, now);
@@ -168,7 +188,7 @@ pub(crate) fn job_view(job: &Job) -> JobView {
         kind: kind(&job.work),
         state: state(job.state),
         subject: job.work.subject().to_owned(),
-        system: nothing(),
+        system: system.map_or_else(nothing, |id| Place::System(id).path()),
         point: point_path(point),
         client: job.client.clone(),
         priority: job.class() as u32,
@@ -208,7 +228,7 @@ fn kind(work: &Work) -> JobKind {
         Work::Scrub { .. } => JobKind::Scrub,
         Work::Reclaim(_) => JobKind::Reclaim,
         Work::Expire => JobKind::Expire,
-        Work::Resync => JobKind::Resync,
+        Work::Resync | Work::Relieve { .. } => JobKind::Resync,
     }
 }
 

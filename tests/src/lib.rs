@@ -14,6 +14,7 @@ mod clients;
 mod engine;
 mod engine_exports;
 mod failing_devices;
+mod hinted;
 mod killed;
 mod kills;
 mod lost;

@@ -259,6 +259,7 @@ fn take_in(access: &Arc<TenantAccess>, catalog: &Catalog, image: &Path) -> Point
         compression: Compression::default(),
         workers: 2,
         parent: Parent::None,
+        hint: None,
         point,
         now: WallTime(1),
         uptime: Uptime { boot: [1; 16], seconds: 9 },

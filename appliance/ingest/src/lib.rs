@@ -8,6 +8,7 @@
 mod changes;
 mod claims;
 mod codec;
+mod hint;
 mod layout;
 mod naming;
 mod nbd;
@@ -18,9 +19,10 @@ mod signals;
 mod source;
 
 pub use codec::Compression;
+pub use hint::{Dirty, Hint, Recheck};
 pub use nbd::{
     AddressFault, Backing, ImageFormat, ImageSource, NbdAddress, NbdSource, Refusal, SourceError,
-    Violation, open_source, open_source_with,
+    Violation, dirty, open_source, open_source_with,
 };
 pub use run::{Ingest, Options, Parent, Report, system_id};
 pub use signals::{HISTORY_MAX, HISTORY_MIN, Measured, TINY_BYTES, judge};

@@ -31,6 +31,14 @@ pub(crate) struct ParentLeaf {
     tags: Vec<Option<BlockTag>>,
 }
 
+/// Blocks of a chunk from `start` on, which stand in the range from its block `at` on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Use {
+    pub(crate) at: u32,
+    pub(crate) start: u16,
+    pub(crate) blocks: u16,
+}
+
 /// A part of a range: as it was, or new.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Piece {
@@ -51,6 +59,22 @@ impl ParentLeaf {
             }
         }
         Self { leaf, tags: all }
+    }
+
+    /// Its chunks.
+    pub(crate) fn chunks(&self) -> &[Digest] {
+        &self.leaf.refs
+    }
+
+    /// For each of the chunks, in their order, where it stands in the range.
+    pub(crate) fn uses(&self) -> Vec<Vec<Use>> {
+        let mut uses = vec![Vec::new(); self.leaf.refs.len()];
+        for (at, extent) in self.leaf.placed().filter(|(_, extent)| extent.reference != HOLE) {
+            if let Some(uses) = uses.get_mut(usize::from(extent.reference)) {
+                uses.push(Use { at, start: extent.start, blocks: extent.blocks });
+            }
+        }
+        uses
     }
 
     /// The tag of each block, from the start of the range; `None` for one in a hole. Blocks behind

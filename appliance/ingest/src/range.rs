@@ -12,6 +12,7 @@ use seal::Codec;
 use crate::changes::Changes;
 use crate::claims::Claims;
 use crate::codec::Pace;
+use crate::hint::Hint;
 use crate::layout::Layout;
 use crate::naming::{NewChunk, Part, name_range};
 use crate::parent::{ParentLeaf, Piece};
@@ -28,8 +29,18 @@ pub(crate) struct Worker<'a> {
     pub(crate) reader: RecordReader,
     /// The same volume of the parent recovery point.
     pub(crate) parent: Option<Volume>,
+    /// What is said to have changed since then.
+    pub(crate) hint: Option<&'a Hint>,
     /// The range as it is now.
     pub(crate) bytes: Vec<u8>,
+}
+
+/// What the parent has in a range.
+enum Before {
+    Hole,
+    Leaf(Digest, ParentLeaf),
+    /// There is no parent there, or it cannot be read.
+    Unknown,
 }
 
 /// What came of one range. Amounts are in bytes.
@@ -45,20 +56,34 @@ pub(crate) struct Done {
     pub(crate) changed_bytes: u64,
     /// Of these, in chunks that did not shrink.
     pub(crate) dense_bytes: u64,
+    /// That came from the source; not its zeroes, where all of it was read.
+    pub(crate) read_bytes: u64,
+    /// That differ from the parent and are said not to.
+    pub(crate) denied_bytes: u64,
 }
 
 impl Worker<'_> {
     /// Takes in the range with this number.
     pub(crate) async fn take(&mut self, leaf: u64) -> Result<Done> {
         let start = leaf * LEAF_BYTES;
-        let end = (start + LEAF_BYTES).min(self.source.size());
+        let range = start..(start + LEAF_BYTES).min(self.source.size());
+        if let Some(hint) = self.hint.filter(|hint| !hint.rechecks(leaf))
+            && let Some(done) = self.take_changed(leaf, &range, hint).await?
+        {
+            return Ok(done);
+        }
         let began = Instant::now();
-        let read = self.read(start..end)?;
+        let read = self.read(range.clone())?;
         let waited = began.elapsed();
         let Some(length) = read else {
             self.pace.note(waited, Duration::ZERO);
-            let gone = self.parent_leaf(leaf).await.map_or(0, |parent| parent.data_blocks());
-            return Ok(Done { changed_bytes: gone * BLOCK_U64, ..Done::default() });
+            let gone = match self.before(leaf).await {
+                Before::Leaf(_, parent) => parent.data_blocks() * BLOCK_U64,
+                Before::Hole | Before::Unknown => 0,
+            };
+            let denied = self.hint.is_some_and(|hint| hint.dirty.within(range).next().is_none());
+            let denied_bytes = if denied { gone } else { 0 };
+            return Ok(Done { changed_bytes: gone, denied_bytes, ..Done::default() });
         };
         let began = Instant::now();
         let bytes = std::mem::take(&mut self.bytes);
@@ -68,14 +93,96 @@ impl Worker<'_> {
         done
     }
 
+    /// Takes in a range of which only what is said to have changed is read; the rest is as the
+    /// parent has it. `None` when that cannot be read: then the source has to tell all of it.
+    async fn take_changed(
+        &mut self,
+        leaf: u64,
+        range: &Range<u64>,
+        hint: &Hint,
+    ) -> Result<Option<Done>> {
+        let dirty: Vec<Range<u64>> = hint.dirty.within(range.clone()).collect();
+        let length = range.end - range.start;
+        let read_bytes = dirty.iter().map(|dirty| dirty.end - dirty.start).sum();
+        let parent = match self.before(leaf).await {
+            Before::Unknown => return Ok(None),
+            Before::Hole if dirty.is_empty() => {
+                return Ok(Some(Done::default()));
+            }
+            Before::Hole => None,
+            Before::Leaf(digest, parent) if dirty.is_empty() => {
+                let data_bytes = parent.data_blocks() * BLOCK_U64;
+                let done = Done { leaf: Some(digest), data_bytes, ..Done::default() };
+                return Ok(self.has_all(&parent).await?.then_some(done));
+            }
+            Before::Leaf(_, parent) => Some(parent),
+        };
+        let mut bytes = std::mem::take(&mut self.bytes);
+        bytes.clear();
+        bytes.resize((length as usize).next_multiple_of(BLOCK), 0);
+        let filled = match &parent {
+            Some(parent) => self.fill(parent, &mut bytes).await,
+            None => true,
+        };
+        let taken = match filled {
+            true => {
+                self.read_parts(range.start, &dirty, &mut bytes)?;
+                let done = self.take_bytes(leaf, &bytes).await?;
+                Some(Done { read_bytes, ..done })
+            }
+            false => None,
+        };
+        self.bytes = bytes;
+        Ok(taken)
+    }
+
+    /// Reads parts of a range that begins at `start`.
+    fn read_parts(&self, start: u64, parts: &[Range<u64>], bytes: &mut [u8]) -> Result<()> {
+        for part in parts {
+            let place = (part.start - start) as usize..(part.end - start) as usize;
+            if let Some(room) = bytes.get_mut(place) {
+                self.source.read(part.start, room).map_err(|error| outside(self.source, error))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether the store still has all chunks of a leaf: one that was found damaged is no longer
+    /// there, and is to be had from the source.
+    async fn has_all(&self, parent: &ParentLeaf) -> Result<bool> {
+        for digest in parent.chunks() {
+            if !self.reader.access().store().contains(digest).await? {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    /// Fills the range with what the parent has there; whether all of it can be read.
+    async fn fill(&mut self, parent: &ParentLeaf, bytes: &mut [u8]) -> bool {
+        let mut missing = parent.uses();
+        let chunks = parent.chunks();
+        let read = self.reader.read_batch(chunks, RecordKind::Chunk, |number, _, plain| {
+            let Some(uses) = missing.get_mut(number) else { return };
+            uses.retain(|used| {
+                let old = blocks_of(plain, used.start.into(), used.blocks.into());
+                let from = used.at as usize * BLOCK;
+                match bytes.get_mut(from..from + old.len()) {
+                    Some(room) if !old.is_empty() => {
+                        room.copy_from_slice(old);
+                        false
+                    }
+                    _ => true,
+                }
+            });
+        });
+        read.await.is_ok() && missing.iter().all(Vec::is_empty)
+    }
+
     /// Reads the range into memory, filled up to whole blocks; `None` when it is one hole.
     fn read(&mut self, range: Range<u64>) -> Result<Option<usize>> {
         let source = self.source;
-        let outside = |source_error| record::RecordError::Outside {
-            name: source.name(),
-            source: std::sync::Arc::new(source_error),
-        };
-        let mut data = source.data(range.clone()).map_err(outside)?;
+        let mut data = source.data(range.clone()).map_err(|error| outside(source, error))?;
         if data.is_none() {
             return Ok(None);
         }
@@ -89,11 +196,14 @@ impl Worker<'_> {
                 hole.fill(0);
             }
             if let Some(room) = self.bytes.get_mut(at(part.start)..at(part.end)) {
-                source.read(part.start, room).map_err(outside)?;
+                source.read(part.start, room).map_err(|error| outside(source, error))?;
             }
             zero_from = part.end;
             data = match part.end < range.end {
-                true => source.data(part.end..range.end).map_err(outside)?,
+                true => {
+                    let rest = part.end..range.end;
+                    source.data(rest).map_err(|error| outside(source, error))?
+                }
                 false => None,
             };
         }
@@ -106,11 +216,23 @@ impl Worker<'_> {
 
     async fn take_bytes(&mut self, leaf: u64, bytes: &[u8]) -> Result<Done> {
         let codec = self.pace.codec();
-        let parent = self.parent_leaf(leaf).await;
+        let before = self.before(leaf).await;
+        let is_known = !matches!(before, Before::Unknown);
+        let parent = match before {
+            Before::Leaf(_, parent) => Some(parent),
+            Before::Hole | Before::Unknown => None,
+        };
         let named = name_range(self.reader.access(), bytes).await?;
         let changes = Changes::new(&named, parent.as_ref());
         let data_bytes = u64::from(named.data_blocks) * BLOCK_U64;
-        let mut done = Done { data_bytes, changed_bytes: changes.bytes(), ..Done::default() };
+        let denied_bytes = match self.hint.filter(|_| is_known) {
+            Some(hint) => denied(&changes, hint, leaf, bytes.len()),
+            None => 0,
+        };
+        let changed_bytes = changes.bytes();
+        let read_bytes = data_bytes;
+        let mut done =
+            Done { data_bytes, read_bytes, changed_bytes, denied_bytes, ..Done::default() };
         let mut layout = Layout::default();
         let mut at = 0;
         for part in &named.parts {
@@ -139,12 +261,19 @@ impl Worker<'_> {
         Ok(done)
     }
 
-    /// The parent's leaf of this range. One that cannot be read is as good as none.
-    async fn parent_leaf(&mut self, leaf: u64) -> Option<ParentLeaf> {
-        let parent = self.parent.as_mut().filter(|parent| leaf < parent.leaves())?;
-        let digest = parent.leaf(&mut self.reader, leaf).await.ok()??;
-        let (leaf, tags) = Leaf::read_tagged(&mut self.reader, &digest).await.ok()?;
-        Some(ParentLeaf::new(leaf, tags))
+    /// What the parent has in this range.
+    async fn before(&mut self, leaf: u64) -> Before {
+        let parent = self.parent.as_mut().filter(|parent| leaf < parent.leaves());
+        let Some(parent) = parent else { return Before::Unknown };
+        let digest = match parent.leaf(&mut self.reader, leaf).await {
+            Ok(Some(digest)) => digest,
+            Ok(None) => return Before::Hole,
+            Err(_) => return Before::Unknown,
+        };
+        match Leaf::read_tagged(&mut self.reader, &digest).await {
+            Ok((leaf, tags)) => Before::Leaf(digest, ParentLeaf::new(leaf, tags)),
+            Err(_) => Before::Unknown,
+        }
     }
 
     /// The pieces that make a new chunk out of what the parent has there, if that is worth it and
@@ -225,6 +354,25 @@ struct Fresh<'a> {
     bytes: &'a [u8],
     changes: &'a Changes,
     codec: Codec,
+}
+
+/// Bytes of a range that differ from the parent although it is said that they do not.
+fn denied(changes: &Changes, hint: &Hint, leaf: u64, length: usize) -> u64 {
+    let start = leaf * LEAF_BYTES;
+    let dirty = hint.dirty.within(start..start + length as u64);
+    let (mut admitted, mut from) = (0, 0);
+    for part in dirty {
+        // A block of which any byte is said to have changed may differ.
+        let first = ((part.start - start) / BLOCK_U64).max(from);
+        let end = (part.end - start).div_ceil(BLOCK_U64);
+        admitted += changes.bytes_in(first as u32, end.saturating_sub(first) as u32);
+        from = end;
+    }
+    changes.bytes() - admitted
+}
+
+fn outside(source: &dyn Source, error: std::io::Error) -> record::RecordError {
+    record::RecordError::Outside { name: source.name(), source: std::sync::Arc::new(error) }
 }
 
 /// Some blocks of a range.

@@ -18,6 +18,7 @@ use store::{Lease, StoreError};
 
 use crate::claims::Claims;
 use crate::codec::{Compression, Pace};
+use crate::hint::Hint;
 use crate::range::{Done, Worker};
 use crate::signals::{Measured, bits, judge};
 use crate::source::Source;
@@ -34,6 +35,8 @@ pub struct Options {
     /// work while others wait. Each takes 20 MiB of memory.
     pub workers: usize,
     pub parent: Parent,
+    /// What is said to have changed since the parent. Without one all of the source is read.
+    pub hint: Option<Hint>,
     pub point: PointId,
     pub now: WallTime,
     /// At the same moment: gives the point its age.
@@ -61,6 +64,11 @@ pub struct Report {
     pub new_bytes: u64,
     /// The recovery point that it was compared with.
     pub parent: Option<PointId>,
+    /// That came from the source; the rest is as the parent has it. Zeroes count only where a hint
+    /// says that they have changed.
+    pub read_bytes: u64,
+    /// That differ from the parent although the hint denied it: all was read then.
+    pub denied_bytes: u64,
     /// What is unusual about it.
     pub signals: Vec<SignalDescription>,
 }
@@ -96,7 +104,17 @@ impl Ingest<'_> {
         // What this finds in the store stays there until the point that needs it is known.
         let (parent, _lease) = self.leased_parent(system)?;
         self.progress.begin(self.source.size());
-        let (leaves, total) = self.take_all(parent.as_ref().map(|(_, root)| *root))?;
+        let root = parent.as_ref().map(|(_, root)| *root);
+        // Of a volume that was resized nobody knows what moved.
+        let hint = self.options.hint.as_ref();
+        let hint = hint.filter(|_| root.is_some_and(|(_, bytes)| bytes == self.source.size()));
+        let (mut leaves, mut total) = self.take_all(root, hint)?;
+        if hint.is_some() && total.denied_bytes > 0 {
+            let denied_bytes = total.denied_bytes;
+            self.progress.begin(self.source.size());
+            (leaves, total) = self.take_all(root, None)?;
+            total.denied_bytes = denied_bytes;
+        }
         let parent = parent.map(|(point, _)| point);
         block_on(self.finish(system, leaves, total, parent))
     }
@@ -128,7 +146,11 @@ impl Ingest<'_> {
         Ok(record.refs.first().map(|root| (point.id, (*root, point.logical_bytes))))
     }
 
-    fn take_all(&self, parent: Option<(Digest, u64)>) -> Result<(Vec<Option<Digest>>, Done)> {
+    fn take_all(
+        &self,
+        parent: Option<(Digest, u64)>,
+        hint: Option<&Hint>,
+    ) -> Result<(Vec<Option<Digest>>, Done)> {
         let count = self.source.size().div_ceil(LEAF_BYTES);
         let next = AtomicU64::new(0);
         let pace = Pace::new(self.options.compression);
@@ -143,6 +165,7 @@ impl Ingest<'_> {
                 writer: RecordWriter::new(self.access)?,
                 reader: RecordReader::new(self.access)?,
                 parent: parent.map(|(root, bytes)| Volume::new(root, bytes)),
+                hint,
                 bytes: Vec::new(),
             };
             loop {
@@ -226,6 +249,8 @@ impl Ingest<'_> {
             new_chunks: total.new_chunks,
             new_bytes: total.new_bytes,
             parent,
+            read_bytes: total.read_bytes,
+            denied_bytes: total.denied_bytes,
             signals,
         })
     }
@@ -283,5 +308,7 @@ impl Done {
         self.stored_bytes += other.stored_bytes;
         self.changed_bytes += other.changed_bytes;
         self.dense_bytes += other.dense_bytes;
+        self.read_bytes += other.read_bytes;
+        self.denied_bytes += other.denied_bytes;
     }
 }

@@ -121,6 +121,7 @@ impl Ingest {
             compression: self.compression,
             workers: self.workers.unwrap_or(cores),
             parent,
+            hint: None,
             point,
             now: now(),
             uptime: uptime(),

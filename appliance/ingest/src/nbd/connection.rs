@@ -11,7 +11,7 @@ use super::fault::Fault;
 use super::negotiate::{Export, negotiate};
 use super::socket::{CONNECT_TIMEOUT, IO_TIMEOUT, Socket};
 use super::transfer::Transfer;
-use super::wire::disconnect;
+use super::wire::{Context, disconnect};
 
 #[derive(Debug)]
 pub(crate) struct Connection {
@@ -21,22 +21,32 @@ pub(crate) struct Connection {
 }
 
 impl Connection {
+    /// Connects and asks to be told what holds data.
     pub(crate) fn open(address: &NbdAddress) -> Result<Self, SourceError> {
+        Self::open_asking(address, &Context::Allocation)
+    }
+
+    /// Connects and asks to be told the status of this kind.
+    pub(crate) fn open_asking(
+        address: &NbdAddress,
+        context: &Context,
+    ) -> Result<Self, SourceError> {
         let server = address.server();
         let socket = Socket::connect(server)
             .map_err(|source| SourceError::Connect { server: server.to_string(), source })?;
-        Self::over(socket, address, CONNECT_TIMEOUT)
+        Self::over(socket, address, context, CONNECT_TIMEOUT)
     }
 
     /// Chooses the export over a socket to its server, which may take `patience` for each answer.
     pub(crate) fn over(
         mut socket: Socket,
         address: &NbdAddress,
+        context: &Context,
         patience: Duration,
     ) -> Result<Self, SourceError> {
         let mut prepare = || {
             socket.set_timeout(patience)?;
-            let export = negotiate(&mut socket, address.export())?;
+            let export = negotiate(&mut socket, address.export(), context)?;
             socket.set_timeout(IO_TIMEOUT)?;
             Ok(export)
         };
@@ -66,8 +76,8 @@ impl Connection {
     /// What is known from the start of a range on; possibly less or more than the range.
     pub(crate) fn status(&mut self, range: Range<u64>) -> Result<Extents, Fault> {
         let (whole, size) = (self.blocks(&range), self.export.size);
-        match self.export.status {
-            Some(context) => self.transfer().status(context, whole, size),
+        match self.export.status.clone() {
+            Some(context) => self.transfer().status(&context, whole, size),
             None => Ok(Extents::unknown(whole)),
         }
     }

@@ -36,6 +36,9 @@ pub enum SourceError {
     /// The volume is not the one that was opened.
     #[error("the export of {server} had {was} bytes and has {is} now")]
     Resized { server: String, was: u64, is: u64 },
+    /// Nobody can say what changed: all has to be read.
+    #[error("the NBD server at {server} has no bitmap {bitmap:?} for export {export:?}")]
+    NoBitmap { server: String, export: String, bitmap: String },
     /// A file or device cannot be opened or looked at.
     #[error("{}: {source}", path.display())]
     File { path: PathBuf, source: io::Error },
@@ -73,6 +76,7 @@ impl SourceError {
             Self::Lost { .. } => "see that the server still runs, then run the command again",
             Self::Unreadable { .. } => "look into the server's log and at its disk",
             Self::Resized { .. } => "run the command again when its size no longer changes",
+            Self::NoBitmap { .. } => "read all of it: a new bitmap is begun then",
             Self::File { source, .. } => match source.kind() {
                 io::ErrorKind::NotFound => "check the path: no such image file or block device",
                 io::ErrorKind::PermissionDenied => "run it as a user who may read that",

@@ -29,6 +29,11 @@ impl Extents {
         Self { data: vec![window.clone()], window }
     }
 
+    /// What counts, in order.
+    pub(crate) fn data(&self) -> &[Range<u64>] {
+        &self.data
+    }
+
     /// Where knowledge ends.
     pub(crate) fn end(&self) -> u64 {
         self.window.end

@@ -7,6 +7,7 @@
 
 mod address;
 mod connection;
+mod dirty;
 mod error;
 mod extents;
 mod fault;
@@ -22,6 +23,7 @@ mod transfer;
 mod wire;
 
 pub use address::{AddressFault, NbdAddress};
+pub use dirty::dirty;
 pub use error::SourceError;
 pub use image::{Backing, ImageFormat, ImageSource};
 pub use open::{open_source, open_source_with};

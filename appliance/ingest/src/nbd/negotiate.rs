@@ -8,9 +8,9 @@ use std::io::{self, Read, Write};
 
 use super::fault::Fault;
 use super::wire::{
-    BlockSizes, EXPORT_REPLY, GREETING, Greeting, Info, OPTION_REPLY, OptionCode, OptionReply,
-    Refusal, ReplyKind, Violation, clean_text, client_flags, export_name, export_reply, go_payload,
-    info, meta_context, meta_payload, option,
+    BlockSizes, Context, EXPORT_REPLY, GREETING, Greeting, Info, OPTION_REPLY, OptionCode,
+    OptionReply, Refusal, ReplyKind, Violation, clean_text, client_flags, export_name,
+    export_reply, go_payload, info, meta_payload, option,
 };
 
 /// Bytes of the payload of an option reply: four times the longest text of the protocol.
@@ -23,19 +23,24 @@ const MAX_REPLIES: u32 = 64;
 const PADDING: usize = 124;
 
 /// What was agreed about an export.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Export {
     /// Bytes of the volume.
     pub(crate) size: u64,
     pub(crate) block_sizes: BlockSizes,
     /// Reads are answered in chunks.
     pub(crate) structured: bool,
-    /// The number of `base:allocation` in status replies, when the server tells the status.
-    pub(crate) status: Option<u32>,
+    /// What status replies are about and the number that they have for it, when the server tells
+    /// the status.
+    pub(crate) status: Option<(Context, u32)>,
 }
 
-/// Asks for the export of this name.
-pub(crate) fn negotiate<S: Read + Write>(stream: &mut S, name: &str) -> Result<Export, Fault> {
+/// Asks for the export of this name, and to be told the status of its ranges.
+pub(crate) fn negotiate<S: Read + Write>(
+    stream: &mut S,
+    name: &str,
+    context: &Context,
+) -> Result<Export, Fault> {
     let mut bytes = [0; GREETING];
     stream.read_exact(&mut bytes)?;
     let greeting = Greeting::decode(&bytes)?;
@@ -46,17 +51,22 @@ pub(crate) fn negotiate<S: Read + Write>(stream: &mut S, name: &str) -> Result<E
     let structured = ask(stream, OptionCode::StructuredReply, &[], |_, _| Ok(()))?.is_ok();
     let mut status = None;
     if structured {
-        let asked =
-            ask(stream, OptionCode::SetMetaContext, &meta_payload(name), |kind, payload| {
+        let asked = ask(
+            stream,
+            OptionCode::SetMetaContext,
+            &meta_payload(name, context),
+            |kind, payload| {
                 if kind == ReplyKind::MetaContext {
-                    status = meta_context(payload)?.or(status);
+                    status = context.number(payload)?.or(status);
                 }
                 Ok(())
-            })?;
+            },
+        )?;
         if asked.is_err() {
             status = None;
         }
     }
+    let status = status.map(|number| (context.clone(), number));
     match go(stream, name)? {
         Ok((size, block_sizes)) => Ok(Export { size, block_sizes, structured, status }),
         Err((Refusal::Unsupported, _)) => oldest_way(stream, name, greeting, structured),

@@ -15,8 +15,8 @@ use super::extents::Extents;
 use super::fault::Fault;
 use super::negotiate::{Export, read_bounded};
 use super::wire::{
-    Chunk, ChunkKind, DATA_HEAD, HOLE, Head, Request, SIMPLE_HEAD, STRUCTURED_REST, Violation,
-    chunk_error, clean_text, data_at, head, hole, status,
+    Chunk, ChunkKind, Context, DATA_HEAD, HOLE, Head, Request, SIMPLE_HEAD, STRUCTURED_REST,
+    Violation, chunk_error, clean_text, data_at, head, hole, status,
 };
 
 /// Bytes of one read request, unless the server takes less: large enough that its own cost does
@@ -83,10 +83,10 @@ impl<S: Read + Write> Transfer<'_, S> {
     }
 
     /// What the server knows of a range that fits its block size: up to where it knows, and
-    /// nothing at or after `end`. `context` is the number that was agreed for the status.
+    /// nothing at or after `end`. `context` and its number were agreed.
     pub(crate) fn status(
         &mut self,
-        context: u32,
+        (context, number): &(Context, u32),
         range: Range<u64>,
         end: u64,
     ) -> Result<Extents, Fault> {
@@ -105,7 +105,9 @@ impl<S: Read + Write> Transfer<'_, S> {
             match chunk.kind {
                 ChunkKind::Status if found.is_none() => {
                     let payload = self.payload(MAX_STATUS)?;
-                    let (data, known) = status(&payload, context, range.start, end, SMALL_GAP)?;
+                    let counts = |flags| context.counts(flags);
+                    let (data, known) =
+                        status(&payload, *number, range.start, end, SMALL_GAP, counts)?;
                     found = Some(Extents::new(range.start..known, data));
                 }
                 ChunkKind::None => self.nothing()?,

@@ -112,6 +112,7 @@ fn take_in(opened: &Opened, args: &Args, progress: &Progress) {
             compression: Compression::Lz4,
             workers: cores + 1,
             parent: Parent::None,
+            hint: None,
             point: PointId([7; 16]),
             now: WallTime(1),
             uptime: pool::UPTIME,

@@ -149,6 +149,7 @@ fn take(access: &Arc<TenantAccess>, catalog: &Catalog, image: &Path, point: Poin
         compression: Compression::Lz4,
         workers: 2,
         parent: Parent::Newest,
+        hint: None,
         point,
         now: WallTime(0),
         uptime: Uptime { boot: [1; 16], seconds: 1 },

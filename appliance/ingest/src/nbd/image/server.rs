@@ -20,6 +20,7 @@ use crate::nbd::connection::Connection;
 use crate::nbd::error::SourceError;
 use crate::nbd::pool::MAX_CONNECTIONS;
 use crate::nbd::socket::Socket;
+use crate::nbd::wire::Context;
 use crate::nbd::wire::clean_text;
 
 const TOOL: &str = "qemu-nbd";
@@ -58,7 +59,7 @@ impl ImageServer {
         let socket = Socket::connect(address.server()).map_err(outside)?;
         let child = activate(listener.into(), &command(&tool, path, format));
         let mut child = Process(child.map_err(outside)?);
-        match Connection::over(socket, &address, START_TIMEOUT) {
+        match Connection::over(socket, &address, &Context::Allocation, START_TIMEOUT) {
             Ok(lifeline) => Ok(Self { address, _lifeline: lifeline, child, _folder: folder }),
             Err(error) => Err(match child.complaints() {
                 message if message.is_empty() => error,

@@ -8,7 +8,7 @@ use proptest::prelude::*;
 use crate::nbd::fault::Fault;
 use crate::nbd::negotiate::{Export, negotiate};
 use crate::nbd::transfer::Transfer;
-use crate::nbd::wire::{BlockSizes, Violation};
+use crate::nbd::wire::{BlockSizes, Context, Violation};
 
 /// Never in what a script sends: a byte of the buffer that was not written.
 const UNWRITTEN: u8 = 0xee;
@@ -34,7 +34,12 @@ impl Write for Script {
 
 fn read(script: Vec<u8>, offset: u64, length: usize, max: u32) -> Result<Vec<u8>, Fault> {
     let block_sizes = BlockSizes { min: 1, max };
-    let export = Export { size: 1 << 30, block_sizes, structured: true, status: Some(0) };
+    let export = Export {
+        size: 1 << 30,
+        block_sizes,
+        structured: true,
+        status: Some((Context::Allocation, 0)),
+    };
     let mut buffer = vec![UNWRITTEN; length];
     let mut stream = Script(Cursor::new(script));
     let mut transfer = Transfer { stream: &mut stream, export: &export, cookie: &mut 0 };
@@ -44,10 +49,15 @@ fn read(script: Vec<u8>, offset: u64, length: usize, max: u32) -> Result<Vec<u8>
 
 fn status(script: Vec<u8>, range: Range<u64>) -> Result<u64, Fault> {
     let block_sizes = BlockSizes { min: 1, max: 4096 };
-    let export = Export { size: 1 << 30, block_sizes, structured: true, status: Some(0) };
+    let export = Export {
+        size: 1 << 30,
+        block_sizes,
+        structured: true,
+        status: Some((Context::Allocation, 0)),
+    };
     let mut stream = Script(Cursor::new(script));
     let mut transfer = Transfer { stream: &mut stream, export: &export, cookie: &mut 0 };
-    transfer.status(0, range, export.size).map(|extents| extents.end())
+    transfer.status(&(Context::Allocation, 0), range, export.size).map(|extents| extents.end())
 }
 
 fn chunk(done: bool, kind: u16, cookie: u64, payload: &[u8]) -> Vec<u8> {
@@ -144,14 +154,14 @@ proptest! {
         replies in prop::collection::vec(
             (0u32..12, prop_oneof![0u32..5, 0x8000_0000u32..0x8000_000a], 0u32..40), 0..8),
     ) {
-        let _ = negotiate(&mut Script(Cursor::new(bytes.clone())), "disk");
+        let _ = negotiate(&mut Script(Cursor::new(bytes.clone())), "disk", &Context::Allocation);
         let mut script = b"NBDMAGICIHAVEOPT\0\x03".to_vec();
         for (option, kind, length) in replies {
             script.extend(0x0003_e889_0455_65a9_u64.to_be_bytes());
             script.extend([option, kind, length].map(u32::to_be_bytes).as_flattened());
             script.extend(bytes.iter().cycle().take(length as usize));
         }
-        let _ = negotiate(&mut Script(Cursor::new(script)), "disk");
+        let _ = negotiate(&mut Script(Cursor::new(script)), "disk", &Context::Allocation);
     }
 }
 
@@ -170,7 +180,7 @@ fn a_server_that_knows_no_options_gives_its_export() {
     script.extend(option_reply(7, unsupported, b"what?"));
     script.extend(4096_u64.to_be_bytes());
     script.extend([0; 2 + 124]);
-    let export = negotiate(&mut Script(Cursor::new(script)), "disk").unwrap();
+    let export = negotiate(&mut Script(Cursor::new(script)), "disk", &Context::Allocation).unwrap();
     let block_sizes = BlockSizes::default();
     assert_eq!(export, Export { size: 4096, block_sizes, structured: false, status: None });
 }
@@ -182,7 +192,7 @@ fn a_size_that_is_missing_or_absurd_is_refused() {
         script.extend(option_reply(8, 1 << 31 | 1, b""));
         script.extend(replies.concat());
         script.extend(option_reply(7, 1, b""));
-        violation(negotiate(&mut Script(Cursor::new(script)), "disk"))
+        violation(negotiate(&mut Script(Cursor::new(script)), "disk", &Context::Allocation))
     };
     assert_eq!(go(&[]), Some(Violation::NoSize));
     let absurd = [&[0; 2][..], &u64::MAX.to_be_bytes(), &[0; 2]].concat();
@@ -207,7 +217,8 @@ fn lengths_are_bounded_before_memory_is_taken() {
     let mut script = b"NBDMAGICIHAVEOPT\0\x03".to_vec();
     script.extend(0x0003_e889_0455_65a9_u64.to_be_bytes());
     script.extend([8, 1, u32::MAX].map(u32::to_be_bytes).as_flattened());
-    let too_long = violation(negotiate(&mut Script(Cursor::new(script)), "disk"));
+    let too_long =
+        violation(negotiate(&mut Script(Cursor::new(script)), "disk", &Context::Allocation));
     assert!(matches!(too_long, Some(Violation::TooLong { .. })), "{too_long:?}");
 }
 
@@ -218,6 +229,7 @@ fn a_handshake_without_end_ends() {
         script.extend(0x0003_e889_0455_65a9_u64.to_be_bytes());
         script.extend([8, 2, 0].map(u32::to_be_bytes).as_flattened());
     }
-    let endless = violation(negotiate(&mut Script(Cursor::new(script)), "disk"));
+    let endless =
+        violation(negotiate(&mut Script(Cursor::new(script)), "disk", &Context::Allocation));
     assert!(matches!(endless, Some(Violation::TooManyReplies { .. })), "{endless:?}");
 }

@@ -1,9 +1,9 @@
 //! The handshake: greeting, options and the replies to them.
 
 use super::numbers::{
-    BASE_ALLOCATION, FIXED_NEWSTYLE, INFO_BLOCK_SIZE, INFO_EXPORT, MAGIC, NO_ZEROES,
+    BASE_ALLOCATION, DIRTY_BITMAP, FIXED_NEWSTYLE, INFO_BLOCK_SIZE, INFO_EXPORT, MAGIC, NO_ZEROES,
     OLDSTYLE_MAGIC, OPTION_MAGIC, OPTION_REPLY_MAGIC, REPLY_ACK, REPLY_ERROR, REPLY_INFO,
-    REPLY_META_CONTEXT,
+    REPLY_META_CONTEXT, STATE_DIRTY, STATE_ZERO,
 };
 use super::{Cursor, Refusal, Violation};
 
@@ -83,11 +83,45 @@ pub(crate) fn go_payload(export: &str) -> Vec<u8> {
     bytes
 }
 
+/// What the status of ranges is about.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Context {
+    /// What holds data.
+    Allocation,
+    /// What was written since QEMU began the bitmap of this name.
+    Dirty { bitmap: String },
+}
+
+impl Context {
+    /// Its name in the protocol.
+    fn name(&self) -> String {
+        match self {
+            Self::Allocation => BASE_ALLOCATION.to_owned(),
+            Self::Dirty { bitmap } => format!("{DIRTY_BITMAP}{bitmap}"),
+        }
+    }
+
+    /// Whether a range with these flags is one of those that are asked for.
+    pub(crate) fn counts(&self, flags: u32) -> bool {
+        match self {
+            Self::Allocation => flags & STATE_ZERO == 0,
+            Self::Dirty { .. } => flags & STATE_DIRTY != 0,
+        }
+    }
+
+    /// The number that replies use for it; `None` for another context.
+    pub(crate) fn number(&self, payload: &[u8]) -> Result<Option<u32>, Violation> {
+        let mut cursor = Cursor(payload);
+        let id = cursor.u32()?;
+        Ok((cursor.rest() == self.name().as_bytes()).then_some(id))
+    }
+}
+
 /// Asks for the status of ranges of the export.
-pub(crate) fn meta_payload(export: &str) -> Vec<u8> {
+pub(crate) fn meta_payload(export: &str, context: &Context) -> Vec<u8> {
     let mut bytes = text(export);
     bytes.extend(1u32.to_be_bytes());
-    bytes.extend(text(BASE_ALLOCATION));
+    bytes.extend(text(&context.name()));
     bytes
 }
 
@@ -187,13 +221,6 @@ pub(crate) fn export_reply(bytes: &[u8; EXPORT_REPLY]) -> Result<u64, Violation>
 
 fn size(size: u64) -> Result<u64, Violation> {
     if size > MAX_SIZE { Err(Violation::Size { size }) } else { Ok(size) }
-}
-
-/// The number that replies use for `base:allocation`; `None` for another context.
-pub(crate) fn meta_context(payload: &[u8]) -> Result<Option<u32>, Violation> {
-    let mut cursor = Cursor(payload);
-    let id = cursor.u32()?;
-    Ok((cursor.rest() == BASE_ALLOCATION.as_bytes()).then_some(id))
 }
 
 /// A server's own words, made fit for a log line: bounded, without control characters.

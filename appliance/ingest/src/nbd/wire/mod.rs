@@ -13,8 +13,8 @@ mod tests;
 mod violation;
 
 pub(super) use handshake::{
-    BlockSizes, EXPORT_REPLY, GREETING, Greeting, Info, OPTION_REPLY, OptionCode, OptionReply,
-    ReplyKind, clean_text, client_flags, export_name, export_reply, go_payload, info, meta_context,
+    BlockSizes, Context, EXPORT_REPLY, GREETING, Greeting, Info, OPTION_REPLY, OptionCode,
+    OptionReply, ReplyKind, clean_text, client_flags, export_name, export_reply, go_payload, info,
     meta_payload, option,
 };
 pub(super) use numbers::MAX_NAME;

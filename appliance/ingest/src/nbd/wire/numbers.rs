@@ -44,5 +44,10 @@ pub(super) const BASE_ALLOCATION: &str = "base:allocation";
 /// In `base:allocation`: reads as zeroes. The other bit, a hole, promises nothing about contents.
 pub(super) const STATE_ZERO: u32 = 1 << 1;
 
+/// What stands before the name of a dirty bitmap in its metadata context, as QEMU has it.
+pub(super) const DIRTY_BITMAP: &str = "qemu:dirty-bitmap:";
+/// In it: was written.
+pub(super) const STATE_DIRTY: u32 = 1 << 0;
+
 /// Bytes of an export name: the limit of the protocol for any text.
 pub(crate) const MAX_NAME: usize = 4096;

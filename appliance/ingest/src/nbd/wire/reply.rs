@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use super::numbers::{
     CHUNK_DATA, CHUNK_DONE, CHUNK_ERROR, CHUNK_HOLE, CHUNK_NONE, CHUNK_STATUS, SIMPLE_MAGIC,
-    STATE_ZERO, STRUCTURED_MAGIC,
+    STRUCTURED_MAGIC,
 };
 use super::{Cursor, Violation};
 
@@ -82,17 +82,18 @@ pub(crate) fn chunk_error(payload: &[u8]) -> Result<(u32, &[u8]), Violation> {
     Ok((error, cursor.rest().get(..usize::from(length)).ok_or(Violation::Short)?))
 }
 
-/// The ranges from `start` on that may hold data, in order, and where knowledge ends.
+/// The ranges from `start` on that count by their flags, in order, and where knowledge ends.
 ///
-/// `payload` is a status chunk of the metadata context `context`. Zeroes shorter than `gap` bytes
-/// (at least one) between data count as data. Nothing at or after `end` is told, however far the
-/// server went.
+/// `payload` is a status chunk of the metadata context with the number `context`. Others that are
+/// shorter than `gap` bytes (at least one) between two that count do so as well. Nothing at or
+/// after `end` is told, however far the server went.
 pub(crate) fn status(
     payload: &[u8],
     context: u32,
     start: u64,
     end: u64,
     gap: u64,
+    counts: impl Fn(u32) -> bool,
 ) -> Result<(Vec<Range<u64>>, u64), Violation> {
     let mut cursor = Cursor(payload);
     if cursor.u32()? != context {
@@ -112,7 +113,7 @@ pub(crate) fn status(
         }
         let part = at..at.saturating_add(length).min(end);
         at = part.end;
-        if flags & STATE_ZERO != 0 || part.is_empty() {
+        if !counts(flags) || part.is_empty() {
             continue;
         }
         match data.last_mut() {

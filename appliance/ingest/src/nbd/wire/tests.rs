@@ -8,9 +8,9 @@ proptest! {
     #[test]
     fn any_bytes_decode_or_are_refused(bytes in prop::collection::vec(any::<u8>(), 0..128)) {
         let _ = info(&bytes);
-        let _ = meta_context(&bytes);
+        let _ = Context::Allocation.number(&bytes);
         let _ = chunk_error(&bytes);
-        let _ = status(&bytes, 0, u64::MAX - 1, u64::MAX, 1);
+        let _ = status(&bytes, 0, u64::MAX - 1, u64::MAX, 1, |_| true);
         let _ = bytes.first_chunk().map(Greeting::decode);
         let _ = bytes.first_chunk().map(|head| OptionReply::decode(head, OptionCode::Go));
         let _ = bytes.first_chunk().map(head);
@@ -33,7 +33,8 @@ proptest! {
             model.extend(vec![flags & 2 == 0; *length as usize]);
         }
         model.truncate(end as usize);
-        let (data, known) = status(&payload, 7, start, end, gap).unwrap();
+        let counts = |flags| Context::Allocation.counts(flags);
+        let (data, known) = status(&payload, 7, start, end, gap, counts).unwrap();
         prop_assert_eq!(known, model.len() as u64);
         for (at, is_data) in model.iter().enumerate() {
             let told = data.iter().any(|range| range.contains(&(at as u64)));
@@ -49,7 +50,9 @@ proptest! {
 fn a_hole_is_not_yet_zero() {
     let entry = |flags: u32| {
         let fields = [7, 4096, flags].map(u32::to_be_bytes);
-        status(&fields.concat(), 7, 0, 4096, 1).unwrap().0
+        status(&fields.concat(), 7, 0, 4096, 1, |flags| Context::Allocation.counts(flags))
+            .unwrap()
+            .0
     };
     assert_eq!(entry(1), vec![0..4096], "a hole whose contents nobody promised");
     assert_eq!(entry(2), vec![]);

@@ -21,6 +21,7 @@ mod lost;
 mod memory;
 mod mirror;
 mod outputs;
+mod pulls;
 mod reader;
 mod reclaim;
 mod refusals;

@@ -18,6 +18,10 @@ const PACKAGES: &[Package] = &[
     Package { name: "libc6-dev", why: "headers of the C library, for the same" },
     Package { name: "libnbd-bin", why: "nbdinfo and nbdcopy are clients of our NBD server" },
     Package { name: "qemu-utils", why: "qemu-img and qemu-io are clients of our NBD server" },
+    Package {
+        name: "qemu-system-x86",
+        why: "a machine whose disk is pulled while it is written to",
+    },
     Package { name: "mount", why: "losetup makes block devices to test disks on" },
     Package { name: "e2fsprogs", why: "mkfs.ext4 makes file systems to back up" },
     Package { name: "dbus-daemon", why: "a bus of their own for the tests of the D-Bus interface" },

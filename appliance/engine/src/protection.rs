@@ -21,7 +21,7 @@ use serde_json::{Value, json};
 use crate::engine::lock;
 use crate::error::{EngineError, Result};
 use crate::file;
-use crate::jobs::Retry;
+use crate::jobs::{Retry, Work};
 use crate::state::State;
 
 /// The plan's file, in the folder of the state.
@@ -37,6 +37,8 @@ const VERIFIED: &str = "verified";
 pub(crate) enum Of<'a> {
     /// The last run of a system began.
     System(&'a str),
+    /// All of a system's live source was last compared with what it said of itself.
+    Compared(&'a str),
     /// A system came into the plan.
     Planned(&'a str),
     /// A task of upkeep last began.
@@ -49,6 +51,7 @@ impl fmt::Display for Of<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::System(name) => write!(f, "system: {name}"),
+            Self::Compared(name) => write!(f, "compared: {name}"),
             Self::Planned(name) => write!(f, "planned: {name}"),
             Self::Upkeep(name) => write!(f, "upkeep: {name}"),
             Self::Upheld(name) => write!(f, "upheld: {name}"),
@@ -185,8 +188,10 @@ impl Protection {
     /// Notes which systems are in the plan from now on, and forgets those that are not.
     pub(crate) fn note_planned(&self, state: &State, now: &Run) -> Result<()> {
         let plan = self.plan();
-        let both = |name| [Of::System(name), Of::Planned(name)].map(|of| of.to_string());
-        let known = plan.systems.iter().flat_map(|system| both(&system.name));
+        let of = |name| {
+            [Of::System(name), Of::Compared(name), Of::Planned(name)].map(|of| of.to_string())
+        };
+        let known = plan.systems.iter().flat_map(|system| of(&system.name));
         let known: BTreeSet<String> = known.collect();
         self.change_runs(state, |runs| {
             let is_upkeep = |key: &str| key.starts_with("upkeep: ") || key.starts_with("upheld: ");
@@ -277,22 +282,41 @@ pub(crate) fn read(old: &Plan, text: &str) -> std::result::Result<(Plan, Value),
 
 /// That this engine cannot read from a system's source: better said now than never run.
 fn unreadable(system: &System) -> Option<String> {
-    match source(system) {
-        Some(_) => None,
-        None => Some(format!(
-            "[[system]] \"{}\": sources of the kind {} are not read by this version: use image or \
-             nbd",
-            system.name,
-            system.source.kind()
+    let name = &system.name;
+    match (&system.source, work(system, false)) {
+        (_, Some(_)) => None,
+        (Source::Qmp { .. }, None) => Some(format!(
+            "[[system]] \"{name}\": a system has one disk in this version: make one of each disk"
+        )),
+        (source, None) => Some(format!(
+            "[[system]] \"{name}\": sources of the kind {} are not read by this version: use \
+             image, nbd or qmp",
+            source.kind()
         )),
     }
 }
 
-/// What an ingest of a system reads.
-pub(crate) fn source(system: &System) -> Option<&str> {
+/// What an ingest calls the volume of a source that has one.
+const VOLUME: &str = "disk0";
+
+/// What a run of a system does.
+pub(crate) fn work(system: &System, full: bool) -> Option<Work> {
+    let ingest = |source: &str| Work::Ingest {
+        system: system.name.clone(),
+        volume: VOLUME.to_owned(),
+        source: source.to_owned(),
+        full,
+    };
     match &system.source {
-        Source::Image { path } => Some(path),
-        Source::Nbd { uri } => Some(uri),
+        Source::Image { path } => Some(ingest(path)),
+        Source::Nbd { uri } => Some(ingest(uri)),
+        Source::Qmp { socket, disks } if disks.len() <= 1 => Some(Work::Pull {
+            system: system.name.clone(),
+            volume: disks.first().map_or(VOLUME, String::as_str).to_owned(),
+            socket: socket.into(),
+            disk: disks.first().cloned(),
+            full,
+        }),
         _ => None,
     }
 }

@@ -8,8 +8,8 @@ use std::time::Duration;
 use futures_executor::block_on;
 use futures_util::FutureExt;
 use operations::{
-    Expire, Failure, Ingest, OpenPool, Restore, Resync, ResyncNext, Scrub, TokioPacer, Verify,
-    VerifyPoint,
+    Expire, Failure, Ingest, Ingested, OpenPool, Pull, Restore, Resync, ResyncNext, Scrub,
+    TokioPacer, Verify, VerifyPoint,
 };
 use record::{Progress, TenantAccess};
 use tokio::runtime::Handle;
@@ -66,11 +66,12 @@ fn attempt(
         Work::Ingest { system, volume, source, full } => {
             let ingest = Ingest { no_parent: *full, ..Ingest::of(system, volume, source) };
             let source = ingest.open_source(disks)?;
-            let done = ingest.run(pool, access, source.as_ref(), progress)?;
-            let warning = done.warning().map(|what| {
-                Failure::new(what, "look at the system, then `holdfast points clear` the point")
-            });
-            ended(done.json(), warning)
+            taken_in(&ingest.run(pool, access, source.as_ref(), progress)?)
+        }
+        Work::Pull { system, volume, socket, disk, full } => {
+            let (system, volume) = (system.clone(), volume.clone());
+            let (socket, disk, full) = (socket.clone(), disk.clone(), *full);
+            taken_in(&Pull { system, volume, socket, disk, full }.run(pool, access, progress)?)
         }
         Work::Restore { point, volume, to } => {
             let point = pool.point(access, point)?;
@@ -147,6 +148,13 @@ fn leave(pool: &OpenPool, member: usize, by: usize) -> Result<Option<String>, Fa
 /// Of a disk that has left the pool.
 pub(crate) const UNTOLD: &str = "took no writes any more and does not say that it has left: \
     alone it would pass for the pool; destroy it or overwrite it";
+
+fn taken_in(done: &Ingested) -> Ended {
+    let warning = done.warning().map(|what| {
+        Failure::new(what, "look at the system, then `holdfast points clear` the point")
+    });
+    ended(done.json(), warning)
+}
 
 fn ended(result: serde_json::Value, failure: Option<Failure>) -> Ended {
     match failure {

@@ -7,7 +7,7 @@ use jiff::tz::TimeZone;
 use jiff::{Timestamp, Zoned};
 use model::Span;
 use operations::uptime;
-use plan::{Client, Due, Maintenance, Now, Plan, System, Task, Windows};
+use plan::{Client, Due, Maintenance, Now, Plan, Source, System, Task, Windows};
 
 use crate::clock::moment;
 use crate::engine::Engine;
@@ -16,6 +16,9 @@ use crate::protection::{self, Of, Run, boot_text};
 
 /// How often what was written since the last scrub is read back from all disks: within a day.
 const READ_BACK: Span = Span(20 * 3600);
+
+/// How often all of a live source is compared, whatever it says to be unchanged.
+const COMPARED: Span = Span(30 * 86_400);
 
 /// How often the pool's age is made durable when nothing else is committed.
 pub(crate) const COMMIT: Span = Span(3600);
@@ -71,9 +74,7 @@ fn begin_system(engine: &Engine, plan: &Plan, system: &System) -> Option<u64> {
 /// Submits a run of a system now; a full one compares with no earlier point. Its job's number, if
 /// it was taken.
 pub(crate) fn run_system(engine: &Engine, plan: &Plan, system: &System, full: bool) -> Option<u64> {
-    let source = protection::source(system)?.to_owned();
-    let (name, volume) = (system.name.clone(), VOLUME.to_owned());
-    let work = Work::Ingest { system: name, volume, source, full };
+    let work = protection::work(system, full || is_to_compare(engine, system))?;
     let client = client(plan, system);
     let name = client.map_or("", |client| &client.name);
     match engine.submit(work, name, protection::retry(client)) {
@@ -96,8 +97,15 @@ pub(crate) fn rests(plan: &Plan, client: &str) -> bool {
     !never.is_empty() && windows.is_open(Timestamp::now())
 }
 
-/// What an ingest calls the volume of a source that has one.
-const VOLUME: &str = "disk0";
+/// Whether it is time to read all of a live source and compare it with what it says of itself.
+fn is_to_compare(engine: &Engine, system: &System) -> bool {
+    if !matches!(system.source, Source::Qmp { .. }) {
+        return false;
+    }
+    let last = engine.protection.run(Of::Compared(&system.name));
+    let past = last.map(|run| run.past(engine.pool.age(), uptime()));
+    past.is_none_or(|past| past.age(&now(&TimeZone::UTC)) >= COMPARED)
+}
 
 /// The client that a system is of.
 pub(crate) fn client<'a>(plan: &'a Plan, system: &System) -> Option<&'a Client> {
@@ -172,6 +180,11 @@ fn is_time(engine: &Engine, zone: &TimeZone, name: &str, task: &Task) -> bool {
     let past = run.past(engine.pool.age(), uptime());
     let windows = Windows { zone: zone.clone(), open: task.windows.clone(), closed: Vec::new() };
     past.age(&now(zone)) >= task.interval && windows.is_open(Timestamp::now())
+}
+
+/// All of a system's live source was compared with what it said of itself.
+pub(crate) fn note_compared(engine: &Engine, system: &str) {
+    note(engine, Of::Compared(system));
 }
 
 /// A job came to its end: a task of upkeep counts as done when it ended well.

@@ -7,6 +7,7 @@ use std::path::Path;
 use catalog::CatalogError;
 use disk::DiskError;
 use ingest::SourceError;
+use live::LiveError;
 use record::RecordError;
 use seal::SealError;
 use serde_json::{Map, Value};
@@ -42,6 +43,13 @@ impl Failure {
     pub fn file(path: &Path, error: &std::io::Error) -> Self {
         let what = format!("{}: {error}", path.display());
         Self::new(what, "check the path and its permissions")
+    }
+}
+
+impl From<LiveError> for Failure {
+    fn from(error: LiveError) -> Self {
+        let next = error.next_step();
+        Self::new(error, next)
     }
 }
 

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
 
-use ingest::{Compression, Options, Parent, Report, Source};
+use ingest::{Compression, Hint, Options, Parent, Report, Source};
 use model::{Bytes, PointId};
 use record::{Progress, SignalKind, TenantAccess};
 use serde_json::{Value, json};
@@ -29,6 +29,10 @@ pub struct Ingest {
     pub parent: Option<String>,
     /// Compare with none.
     pub no_parent: bool,
+    /// What is said to have changed since the parent; without it all is read.
+    pub hint: Option<Hint>,
+    /// Identity of the new recovery point; without it a random one.
+    pub point: Option<PointId>,
     pub compression: Compression,
     /// Threads that take ranges in; without it one more than there are cores, at most eight.
     pub workers: Option<usize>,
@@ -52,6 +56,8 @@ impl Ingest {
             volume: volume.to_owned(),
             parent: None,
             no_parent: false,
+            hint: None,
+            point: None,
             compression: Compression::Auto,
             workers: None,
         }
@@ -113,16 +119,14 @@ impl Ingest {
 
     fn options(&self, parent: Parent) -> Options {
         let cores = std::thread::available_parallelism().map_or(2, usize::from).min(7) + 1;
-        let mut point = PointId::default();
-        fill_random(&mut point.0);
         Options {
             system: self.system.clone(),
             volume: self.volume.clone(),
             compression: self.compression,
             workers: self.workers.unwrap_or(cores),
             parent,
-            hint: None,
-            point,
+            hint: self.hint.clone(),
+            point: self.point.unwrap_or_else(random_point),
             now: now(),
             uptime: uptime(),
         }
@@ -136,7 +140,8 @@ impl Ingested {
             "point": point.id.to_string(),
             "parent": report.parent.map(|parent| parent.to_string()),
             "bytes_logical": point.logical_bytes,
-            "bytes_read": report.data_bytes,
+            "bytes_read": report.read_bytes,
+            "bytes_denied": report.denied_bytes,
             "bytes_new": report.new_bytes,
             "chunks_new": report.new_chunks,
             "bytes_added": point.added_bytes,
@@ -155,7 +160,7 @@ impl Ingested {
             "recovery point {}\n{} of data read, {} new, {} added to the store\n\
              {seconds:.1} s, {}/s",
             report.point.id,
-            Bytes(report.data_bytes),
+            Bytes(report.read_bytes),
             Bytes(report.new_bytes),
             Bytes(report.point.added_bytes),
             Bytes(rate as u64),
@@ -164,6 +169,21 @@ impl Ingested {
 
     /// One line about what is unusual, with the next step; `None` when nothing is.
     pub fn warning(&self) -> Option<String> {
+        self.denied().or_else(|| self.suspicion())
+    }
+
+    /// That the hint was wrong.
+    fn denied(&self) -> Option<String> {
+        let denied = Bytes(self.report.denied_bytes);
+        (denied.0 > 0).then(|| {
+            format!(
+                "{denied} had changed although the hypervisor's bitmap said that they had not; \
+                 all was read, and this recovery point is right"
+            )
+        })
+    }
+
+    fn suspicion(&self) -> Option<String> {
         let signals = &self.report.signals;
         let told = signals.iter().map(|signal| {
             let (what, shown): (_, fn(u64) -> String) = match signal.signal {
@@ -189,6 +209,13 @@ impl Ingested {
             )
         })
     }
+}
+
+/// An identity that no other recovery point has.
+pub(crate) fn random_point() -> PointId {
+    let mut point = PointId::default();
+    fill_random(&mut point.0);
+    point
 }
 
 /// Refuses to begin what cannot end: the pool has no room for even the least that this system's

@@ -15,6 +15,7 @@ mod members;
 mod names;
 mod pacer;
 mod pool;
+mod pull;
 mod reclaim;
 mod restore;
 mod resync;
@@ -34,6 +35,7 @@ pub use pool::{
     Io, OpenPool, PoolDisks, SystemRandom, create_file, fill_random, is_same, open_disk,
     open_disks, point_matches, unlock_keyring,
 };
+pub use pull::Pull;
 pub use reclaim::{Reclaim, ReclaimOutcome};
 pub use restore::{Place, Restore, Restored};
 pub use resync::{Resync, ResyncNext, ResyncOutcome};

@@ -43,6 +43,9 @@ impl Engine {
             return;
         }
         schedule::note_upheld(self, &job.work);
+        if let Work::Pull { system, full: true, .. } = &job.work {
+            schedule::note_compared(self, system);
+        }
         let (wall, bytes) = (job.ended.wall, job.result["reclaimable_bytes"].as_u64());
         match job.work {
             Work::Reclaim { .. } => self.note_last(|lasts| {
@@ -72,7 +75,7 @@ impl Engine {
     }
 
     fn note_run(&self, job: &Job) {
-        if let Work::Ingest { system, .. } = &job.work {
+        if let Some(system) = job.work.ingests() {
             let noted = self.protection.note_result(&self.state, system, job.state.word());
             if let Err(error) = noted {
                 log::error!("{error}");

@@ -6,7 +6,7 @@ use bus::{JobView, Place};
 
 use super::{Engine, lock};
 use crate::error::Result;
-use crate::jobs::{Job, JobState, Work};
+use crate::jobs::{Job, JobState};
 use crate::serve::job_view;
 
 impl Engine {
@@ -52,12 +52,8 @@ impl Engine {
 
     /// A job as it is shown.
     fn job_view(&self, job: &Job) -> JobView {
-        let system = match (&job.work, self.access()) {
-            (Work::Ingest { system, .. }, Some(access)) => {
-                Some(ingest::system_id(&access, system).to_string())
-            }
-            _ => None,
-        };
+        let name = job.work.ingests().zip(self.access());
+        let system = name.map(|(name, access)| ingest::system_id(&access, name).to_string());
         job_view(job, system)
     }
 }

@@ -21,6 +21,16 @@ pub(crate) enum Work {
         #[serde(default)]
         full: bool,
     },
+    /// An ingest of a disk of a machine that runs, through the QMP socket of its QEMU.
+    Pull {
+        system: String,
+        volume: String,
+        socket: PathBuf,
+        /// The machine's only one without this.
+        disk: Option<String>,
+        /// Read all of it, whatever is said to be unchanged.
+        full: bool,
+    },
     Restore {
         point: String,
         volume: usize,
@@ -98,7 +108,7 @@ impl Work {
 
     pub(crate) fn kind(&self) -> &'static str {
         match self {
-            Self::Ingest { .. } => "ingest",
+            Self::Ingest { .. } | Self::Pull { .. } => "ingest",
             Self::Restore { .. } | Self::Give { .. } => "restore",
             Self::Verify { .. } | Self::VerifyPoint { .. } => "verify",
             Self::Scrub { .. } => "scrub",
@@ -108,10 +118,18 @@ impl Work {
         }
     }
 
+    /// The protected system that it takes in.
+    pub(crate) fn ingests(&self) -> Option<&str> {
+        match self {
+            Self::Ingest { system, .. } | Self::Pull { system, .. } => Some(system),
+            _ => None,
+        }
+    }
+
     /// What it is done to, for people: a system's name, a recovery point, or the pool.
     pub(crate) fn subject(&self) -> &str {
         match self {
-            Self::Ingest { system, .. } => system,
+            Self::Ingest { system, .. } | Self::Pull { system, .. } => system,
             Self::Restore { point, .. }
             | Self::Give { point, .. }
             | Self::VerifyPoint { point } => point,
@@ -122,7 +140,7 @@ impl Work {
     pub(crate) fn class(&self) -> Class {
         match self {
             Self::Restore { .. } | Self::Give { .. } => Class::Restore,
-            Self::Ingest { .. } => Class::Ingest,
+            Self::Ingest { .. } | Self::Pull { .. } => Class::Ingest,
             Self::Resync | Self::Relieve { .. } => Class::Resync,
             _ => Class::Upkeep,
         }
@@ -133,6 +151,8 @@ impl Work {
     pub(crate) fn alone(&self) -> (&'static str, String) {
         match self {
             Self::Ingest { system, .. } => ("ingest", system.clone()),
+            // A QEMU serves one client, who may pull one disk.
+            Self::Pull { socket, .. } => ("pull", socket.display().to_string()),
             Self::Restore { to, .. } => ("restore", to.display().to_string()),
             Self::Give { target, .. } => ("give", target.to_string()),
             Self::VerifyPoint { point } => ("verify", point.clone()),

@@ -222,7 +222,7 @@ fn pace(job: &Job, now: Moment) -> (u64, u64) {
 
 fn kind(work: &Work) -> JobKind {
     match work {
-        Work::Ingest { .. } => JobKind::Ingest,
+        Work::Ingest { .. } | Work::Pull { .. } => JobKind::Ingest,
         Work::Restore { .. } | Work::Give { .. } => JobKind::Restore,
         Work::Verify { .. } | Work::VerifyPoint { .. } => JobKind::Verify,
         Work::Scrub { .. } => JobKind::Scrub,

@@ -42,6 +42,8 @@ fn wanted(arguments: &arguments::Ingest) -> Ingest {
         volume: arguments.volume.clone(),
         parent: arguments.parent.clone(),
         no_parent: arguments.no_parent,
+        hint: None,
+        point: None,
         compression: match arguments.compression {
             Compression::Auto => ingest::Compression::Auto,
             Compression::Lz4 => ingest::Compression::Lz4,

@@ -1,0 +1,48 @@
+//! Why a disk cannot be had from a hypervisor.
+
+use std::io;
+use std::path::PathBuf;
+
+use ingest::SourceError;
+
+/// What went wrong, by what a person must do about it.
+#[derive(Debug, thiserror::Error)]
+pub enum LiveError {
+    /// Nobody answers on the socket, or not in time.
+    #[error("cannot talk to QEMU on {}: {source}", socket.display())]
+    Lost { socket: PathBuf, source: io::Error },
+    /// What answers is no QEMU, or says what nobody understands.
+    #[error("what answers on {} does not speak as QEMU does: {what}", socket.display())]
+    Strange { socket: PathBuf, what: String },
+    /// QEMU does not do what it is told.
+    #[error("QEMU refuses {command}: {message}")]
+    Refused { command: String, message: String },
+    /// The machine has no disk of that name.
+    #[error("the machine has no disk {wanted:?}; it has {have}")]
+    NoDisk { wanted: String, have: String },
+    /// The machine has several, or none.
+    #[error("it is not said which disk of the machine; it has {have}")]
+    Unnamed { have: String },
+    #[error(transparent)]
+    Source(#[from] SourceError),
+}
+
+impl LiveError {
+    /// What a technician does next.
+    pub fn next_step(&self) -> &'static str {
+        match self {
+            Self::Lost { .. } => {
+                "see that the machine runs and that its QMP socket is free: QEMU serves one client \
+                 at a time"
+            }
+            Self::Strange { .. } => "name the socket that -qmp of the machine has",
+            Self::Refused { .. } => {
+                "see that QEMU may write beside the disk's image and has no other NBD server open"
+            }
+            Self::NoDisk { .. } | Self::Unnamed { .. } => "name one of them in `disks` of the plan",
+            Self::Source(error) => error.next_step(),
+        }
+    }
+}
+
+pub(crate) type Result<T> = std::result::Result<T, LiveError>;

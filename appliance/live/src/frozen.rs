@@ -1,0 +1,230 @@
+//! One moment of a disk, held while it is read.
+//!
+//! QEMU copies what the guest is about to overwrite to a scratch image first, which over the disk
+//! itself shows it as it was. That, and the bitmaps, are served over NBD on a local socket.
+
+use std::path::{Path, PathBuf};
+
+use ingest::{Dirty, NbdAddress, SourceError};
+use model::PointId;
+use serde_json::{Value, json};
+
+use crate::bitmaps::{name, tell_since};
+use crate::disk::{self, Disk};
+use crate::error::{LiveError, Result};
+use crate::qmp::Qmp;
+
+/// What is ours in QEMU is called so: one pull of a machine at a time.
+const JOB: &str = "holdfast-pull";
+const CREATION: &str = "holdfast-create";
+const SCRATCH: &str = "holdfast-scratch";
+const SCRATCH_FILE: &str = "holdfast-scratch-file";
+const EXPORT: &str = "holdfast-export";
+
+/// What the export is called over NBD.
+const EXPORT_NAME: &str = "disk";
+
+/// Bytes for which a bitmap has one bit: a cluster of most images.
+const GRANULARITY: u32 = 64 << 10;
+
+/// A disk as it was at one moment. When it is dropped the machine is as before, but for the
+/// bitmaps: the next pull can go on from those.
+#[derive(Debug)]
+pub struct Frozen {
+    qmp: Qmp,
+    disk: Disk,
+    scratch: PathBuf,
+    socket: PathBuf,
+    address: NbdAddress,
+    /// Bitmaps that together tell what was written since the point that was asked about.
+    telling: Vec<String>,
+    /// Begins at this moment.
+    new: String,
+    over: bool,
+}
+
+impl Frozen {
+    /// Holds a disk of the machine whose QMP socket this is; the only one if none is `wanted`. A
+    /// bitmap for `point` begins at the same moment.
+    ///
+    /// # Errors
+    /// The machine runs on as before.
+    pub fn take(
+        socket: &Path,
+        wanted: Option<&str>,
+        point: PointId,
+        since: Option<PointId>,
+    ) -> Result<Self> {
+        let mut qmp = Qmp::connect(socket)?;
+        sweep(&mut qmp)?;
+        let disk = disk::find(&mut qmp, wanted)?;
+        let tells = since.is_some_and(|since| tell_since(&disk.bitmaps, since));
+        let names = disk.bitmaps.iter().map(|bitmap| bitmap.name.clone());
+        let telling = if tells { names.collect() } else { Vec::new() };
+        let scratch = disk.scratch(socket);
+        let mut nbd = socket.as_os_str().to_owned();
+        nbd.push(".holdfast-nbd");
+        let socket = PathBuf::from(nbd);
+        let address = NbdAddress::unix(&socket, EXPORT_NAME)?;
+        let new = name(point);
+        let mut frozen = Self { qmp, disk, scratch, socket, address, telling, new, over: false };
+        frozen.make_scratch()?;
+        frozen.hold()?;
+        frozen.serve()?;
+        Ok(frozen)
+    }
+
+    /// Where the disk can be read.
+    pub fn address(&self) -> &NbdAddress {
+        &self.address
+    }
+
+    /// What was written since the point that was asked about; `None` when nobody can say.
+    pub fn dirty(&self) -> Result<Option<Dirty>> {
+        let mut all = Vec::new();
+        for bitmap in &self.telling {
+            match ingest::dirty(&self.address, bitmap) {
+                Ok(dirty) => all.extend(dirty.into_ranges()),
+                Err(SourceError::NoBitmap { .. }) => return Ok(None),
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Ok((!self.telling.is_empty()).then(|| Dirty::new(all)))
+    }
+
+    /// The recovery point is durable: the bitmap that began with it is all that the next pull
+    /// needs.
+    pub fn keep(mut self) -> Result<()> {
+        self.end()?;
+        let olds: Vec<String> = self.disk.bitmaps.iter().map(|old| old.name.clone()).collect();
+        for old in olds {
+            self.remove(&old)?;
+        }
+        Ok(())
+    }
+
+    /// An image over the disk for what it had where the guest writes.
+    fn make_scratch(&mut self) -> Result<()> {
+        let path = self.scratch.display().to_string();
+        let file = json!({ "driver": "file", "filename": path });
+        self.create(json!({ "driver": "file", "filename": path, "size": 0 }))?;
+        self.add(SCRATCH_FILE, file)?;
+        let size = self.disk.size;
+        self.create(json!({ "driver": "qcow2", "file": SCRATCH_FILE, "size": size }))?;
+        let node = self.disk.node.clone();
+        self.add(SCRATCH, json!({ "driver": "qcow2", "file": SCRATCH_FILE, "backing": node }))
+    }
+
+    fn create(&mut self, options: Value) -> Result<()> {
+        let wanted = json!({ "job-id": CREATION, "options": options });
+        self.qmp.execute("blockdev-create", wanted)?;
+        let concluded = |data: &Value| data["id"] == CREATION && data["status"] == "concluded";
+        self.qmp.event("JOB_STATUS_CHANGE", concluded)?;
+        let jobs = self.qmp.execute("query-jobs", json!({}))?;
+        self.qmp.execute("job-dismiss", json!({ "id": CREATION }))?;
+        let ours = jobs.as_array().into_iter().flatten().find(|job| job["id"] == CREATION);
+        match ours.and_then(|job| job["error"].as_str()) {
+            None => Ok(()),
+            Some(error) => {
+                let command = "a scratch image".to_owned();
+                Err(LiveError::Refused { command, message: error.to_owned() })
+            }
+        }
+    }
+
+    fn add(&mut self, node: &str, mut options: Value) -> Result<()> {
+        options["node-name"] = node.into();
+        self.qmp.execute("blockdev-add", options).map(drop)
+    }
+
+    /// In one transaction, at one moment of the disk: from here on the scratch image shows it as it
+    /// is now, the new bitmap begins, and the others end.
+    fn hold(&mut self) -> Result<()> {
+        let node = &self.disk.node;
+        let begin = json!({
+            "node": node, "name": self.new, "granularity": GRANULARITY,
+            "persistent": self.disk.persistent,
+        });
+        let mut actions = vec![
+            json!({ "type": "block-dirty-bitmap-add", "data": begin }),
+            json!({ "type": "blockdev-backup", "data": {
+                "job-id": JOB, "device": node, "target": SCRATCH, "sync": "none",
+            } }),
+        ];
+        let recording = self.disk.bitmaps.iter().filter(|bitmap| bitmap.recording);
+        actions.extend(recording.map(|bitmap| {
+            let data = json!({ "node": node, "name": bitmap.name });
+            json!({ "type": "block-dirty-bitmap-disable", "data": data })
+        }));
+        self.qmp.execute("transaction", json!({ "actions": actions })).map(drop)
+    }
+
+    fn serve(&mut self) -> Result<()> {
+        // That of a pull that was cut off.
+        let _ = std::fs::remove_file(&self.socket);
+        let path = self.socket.display().to_string();
+        let at = json!({ "type": "unix", "data": { "path": path } });
+        self.qmp.execute("nbd-server-start", json!({ "addr": at }))?;
+        let export = json!({
+            "type": "nbd", "id": EXPORT, "node-name": SCRATCH, "name": EXPORT_NAME,
+            "bitmaps": self.telling,
+        });
+        self.qmp.execute("block-export-add", export).map(drop)
+    }
+
+    /// Lets the disk go. What the guest has written is where it always was.
+    fn end(&mut self) -> Result<()> {
+        self.over = true;
+        let swept = sweep(&mut self.qmp);
+        // They are gone already where QEMU has another view of the file system.
+        let _ = std::fs::remove_file(&self.scratch);
+        let _ = std::fs::remove_file(&self.socket);
+        swept
+    }
+
+    fn remove(&mut self, bitmap: &str) -> Result<()> {
+        let which = json!({ "node": self.disk.node, "name": bitmap });
+        self.qmp.execute("block-dirty-bitmap-remove", which).map(drop)
+    }
+}
+
+impl Drop for Frozen {
+    fn drop(&mut self) {
+        if !self.over {
+            // The next pull sweeps what this one cannot.
+            let _ = self.end();
+        }
+    }
+}
+
+/// Ends whatever of ours a QEMU has, and nothing of anybody else's.
+fn sweep(qmp: &mut Qmp) -> Result<()> {
+    let exports = qmp.execute("query-block-exports", json!({}))?;
+    let mut ours = has(&exports, EXPORT);
+    if ours {
+        qmp.execute("block-export-del", json!({ "id": EXPORT, "mode": "hard" }))?;
+        qmp.event("BLOCK_EXPORT_DELETED", |data| data["id"] == EXPORT)?;
+    }
+    let jobs = qmp.execute("query-jobs", json!({}))?;
+    if has(&jobs, JOB) {
+        qmp.execute("block-job-cancel", json!({ "device": JOB }))?;
+        let gone = |data: &Value| data["id"] == JOB && data["status"] == "null";
+        qmp.event("JOB_STATUS_CHANGE", gone)?;
+    }
+    if has(&jobs, CREATION) {
+        // It may still be at work; then the next creation is refused.
+        let _ = qmp.execute("job-dismiss", json!({ "id": CREATION }));
+    }
+    for node in [SCRATCH, SCRATCH_FILE] {
+        ours |= qmp.execute("blockdev-del", json!({ "node-name": node })).is_ok();
+    }
+    if ours {
+        // It is not there yet when a pull is cut off before it serves.
+        let _ = qmp.execute("nbd-server-stop", json!({}));
+    }
+    Ok(())
+}
+
+fn has(listed: &Value, id: &str) -> bool {
+    listed.as_array().into_iter().flatten().any(|one| one["id"] == id)
+}

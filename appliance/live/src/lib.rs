@@ -1,0 +1,15 @@
+//! Disks of systems that run, as their hypervisor gives them.
+//!
+//! QEMU is told over its control socket (QMP) to hold a disk still as it is at one moment, while
+//! the guest goes on writing, and to serve that over NBD; and it keeps a bitmap of what is written
+//! from then on. Bitmaps are named after the recovery point that they begin at, so nothing else
+//! has to be remembered: whatever is cut off, the next pull finds on the disk what it can rely on.
+
+mod bitmaps;
+mod disk;
+mod error;
+mod frozen;
+mod qmp;
+
+pub use error::LiveError;
+pub use frozen::Frozen;

@@ -1,0 +1,305 @@
+//! A disk of a machine that runs, pulled by the engine through QEMU while it is written to.
+//!
+//! The machine is a real QEMU whose processors stand still: what a guest would write, QEMU's own
+//! `qemu-io` writes through the same device, so it is known what was written when.
+
+use std::io::{BufRead, BufReader, Write};
+use std::os::unix::fs::FileExt;
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use bus::{Fact, JobState, JobView, Object, Place};
+use serde_json::{Value, json};
+
+use crate::harness::{Bus, Engine, MIB, Pool, Random, image};
+
+const CLUSTER: u64 = 64 << 10;
+
+/// By then QEMU listens.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// A QEMU with one disk, and a second control socket for the test.
+struct Machine {
+    qemu: Child,
+    control: BufReader<UnixStream>,
+    disk: PathBuf,
+    socket: PathBuf,
+}
+
+impl Machine {
+    /// Starts one on a qcow2 image with this content.
+    fn start(pool: &Pool, content: &[u8]) -> Self {
+        let (raw, disk) = (pool.image("content", content), pool.path("machine.qcow2"));
+        run(Command::new("qemu-img").args(["convert", "-O", "qcow2"]).args([&raw, &disk]));
+        Self::on(pool, disk)
+    }
+
+    /// Starts one on an image that is there.
+    fn on(pool: &Pool, disk: PathBuf) -> Self {
+        let (socket, control) = (pool.path("qmp"), pool.path("control"));
+        for left in [&socket, &control] {
+            let _ = std::fs::remove_file(left);
+        }
+        let listens = |path: &Path| format!("unix:{},server=on,wait=off", path.display());
+        let qemu = Command::new("qemu-system-x86_64")
+            .args(["-accel", "tcg", "-S", "-display", "none", "-nodefaults", "-m", "64"])
+            .arg("-blockdev")
+            .arg(format!(
+                "driver=qcow2,node-name=system,discard=unmap,file.driver=file,file.filename={}",
+                disk.display()
+            ))
+            .args(["-device", "virtio-blk-pci,drive=system,id=vda"])
+            .args(["-qmp", &listens(&socket), "-qmp", &listens(&control)])
+            .stdin(Stdio::null())
+            .spawn()
+            .expect("qemu can be started: it is in the Debian package qemu-system-x86");
+        let began = Instant::now();
+        let control = loop {
+            match UnixStream::connect(&control) {
+                Ok(control) => break BufReader::new(control),
+                Err(error) if began.elapsed() > PATIENCE => panic!("QEMU: {error}"),
+                Err(_) => std::thread::park_timeout(Duration::from_millis(10)),
+            }
+        };
+        let mut machine = Self { qemu, control, disk, socket };
+        machine.line();
+        machine.execute("qmp_capabilities", json!({}));
+        machine
+    }
+
+    fn line(&mut self) -> Value {
+        let mut line = String::new();
+        self.control.read_line(&mut line).expect("QEMU runs");
+        serde_json::from_str(&line).expect("JSON")
+    }
+
+    fn execute(&mut self, command: &str, arguments: Value) -> Value {
+        let line = json!({ "execute": command, "arguments": arguments });
+        writeln!(self.control.get_mut(), "{line}").expect("QEMU runs");
+        loop {
+            let answer = self.line();
+            assert!(answer.get("error").is_none(), "{command}: {answer}");
+            if answer.get("return").is_some() {
+                return answer["return"].clone();
+            }
+        }
+    }
+
+    /// Writes a byte all over a range, as the guest would.
+    fn write(&mut self, pattern: u8, start: u64, length: u64) {
+        let device = "/machine/peripheral/vda/virtio-backend";
+        let line = format!("qemu-io -d {device} \"write -P {pattern} {start} {length}\"");
+        let said = self.execute("human-monitor-command", json!({ "command-line": line }));
+        assert!(!said.to_string().contains("rror"), "{said}");
+    }
+
+    /// Ends it and gives what is on its disk.
+    fn content(mut self) -> Vec<u8> {
+        self.execute("quit", json!({}));
+        self.qemu.wait().expect("it ends");
+        contents(&self.disk)
+    }
+}
+
+impl Drop for Machine {
+    fn drop(&mut self) {
+        let _ = self.qemu.kill();
+        let _ = self.qemu.wait();
+    }
+}
+
+/// What a qcow2 image holds.
+fn contents(disk: &Path) -> Vec<u8> {
+    let raw = disk.with_extension("raw");
+    run(Command::new("qemu-img").args(["convert", "-O", "raw"]).args([disk, &raw]));
+    std::fs::read(&raw).expect("the raw image")
+}
+
+fn run(command: &mut Command) {
+    let output = command.output().expect("it can be started: it is in the package qemu-utils");
+    assert!(output.status.success(), "{output:?}");
+}
+
+fn plan(machine: &Machine) -> String {
+    format!(
+        "format = 1\n[[client]]\nname = \"acme\"\nzone = \"UTC\"\nretry = {{ count = 1, \
+         back-off = \"1s\" }}\n[[system]]\nname = \"mail\"\nclient = \"acme\"\nrpo = \"8h\"\n\
+         rto = \"1h\"\ninterval = \"4h\"\nretention = {{ daily = 7 }}\n\
+         source = {{ kind = \"qmp\", socket = {:?}, disks = [\"vda\"] }}\n",
+        machine.socket.display().to_string()
+    )
+}
+
+/// Wants the system ingested now; the job's number.
+fn begin(engine: &Engine, full: bool) -> u64 {
+    let system = engine.objects().into_iter().find_map(|object| match object {
+        Object::System(system) => Some(Place::System(system.id).path()),
+        _ => None,
+    });
+    let system = system.expect("the system of the plan");
+    let job = engine.wait(async {
+        let proxy = bus::SystemProxy::builder(engine.client.connection()).path(system);
+        let options = bus::RunOptions { full, ..Default::default() };
+        proxy.build().await.unwrap().run_now(&options.arguments()).await.unwrap()
+    });
+    match Place::parse(job.as_str()) {
+        Some(Place::Job(number)) => number,
+        other => panic!("{other:?}"),
+    }
+}
+
+/// Waits until a job is as is wanted.
+fn until(engine: &Engine, number: u64, is_it: impl Fn(&JobView) -> bool) -> JobView {
+    engine.wait(async {
+        let mut watch = engine.client.watch().await.expect("the engine answers");
+        loop {
+            let job = engine.client.object(&Place::Job(number)).await;
+            if let Ok(Object::Job(job)) = job
+                && is_it(&job)
+            {
+                return job;
+            }
+            let _ = watch.next().await;
+        }
+    })
+}
+
+fn pull(engine: &Engine, full: bool) -> JobView {
+    let number = begin(engine, full);
+    until(engine, number, |job| job.state.is_ended())
+}
+
+fn number(job: &JobView, name: &str) -> u64 {
+    match job.result.get(name) {
+        Some(Fact::Number(number)) => *number,
+        other => panic!("{name}: {other:?} in {job:?}"),
+    }
+}
+
+fn point(job: &JobView) -> String {
+    match job.result.get("point") {
+        Some(Fact::Text(point)) => point.clone(),
+        other => panic!("{other:?} in {job:?}"),
+    }
+}
+
+/// A machine, and what is on its disk.
+struct Written {
+    machine: Machine,
+    content: Vec<u8>,
+    random: Random,
+}
+
+impl Written {
+    /// Writes to some clusters.
+    fn write(&mut self, pattern: u8, clusters: u64) {
+        for _ in 0..clusters {
+            let all = self.content.len() / CLUSTER as usize;
+            let start = self.random.below(all) as u64 * CLUSTER;
+            self.machine.write(pattern, start, CLUSTER);
+            self.content[start as usize..(start + CLUSTER) as usize].fill(pattern);
+        }
+    }
+}
+
+#[test]
+fn a_machine_is_pulled_by_its_bitmap_and_each_point_is_its_disk_at_that_moment() {
+    let pool = Pool::new(1, 1024);
+    let bus = Bus::start(&pool.path(""));
+    let content = image(101, 128 * MIB);
+    let machine = Machine::start(&pool, &content);
+    let engine = Engine::start(&pool, &bus, "");
+    engine.apply(&plan(&machine));
+    let mut written = Written { machine, content, random: Random(102) };
+    let mut points = Vec::new();
+    // Two percent of the disk.
+    let clusters = written.content.len() as u64 / CLUSTER / 50;
+    for round in 0..4 {
+        let number = begin(&engine, false);
+        let expected = written.content.clone();
+        until(&engine, number, |job| job.bytes_done > 0 || job.state.is_ended());
+        // The moment has passed: what is written now is in the next point.
+        written.write(round + 1, clusters);
+        let job = until(&engine, number, |job| job.state.is_ended());
+        assert_eq!(job.state, JobState::Done, "{job:?}");
+        if round > 0 {
+            let (read, added) =
+                (self::number(&job, "bytes_read"), self::number(&job, "bytes_added"));
+            // One leaf of 16 MiB at most is read again to check the bitmap.
+            assert!(read <= clusters * CLUSTER + (16 << 20), "{read} bytes were read");
+            assert!(added < clusters * CLUSTER, "{added} bytes were added");
+        }
+        points.push((point(&job), expected));
+    }
+    assert!(written.machine.content() == written.content);
+    engine.stop();
+    for (point, bytes) in points {
+        assert!(pool.restore(&point) == bytes, "{point}");
+    }
+}
+
+#[test]
+fn bitmaps_outlive_the_machine_and_one_that_lies_is_noticed() {
+    let pool = Pool::new(1, 1024);
+    let bus = Bus::start(&pool.path(""));
+    let size = 64 * MIB as u64;
+    let mut machine = Machine::start(&pool, &image(103, size as usize));
+    let engine = Engine::start(&pool, &bus, "");
+    engine.apply(&plan(&machine));
+    assert_eq!(pull(&engine, false).state, JobState::Done);
+    machine.write(0xa1, 5 * CLUSTER, CLUSTER);
+    // It is switched off and on again.
+    let disk = machine.disk.clone();
+    machine.content();
+    let mut machine = Machine::on(&pool, disk.clone());
+    machine.write(0xa2, 9 * CLUSTER, CLUSTER);
+    let job = pull(&engine, false);
+    assert_eq!(job.state, JobState::Done, "{job:?}");
+    assert!(number(&job, "bytes_read") <= (16 << 20) + 2 * CLUSTER, "{job:?}");
+    // Somebody writes to the image behind the bitmap.
+    let content = machine.content();
+    assert!(content[5 * CLUSTER as usize] == 0xa1 && content[9 * CLUSTER as usize] == 0xa2);
+    let (guest, file) = allocated(&disk);
+    let image = std::fs::File::options().write(true).open(&disk).expect("the image");
+    image.write_all_at(&[0xee; 4096], file).expect("the image");
+    let machine = Machine::on(&pool, disk);
+    let job = pull(&engine, true);
+    assert_eq!(job.state, JobState::Warned, "{job:?}");
+    assert_eq!(number(&job, "bytes_denied"), 4096, "{job:?}");
+    assert!(job.cause.contains("bitmap"), "{job:?}");
+    let content = machine.content();
+    engine.stop();
+    assert_eq!(content[guest as usize], 0xee);
+    assert!(pool.restore(&point(&job)) == content);
+}
+
+/// A place of the disk with data, far from the beginning: where the guest has it, and the image.
+fn allocated(disk: &Path) -> (u64, u64) {
+    let output = Command::new("qemu-img")
+        .args(["map", "--output=json"])
+        .arg(disk)
+        .output()
+        .expect("it can be started: it is in the package qemu-utils");
+    let map: Vec<Value> = serde_json::from_slice(&output.stdout).expect("a list");
+    let far = map.iter().filter(|part| part["start"].as_u64() > Some(16 << 20));
+    let part = far.clone().find(|part| part["offset"].is_u64()).expect("data");
+    (part["start"].as_u64().expect("a number"), part["offset"].as_u64().expect("a number"))
+}
+
+#[test]
+fn a_machine_that_cannot_be_pulled_says_what_to_do() {
+    let pool = Pool::new(1, 256);
+    let bus = Bus::start(&pool.path(""));
+    let machine = Machine::start(&pool, &image(104, 4 * MIB));
+    let engine = Engine::start(&pool, &bus, "");
+    engine.apply(&plan(&machine).replace("\"vda\"", "\"vdb\""));
+    let job = pull(&engine, false);
+    assert_eq!(job.state, JobState::Failed, "{job:?}");
+    assert!(job.cause.contains("vdb") && job.cause.contains("vda"), "{job:?}");
+    drop(machine);
+    let job = pull(&engine, false);
+    assert!(job.next_step.contains("see that the machine runs"), "{job:?}");
+    engine.stop();
+}

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use bus::{DiskView, JobState, JobView, Object, Place};
 
-use crate::harness::{Bus, Engine, MIB, Pool, Random, first_seed, scaled};
+use crate::harness::{Bus, Engine, MIB, Pool, Random, first_seed, run, scaled};
 
 /// A plan that protects images, each as a system of its own.
 fn plan(images: &[(&str, &Path)]) -> String {
@@ -52,10 +52,23 @@ fn what_the_plan_says_is_done_and_can_be_seen_with_other_peoples_tools() {
     let job = ["get-property", "org.holdfast.Engine1", "/org/holdfast/jobs/1"];
     let state = busctl(&bus, &[&job[..], &["org.holdfast.Job1", "State"]].concat());
     assert_eq!(state.trim(), "s \"done\"");
+    let seen = run(&mut top(&pool, &bus)).done();
+    assert_eq!((&seen["state"], &seen["verdict"]), (&"ready".into(), &"healthy".into()), "{seen}");
+    assert_eq!(
+        (&seen["jobs"][0]["subject"], &seen["jobs"][0]["state"]),
+        (&"mail".into(), &"done".into())
+    );
     engine.stop();
+    run(&mut top(&pool, &bus)).refused("no engine runs on this bus", "start holdfast-engine");
     let points = pool.points();
     assert_eq!(points.len(), 1);
     assert_eq!(pool.restore(&points[0]), random(4 * MIB, 1));
+}
+
+fn top(pool: &Pool, bus: &Bus) -> Command {
+    let mut top = pool.bare(&["top", "--once"]);
+    top.env(bus::ADDRESS_VARIABLE, &bus.address);
+    top
 }
 
 fn busctl(bus: &Bus, words: &[&str]) -> String {

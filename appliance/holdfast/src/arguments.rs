@@ -68,6 +68,16 @@ pub(crate) enum Command {
     Scrub(Scrub),
     /// Show what is on one disk, without keys and without its pool.
     Inspect(Inspect),
+    /// Show what a running engine does, live.
+    Top(Top),
+}
+
+/// The engine is found on the system's bus, or at the address in HOLDFAST_BUS_ADDRESS.
+#[derive(Debug, Args)]
+pub(crate) struct Top {
+    /// Show it once. Without a terminal that is always so.
+    #[arg(long)]
+    pub(crate) once: bool,
 }
 
 /// Which pool, and how its disks are used.

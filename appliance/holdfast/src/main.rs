@@ -50,5 +50,6 @@ fn run(command: Command, output: &Output) -> Result<(), Failure> {
         Command::Verify(verify) => command::verify::run(&verify, output),
         Command::Scrub(scrub) => command::scrub::run(&scrub, output),
         Command::Inspect(inspect) => command::inspect::run(&inspect, output),
+        Command::Top(top) => command::top::run(&top, output),
     }
 }

@@ -12,4 +12,5 @@ pub(crate) mod pool;
 pub(crate) mod reclaim;
 pub(crate) mod restore;
 pub(crate) mod scrub;
+pub(crate) mod top;
 pub(crate) mod verify;

@@ -25,6 +25,9 @@ const ACK: u32 = 1;
 const INFO: u32 = 3;
 const META_CONTEXT: u32 = 4;
 
+/// The status of ranges that is asked for when it is a bitmap's.
+const DIRTY: &[u8] = b"qemu:dirty-bitmap:b";
+
 /// What is read from each server.
 const READ_BYTES: usize = 8192;
 
@@ -78,6 +81,9 @@ impl Reader for Servers {
 
     fn read(&mut self, input: &[u8]) {
         *self.script.lock().expect("nobody panics here") = input.to_vec();
+        if input.windows(DIRTY.len()).any(|part| part == DIRTY) {
+            return self.read_bitmap();
+        }
         let Ok(source) = NbdSource::connect(&self.address) else { return };
         let size = source.size();
         let end = size.min(READ_BYTES as u64);
@@ -91,9 +97,24 @@ impl Reader for Servers {
     }
 }
 
+impl Servers {
+    /// Asks what a bitmap says.
+    fn read_bitmap(&self) {
+        let Ok(dirty) = ingest::dirty(&self.address, "b") else { return };
+        let (mut end, mut bytes) = (0, 0);
+        for range in dirty.into_ranges() {
+            assert!(end <= range.start && range.start < range.end, "{range:?} after {end}");
+            bytes += range.end - range.start;
+            end = range.end;
+        }
+        assert!(bytes <= end);
+    }
+}
+
 fn handshake(rng: &mut SimRng, to: &mut Vec<u8>) {
     reply(to, STRUCTURED_REPLY, ACK, &[]);
-    let context = [&9_u32.to_be_bytes()[..], b"base:allocation"].concat();
+    let context: &[u8] = if rng.below(4) == 0 { DIRTY } else { b"base:allocation" };
+    let context = [&9_u32.to_be_bytes()[..], context].concat();
     reply(to, SET_META_CONTEXT, META_CONTEXT, &context);
     reply(to, SET_META_CONTEXT, ACK, &[]);
     let size = match rng.below(3) {

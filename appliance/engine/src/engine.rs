@@ -23,7 +23,7 @@ use crate::clock::moment;
 use crate::config::Config;
 use crate::disks::Disks;
 use crate::error::Result;
-use crate::exports::{Exported, Exports};
+use crate::exports::{Exported, Exports, STATE_NEXT};
 use crate::facts::Life;
 use crate::jobs::{Job, JobState, Moment, Queue, Refused, Retry, Work};
 use crate::protection::{Protection, boot_text};
@@ -207,7 +207,7 @@ impl Engine {
         let exported = self.exports.start(&self.pool, &access, wanted, moment().wall).await?;
         if let Err(failure) = self.keep_exports() {
             // Nobody is told of it, so nobody would end it.
-            let _ = self.exports.stop(exported.number, true).await;
+            let _ = self.exports.stop(&self.state, exported.number, true).await;
             return Err(failure);
         }
         Ok(exported)
@@ -219,14 +219,12 @@ impl Engine {
         number: u64,
         discard: bool,
     ) -> std::result::Result<(), Failure> {
-        let stopped = self.exports.stop(number, discard).await;
-        self.keep_exports()?;
-        stopped
+        self.exports.stop(&self.state, number, discard).await
     }
 
     fn keep_exports(&self) -> std::result::Result<(), Failure> {
         let kept = self.exports.keep(&self.state);
-        kept.map_err(|error| Failure::new(error, "see the disk of the engine's state"))
+        kept.map_err(|error| Failure::new(error, STATE_NEXT))
     }
 
     pub(crate) fn access(&self) -> Option<Arc<TenantAccess>> {
@@ -236,9 +234,11 @@ impl Engine {
     /// Takes a job. It is on disk when this returns, and survives the engine.
     pub(crate) fn submit(&self, work: Work, client: &str, retry: Retry) -> Taken {
         let deadline = self.config.jobs.deadline_hours * 3600;
+        // Until it is kept or taken back nobody else keeps it.
+        let mut kept = lock(&self.kept);
         let taken = lock(&self.queue).submit(work, client, retry, deadline, moment());
         let (number, is_new) = taken.map_err(NotTaken::Refused)?;
-        if let Err(error) = self.keep() {
+        if let Err(error) = self.keep_all(&mut kept) {
             if is_new {
                 lock(&self.queue).withdraw(number);
             }
@@ -254,6 +254,8 @@ impl Engine {
         if let (true, Some(progress)) = (tell, lock(&self.running).get(&number)) {
             progress.stop();
         }
+        // Who was told that it is over must not see it begin with the next engine.
+        self.try_to_keep();
         self.wake.notify_one();
         Ok(())
     }

@@ -29,6 +29,9 @@ pub(crate) const MAX_EXPORTS: usize = 64;
 /// Under which name they are kept.
 const EXPORTS: &str = "exports";
 
+/// What to do about a state that takes nothing.
+pub(crate) const STATE_NEXT: &str = "see the disk of the engine's state";
+
 /// Memory of one export for opened chunks, in bytes.
 const CACHE: usize = 128 << 20;
 
@@ -237,9 +240,16 @@ impl Exports {
         resumes.collect()
     }
 
-    /// Ends an export. Its overlay goes with it only if that is wanted.
-    pub(crate) async fn stop(&self, number: u64, discard: bool) -> Result<(), Failure> {
+    /// Ends an export for good. Its overlay goes with it only if that is wanted.
+    pub(crate) async fn stop(
+        &self,
+        state: &State,
+        number: u64,
+        discard: bool,
+    ) -> Result<(), Failure> {
         let live = self.take_out(number)?;
+        // Before anything of it goes: the next engine must not serve it on an empty overlay.
+        let kept = self.keep(state);
         let name = live.exported.name();
         let forget = [NotifyState::FdStoreRemove, NotifyState::FdName(&name)];
         let _ = sd_notify::notify(&forget);
@@ -249,11 +259,12 @@ impl Exports {
             Stage::Serves(server) => server.shutdown().await.map(|_| ()),
             _ => Ok(()),
         };
-        if discard && live.exported.writable {
+        if discard && live.exported.writable && kept.is_ok() {
             let _ = std::fs::remove_file(live.exported.overlay(&self.state));
         }
         let next = "check the file system of the overlay; what was flushed before is safe";
-        ended.map_err(|error| Failure::new(error, next))
+        ended.map_err(|error| Failure::new(error, next))?;
+        kept.map_err(|error| Failure::new(error, STATE_NEXT))
     }
 
     fn take_out(&self, number: u64) -> Result<Live, Failure> {
@@ -273,12 +284,17 @@ impl Exports {
 
     /// Ends serving, and keeps everything for the next engine.
     pub(crate) async fn suspend(&self) {
-        let live = std::mem::take(&mut lock(&self.inner).live);
-        let servers = live.into_values().filter_map(|live| match live.stage {
+        // They stay in the list: somebody may still have it kept.
+        let stages: Vec<Stage> = {
+            let mut inner = lock(&self.inner);
+            let live = inner.live.values_mut();
+            live.map(|live| std::mem::replace(&mut live.stage, Stage::Resumes)).collect()
+        };
+        let servers = stages.into_iter().filter_map(|stage| match stage {
             Stage::Serves(server) => Some(server),
             _ => None,
         });
-        for server in servers.collect::<Vec<_>>() {
+        for server in servers {
             if let Err(error) = server.shutdown().await {
                 log::error!("an overlay could not be flushed: {error}");
             }

@@ -14,9 +14,13 @@ impl Engine {
         let Ok((number, ended)) = ended else { return };
         self.note_progress();
         lock(&self.running).remove(&number);
-        let mut queue = lock(&self.queue);
-        queue.finish(number, ended, moment());
-        let Some(job) = queue.get(number) else { return };
+        let job = {
+            let mut queue = lock(&self.queue);
+            queue.finish(number, ended, moment());
+            queue.get(number).cloned()
+        };
+        // Nobody waits for the queue while this is written down.
+        let Some(job) = &job else { return };
         self.note_upkeep(job);
         self.note_verified(job);
         self.note_run(job);

@@ -4,7 +4,7 @@ use std::sync::atomic::Ordering;
 
 use bus::{JobView, Place};
 
-use super::{Engine, lock};
+use super::{Engine, Kept, lock};
 use crate::error::Result;
 use crate::jobs::{Job, JobState};
 use crate::serve::job_view;
@@ -14,7 +14,10 @@ impl Engine {
     /// the next time.
     pub(super) fn keep(&self) -> Result<()> {
         // Held for the write: who asked for a job is told of it when it is on disk, whoever wrote.
-        let mut kept = lock(&self.kept);
+        self.keep_all(&mut lock(&self.kept))
+    }
+
+    pub(super) fn keep_all(&self, kept: &mut Kept) -> Result<()> {
         let changed = lock(&self.queue).take_changed();
         let mut worth = Vec::new();
         for (number, job) in changed {

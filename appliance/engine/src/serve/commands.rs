@@ -8,6 +8,7 @@ use operations::{Failure, Secret};
 
 use super::{change, disks, give, planning, show};
 use crate::engine::{Engine, NotTaken};
+use crate::exports::STATE_NEXT;
 use crate::jobs::{Refused, Retry, Work};
 
 /// Carries out what callers want, once it is known that they may.
@@ -133,7 +134,7 @@ fn acknowledge(engine: &Arc<Engine>, alert: u64, by: &str) -> Result<Reply, Refu
             let problem = format!("there is no alert {alert} any more, or no name was given");
             Err(Refusal::new(RefusalKind::NotFound, problem, "list the alerts again"))
         }
-        Err(error) => Err(Refusal::new(RefusalKind::Failed, error.to_string(), "")),
+        Err(error) => Err(Refusal::new(RefusalKind::Failed, error.to_string(), STATE_NEXT)),
     }
 }
 
@@ -145,7 +146,7 @@ pub(super) fn begin(engine: &Arc<Engine>, work: Work) -> Result<Reply, Refusal> 
     let taken = engine.submit(work, "", Retry::NEVER);
     taken.map(|number| Reply::Object(Place::Job(number))).map_err(|error| match error {
         NotTaken::Refused(error) => refused(error),
-        NotTaken::State(error) => Refusal::new(RefusalKind::Failed, error.to_string(), ""),
+        NotTaken::State(error) => Refusal::new(RefusalKind::Failed, error.to_string(), STATE_NEXT),
     })
 }
 

@@ -83,6 +83,13 @@ async fn admit(engine: &Arc<Engine>, device: String, how: Admission) -> Result<u
     let disk = opened.await.map_err(|_| panicked())?.map_err(failed)?;
     let admitted = engine.pool.store.admit(disk, how, false).await;
     let number = admitted.map_err(refused)?;
+    let members = engine.pool.store.members().await;
+    let noted = engine.disks.note(&engine.state, &members, &engine.pool.stale);
+    noted.map_err(|error| {
+        let next =
+            "name all disks of the pool in the engine's configuration before it starts again";
+        Refusal::new(RefusalKind::Failed, error.to_string(), next)
+    })?;
     show(engine).await;
     Ok(number)
 }

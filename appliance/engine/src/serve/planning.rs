@@ -11,6 +11,7 @@ use serde_json::json;
 use super::commands::{INVALID, failed, locked, panicked};
 use super::show;
 use crate::engine::Engine;
+use crate::exports::STATE_NEXT;
 use crate::{protection, schedule};
 
 /// Puts a plan in force, with the retention of its systems; or says what that would change.
@@ -74,7 +75,7 @@ pub(super) fn pause(
 ) -> Result<Reply, Refusal> {
     let name = named(engine, id)?;
     let kept = engine.protection.pause(&engine.state, &name, reason);
-    kept.map_err(|error| Refusal::new(RefusalKind::Failed, error.to_string(), ""))?;
+    kept.map_err(|error| Refusal::new(RefusalKind::Failed, error.to_string(), STATE_NEXT))?;
     engine.changed();
     Ok(Reply::Done)
 }

@@ -95,6 +95,12 @@ impl Machine {
         assert!(!said.to_string().contains("rror"), "{said}");
     }
 
+    /// Bitmaps that the disk has.
+    fn bitmaps(&mut self) -> usize {
+        let devices = self.execute("query-block", json!({}));
+        devices[0]["inserted"]["dirty-bitmaps"].as_array().map_or(0, Vec::len)
+    }
+
     /// Ends it and gives what is on its disk.
     fn content(mut self) -> Vec<u8> {
         self.execute("quit", json!({}));
@@ -213,7 +219,7 @@ fn a_machine_is_pulled_by_its_bitmap_and_each_point_is_its_disk_at_that_moment()
     let engine = Engine::start(&pool, &bus, "");
     engine.apply(&plan(&machine));
     let mut written = Written { machine, content, random: Random(102) };
-    let mut points = Vec::new();
+    let (mut points, mut raced) = (Vec::new(), false);
     // Two percent of the disk.
     let clusters = written.content.len() as u64 / CLUSTER / 50;
     for round in 0..4 {
@@ -222,6 +228,7 @@ fn a_machine_is_pulled_by_its_bitmap_and_each_point_is_its_disk_at_that_moment()
         until(&engine, number, |job| job.bytes_done > 0 || job.state.is_ended());
         // The moment has passed: what is written now is in the next point.
         written.write(round + 1, clusters);
+        raced |= !until(&engine, number, |_| true).state.is_ended();
         let job = until(&engine, number, |job| job.state.is_ended());
         assert_eq!(job.state, JobState::Done, "{job:?}");
         if round > 0 {
@@ -233,6 +240,8 @@ fn a_machine_is_pulled_by_its_bitmap_and_each_point_is_its_disk_at_that_moment()
         }
         points.push((point(&job), expected));
     }
+    assert!(raced, "nothing was written while a disk was pulled");
+    assert_eq!(written.machine.bitmaps(), 1);
     assert!(written.machine.content() == written.content);
     engine.stop();
     for (point, bytes) in points {
@@ -301,5 +310,71 @@ fn a_machine_that_cannot_be_pulled_says_what_to_do() {
     drop(machine);
     let job = pull(&engine, false);
     assert!(job.next_step.contains("see that the machine runs"), "{job:?}");
+    engine.stop();
+}
+
+#[test]
+fn a_pull_that_is_cut_off_leaves_nothing_that_matters() {
+    let pool = Pool::new(1, 1024);
+    let bus = Bus::start(&pool.path(""));
+    let content = image(105, 128 * MIB);
+    let machine = Machine::start(&pool, &content);
+    let mut engine = Engine::start(&pool, &bus, "");
+    engine.apply(&plan(&machine));
+    let mut written = Written { machine, content, random: Random(106) };
+    for round in 1..4 {
+        let number = begin(&engine, true);
+        until(&engine, number, |job| job.bytes_done > 0 || job.state.is_ended());
+        engine.kill();
+        written.write(round, 20);
+        // The next engine does the job again.
+        engine = Engine::start(&pool, &bus, "");
+        let job = until(&engine, number, |job| job.state.is_ended());
+        assert_eq!(job.state, JobState::Done, "{job:?}");
+        written.write(round + 10, 20);
+        let expected = written.content.clone();
+        let job = pull(&engine, false);
+        assert_eq!(job.state, JobState::Done, "{job:?}");
+        assert!(pool_point(&engine, &pool, &job) == expected, "{job:?}");
+        assert_eq!(written.machine.bitmaps(), 1);
+    }
+    engine.stop();
+}
+
+/// What a job made, restored by the engine.
+fn pool_point(engine: &Engine, pool: &Pool, job: &JobView) -> Vec<u8> {
+    let to = pool.path("restored");
+    let path = Place::Point(point(job).parse().unwrap()).path();
+    let target = Some(to.display().to_string());
+    let options = bus::RestoreOptions { target, ..Default::default() };
+    let restore = engine.wait(async {
+        let proxy = bus::PointProxy::builder(engine.client.connection()).path(path);
+        proxy.build().await.unwrap().restore(&options.arguments()).await.unwrap()
+    });
+    let Some(Place::Job(number)) = Place::parse(restore.as_str()) else { panic!("{restore}") };
+    let job = until(engine, number, |job| job.state.is_ended());
+    assert_eq!(job.state, JobState::Done, "{job:?}");
+    let bytes = std::fs::read(&to).expect("the restored image");
+    std::fs::remove_file(&to).expect("the restored image");
+    bytes
+}
+
+#[test]
+fn somebody_elses_nbd_server_is_left_alone() {
+    let pool = Pool::new(1, 256);
+    let bus = Bus::start(&pool.path(""));
+    let mut machine = Machine::start(&pool, &image(107, 4 * MIB));
+    let at = pool.path("foreign").display().to_string();
+    let at = json!({ "type": "unix", "data": { "path": at } });
+    machine.execute("nbd-server-start", json!({ "addr": at }));
+    let export = json!({ "type": "nbd", "id": "foreign", "node-name": "system", "name": "x" });
+    machine.execute("block-export-add", export);
+    let engine = Engine::start(&pool, &bus, "");
+    engine.apply(&plan(&machine));
+    let job = pull(&engine, false);
+    assert_eq!(job.state, JobState::Failed, "{job:?}");
+    assert!(job.next_step.contains("NBD server"), "{job:?}");
+    let exports = machine.execute("query-block-exports", json!({}));
+    assert_eq!(exports[0]["id"], "foreign", "{exports}");
     engine.stop();
 }

@@ -150,9 +150,7 @@ pub(crate) const UNTOLD: &str = "took no writes any more and does not say that i
     alone it would pass for the pool; destroy it or overwrite it";
 
 fn taken_in(done: &Ingested) -> Ended {
-    let warning = done.warning().map(|what| {
-        Failure::new(what, "look at the system, then `holdfast points clear` the point")
-    });
+    let warning = done.warning().map(|what| Failure::new(what, done.next_step()));
     ended(done.json(), warning)
 }
 

@@ -71,8 +71,8 @@ fn begin_system(engine: &Engine, plan: &Plan, system: &System) -> Option<u64> {
     None
 }
 
-/// Submits a run of a system now; a full one compares with no earlier point. Its job's number, if
-/// it was taken.
+/// Submits a run of a system now; a full one reads everything, and an image then compares with no
+/// earlier point. Its job's number, if it was taken.
 pub(crate) fn run_system(engine: &Engine, plan: &Plan, system: &System, full: bool) -> Option<u64> {
     let work = protection::work(system, full || is_to_compare(engine, system))?;
     let client = client(plan, system);

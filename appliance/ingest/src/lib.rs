@@ -22,7 +22,7 @@ pub use codec::Compression;
 pub use hint::{Dirty, Hint, Recheck};
 pub use nbd::{
     AddressFault, Backing, ImageFormat, ImageSource, NbdAddress, NbdSource, Refusal, SourceError,
-    Violation, dirty, open_source, open_source_with,
+    Violation, connect_unix, dirty, open_source, open_source_with,
 };
 pub use run::{Ingest, Options, Parent, Report, system_id};
 pub use signals::{HISTORY_MAX, HISTORY_MIN, Measured, TINY_BYTES, judge};

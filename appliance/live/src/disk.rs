@@ -70,7 +70,8 @@ fn disk(device: &Value) -> Option<Disk> {
         node,
         size: medium["image"]["virtual-size"].as_u64()?,
         file: file.filter(|file| file.is_absolute() && !file.starts_with("/dev")),
-        persistent: medium["drv"] == "qcow2",
+        // The old version of the format has no place for them.
+        persistent: medium["image"]["format-specific"]["data"]["compat"] == "1.1",
         bitmaps: listed.iter().filter_map(Bitmap::read).collect(),
     })
 }
@@ -139,7 +140,10 @@ mod tests {
         let medium = |node: &str, driver: &str| {
             json!({
                 "ro": false, "node-name": node, "drv": driver,
-                "image": { "filename": format!("/vm/{node}"), "virtual-size": 4096 },
+                "image": {
+                    "filename": format!("/vm/{node}"), "virtual-size": 4096,
+                    "format-specific": { "type": driver, "data": { "compat": "1.1" } },
+                },
             })
         };
         json!([
@@ -158,7 +162,14 @@ mod tests {
             assert_eq!(choose(&listed(), Some(name)).unwrap().node, "system", "{name}");
         }
         let data = choose(&listed(), Some("data")).unwrap();
-        assert_eq!((data.node.as_str(), data.persistent), ("#block123", false));
+        assert_eq!(data.node, "#block123");
+        assert!(
+            data.persistent
+                && !disk(&json!({ "removable": false, "inserted": {
+            "ro": false, "node-name": "n", "image": { "virtual-size": 1 } } }))
+                .unwrap()
+                .persistent
+        );
         assert_eq!(data.scratch(Path::new("/q")), Path::new("/vm/#block123.holdfast-scratch"));
     }
 

@@ -4,6 +4,7 @@ use std::io;
 use std::path::PathBuf;
 
 use ingest::SourceError;
+use model::Bytes;
 
 /// What went wrong, by what a person must do about it.
 #[derive(Debug, thiserror::Error)]
@@ -17,6 +18,12 @@ pub enum LiveError {
     /// QEMU does not do what it is told.
     #[error("QEMU refuses {command}: {message}")]
     Refused { command: String, message: String },
+    /// What the guest overwrites meanwhile may not fit.
+    #[error(
+        "{} has {free} free: a pull needs {wanted} there for what the machine overwrites meanwhile",
+        folder.display()
+    )]
+    NoRoom { folder: PathBuf, free: Bytes, wanted: Bytes },
     /// The machine has no disk of that name.
     #[error("the machine has no disk {wanted:?}; it has {have}")]
     NoDisk { wanted: String, have: String },
@@ -39,6 +46,7 @@ impl LiveError {
             Self::Refused { .. } => {
                 "see that QEMU may write beside the disk's image and has no other NBD server open"
             }
+            Self::NoRoom { .. } => "make room there, beside the image of the machine's disk",
             Self::NoDisk { .. } | Self::Unnamed { .. } => "name one of them in `disks` of the plan",
             Self::Source(error) => error.next_step(),
         }

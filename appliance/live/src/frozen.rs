@@ -6,7 +6,7 @@
 use std::path::{Path, PathBuf};
 
 use ingest::{Dirty, NbdAddress, SourceError};
-use model::PointId;
+use model::{Bytes, PointId};
 use serde_json::{Value, json};
 
 use crate::bitmaps::{name, tell_since};
@@ -24,6 +24,9 @@ const EXPORT: &str = "holdfast-export";
 /// What the export is called over NBD.
 const EXPORT_NAME: &str = "disk";
 
+/// The scratch image must have room for one byte in so many of the disk.
+const ROOM_ONE_IN: u64 = 16;
+
 /// Bytes for which a bitmap has one bit: a cluster of most images.
 const GRANULARITY: u32 = 64 << 10;
 
@@ -40,6 +43,8 @@ pub struct Frozen {
     telling: Vec<String>,
     /// Begins at this moment.
     new: String,
+    /// The NBD server in QEMU is ours.
+    serves: bool,
     over: bool,
 }
 
@@ -56,7 +61,7 @@ impl Frozen {
         since: Option<PointId>,
     ) -> Result<Self> {
         let mut qmp = Qmp::connect(socket)?;
-        sweep(&mut qmp)?;
+        sweep(&mut qmp, false)?;
         let disk = disk::find(&mut qmp, wanted)?;
         let tells = since.is_some_and(|since| tell_since(&disk.bitmaps, since));
         let names = disk.bitmaps.iter().map(|bitmap| bitmap.name.clone());
@@ -67,7 +72,13 @@ impl Frozen {
         let socket = PathBuf::from(nbd);
         let address = NbdAddress::unix(&socket, EXPORT_NAME)?;
         let new = name(point);
-        let mut frozen = Self { qmp, disk, scratch, socket, address, telling, new, over: false };
+        let (serves, over) = (false, false);
+        let mut frozen = Self { qmp, disk, scratch, socket, address, telling, new, serves, over };
+        if !tells {
+            // They are of no more use, and would become more with every pull that fails.
+            frozen.remove_bitmaps()?;
+        }
+        frozen.check_room()?;
         frozen.make_scratch()?;
         frozen.hold()?;
         frozen.serve()?;
@@ -96,11 +107,40 @@ impl Frozen {
     /// needs.
     pub fn keep(mut self) -> Result<()> {
         self.end()?;
-        let olds: Vec<String> = self.disk.bitmaps.iter().map(|old| old.name.clone()).collect();
-        for old in olds {
-            self.remove(&old)?;
+        self.remove_bitmaps()
+    }
+
+    /// Removes the bitmaps that were there before, all at once: with some of them gone the others
+    /// would tell less than they seem to.
+    fn remove_bitmaps(&mut self) -> Result<()> {
+        let node = &self.disk.node;
+        let actions = self.disk.bitmaps.iter().map(|old| {
+            let data = json!({ "node": node, "name": old.name });
+            json!({ "type": "block-dirty-bitmap-remove", "data": data })
+        });
+        let actions: Vec<Value> = actions.collect();
+        self.disk.bitmaps.clear();
+        match actions.is_empty() {
+            true => Ok(()),
+            false => self.qmp.execute("transaction", json!({ "actions": actions })).map(drop),
         }
-        Ok(())
+    }
+
+    /// Refuses to begin where there is no room for what the guest may overwrite meanwhile: a guest
+    /// whose old data can be put nowhere cannot write.
+    fn check_room(&self) -> Result<()> {
+        let folder = self.scratch.parent().unwrap_or(Path::new("/"));
+        // Where QEMU has another view of the file system nobody can tell.
+        let Ok(found) = rustix::fs::statvfs(folder) else { return Ok(()) };
+        let (free, wanted) = (found.f_bavail * found.f_frsize, self.disk.size / ROOM_ONE_IN);
+        if free >= wanted {
+            return Ok(());
+        }
+        Err(LiveError::NoRoom {
+            folder: folder.to_owned(),
+            free: Bytes(free),
+            wanted: Bytes(wanted),
+        })
     }
 
     /// An image over the disk for what it had where the guest writes.
@@ -165,6 +205,7 @@ impl Frozen {
         let path = self.socket.display().to_string();
         let at = json!({ "type": "unix", "data": { "path": path } });
         self.qmp.execute("nbd-server-start", json!({ "addr": at }))?;
+        self.serves = true;
         let export = json!({
             "type": "nbd", "id": EXPORT, "node-name": SCRATCH, "name": EXPORT_NAME,
             "bitmaps": self.telling,
@@ -175,16 +216,11 @@ impl Frozen {
     /// Lets the disk go. What the guest has written is where it always was.
     fn end(&mut self) -> Result<()> {
         self.over = true;
-        let swept = sweep(&mut self.qmp);
+        let swept = sweep(&mut self.qmp, self.serves);
         // They are gone already where QEMU has another view of the file system.
         let _ = std::fs::remove_file(&self.scratch);
         let _ = std::fs::remove_file(&self.socket);
         swept
-    }
-
-    fn remove(&mut self, bitmap: &str) -> Result<()> {
-        let which = json!({ "node": self.disk.node, "name": bitmap });
-        self.qmp.execute("block-dirty-bitmap-remove", which).map(drop)
     }
 }
 
@@ -197,11 +233,14 @@ impl Drop for Frozen {
     }
 }
 
-/// Ends whatever of ours a QEMU has, and nothing of anybody else's.
-fn sweep(qmp: &mut Qmp) -> Result<()> {
+/// Ends whatever of ours a QEMU has, and nothing of anybody else's. `serves` says that its NBD
+/// server is.
+fn sweep(qmp: &mut Qmp, serves: bool) -> Result<()> {
     let exports = qmp.execute("query-block-exports", json!({}))?;
-    let mut ours = has(&exports, EXPORT);
-    if ours {
+    let exported = has(&exports, EXPORT);
+    let alone = exports.as_array().is_some_and(|all| all.len() <= usize::from(exported));
+    let mut ours = exported;
+    if exported {
         qmp.execute("block-export-del", json!({ "id": EXPORT, "mode": "hard" }))?;
         qmp.event("BLOCK_EXPORT_DELETED", |data| data["id"] == EXPORT)?;
     }
@@ -218,8 +257,8 @@ fn sweep(qmp: &mut Qmp) -> Result<()> {
     for node in [SCRATCH, SCRATCH_FILE] {
         ours |= qmp.execute("blockdev-del", json!({ "node-name": node })).is_ok();
     }
-    if ours {
-        // It is not there yet when a pull is cut off before it serves.
+    // A pull that was cut off may have left it without an export.
+    if serves || exported || ours && alone {
         let _ = qmp.execute("nbd-server-stop", json!({}));
     }
     Ok(())

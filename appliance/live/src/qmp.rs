@@ -17,8 +17,11 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// Longest line, in bytes: the list of all nodes of a machine with many disks is below it.
 const MAX_LINE: u64 = 8 << 20;
 
-/// Events that are kept while an answer is awaited. A guest cannot make many; older ones go.
-const MAX_EVENTS: usize = 1000;
+/// Events that are kept while an answer is awaited: a pull makes about twenty. Older ones go.
+const MAX_EVENTS: usize = 64;
+
+/// What the jobs and exports of ours are called so, at their beginning.
+pub(crate) const OURS: &str = "holdfast-";
 
 /// A connection that has been greeted.
 #[derive(Debug)]
@@ -31,7 +34,7 @@ pub(crate) struct Qmp {
 impl Qmp {
     pub(crate) fn connect(path: &Path) -> Result<Self> {
         let lost = |source| LiveError::Lost { socket: path.to_owned(), source };
-        let socket = UnixStream::connect(path).map_err(lost)?;
+        let socket = ingest::connect_unix(path).map_err(lost)?;
         socket.set_read_timeout(Some(PATIENCE)).map_err(lost)?;
         socket.set_write_timeout(Some(PATIENCE)).map_err(lost)?;
         let socket = BufReader::new(socket);
@@ -48,6 +51,7 @@ impl Qmp {
         let line = format!("{}\n", json!({ "execute": command, "arguments": arguments }));
         let written = self.socket.get_mut().write_all(line.as_bytes());
         written.map_err(|source| self.lost(source))?;
+        let began = Instant::now();
         loop {
             let mut answer = self.read()?;
             if let Some(returned) = answer.get_mut("return") {
@@ -58,6 +62,7 @@ impl Qmp {
                 return Err(LiveError::Refused { command: command.to_owned(), message });
             }
             self.keep(answer);
+            self.check(began)?;
         }
     }
 
@@ -70,15 +75,26 @@ impl Qmp {
             if let Some(mut event) = found.and_then(|at| self.events.remove(at)) {
                 return Ok(event["data"].take());
             }
-            if began.elapsed() > PATIENCE {
-                return Err(self.lost(io::ErrorKind::TimedOut.into()));
-            }
+            self.check(began)?;
             let event = self.read()?;
             self.keep(event);
         }
     }
 
+    /// Refuses to wait any longer for what was asked for then, however much is said meanwhile.
+    fn check(&self, began: Instant) -> Result<()> {
+        match began.elapsed() > PATIENCE {
+            true => Err(self.lost(io::ErrorKind::TimedOut.into())),
+            false => Ok(()),
+        }
+    }
+
+    /// Keeps an event of ours.
     fn keep(&mut self, event: Value) {
+        let id = event["data"]["id"].as_str();
+        if !id.is_some_and(|id| id.starts_with(OURS)) {
+            return;
+        }
         if self.events.len() == MAX_EVENTS {
             self.events.pop_front();
         }
@@ -131,14 +147,14 @@ mod tests {
     #[test]
     fn answers_and_events_come_in_any_order() {
         let (_folder, qmp) = told(concat!(
-            "{\"QMP\": {}}\n{\"event\": \"A\", \"data\": {\"id\": 1}}\n{\"return\": {}}\n",
-            "{\"event\": \"A\", \"data\": {\"id\": 2}}\n{\"return\": 7}\n",
+            "{\"QMP\": {}}\n{\"event\": \"A\", \"data\": {\"id\": \"holdfast-1\"}}\n{\"return\": {}}\n",
+            "{\"event\": \"A\", \"data\": {\"id\": \"holdfast-2\"}}\n{\"return\": 7}\n",
             "{\"error\": {\"class\": \"GenericError\", \"desc\": \"no such node\"}}\n",
         ));
         let mut qmp = qmp.unwrap();
         assert_eq!(qmp.execute("x", json!({})).unwrap(), 7);
-        assert_eq!(qmp.event("A", |data| data["id"] == 2).unwrap()["id"], 2);
-        assert_eq!(qmp.event("A", |_| true).unwrap()["id"], 1);
+        assert_eq!(qmp.event("A", |data| data["id"] == "holdfast-2").unwrap()["id"], "holdfast-2");
+        assert_eq!(qmp.event("A", |_| true).unwrap()["id"], "holdfast-1");
         let refused = qmp.execute("blockdev-del", json!({})).unwrap_err().to_string();
         assert_eq!(refused, "QEMU refuses blockdev-del: no such node");
     }

@@ -102,7 +102,11 @@ impl Ingest {
     }
 
     /// Refuses what cannot end well before anything is read; the parent otherwise.
-    fn admitted(&self, pool: &OpenPool, access: &TenantAccess) -> Result<Parent, Failure> {
+    pub(crate) fn admitted(
+        &self,
+        pool: &OpenPool,
+        access: &TenantAccess,
+    ) -> Result<Parent, Failure> {
         if !pool.keyring.has_proved_kit() {
             return Err(Failure::new(
                 "no recovery kit has been proved, so a lost passphrase would lose everything",
@@ -169,7 +173,16 @@ impl Ingested {
 
     /// One line about what is unusual, with the next step; `None` when nothing is.
     pub fn warning(&self) -> Option<String> {
-        self.denied().or_else(|| self.suspicion())
+        let told: Vec<String> = self.suspicion().into_iter().chain(self.denied()).collect();
+        (!told.is_empty()).then(|| told.join("; "))
+    }
+
+    /// What to do about that.
+    pub fn next_step(&self) -> &'static str {
+        match self.report.signals.is_empty() {
+            true => "see that nobody writes to the image of the disk but its hypervisor",
+            false => "look at the system, then `holdfast points clear` the point",
+        }
     }
 
     /// That the hint was wrong.

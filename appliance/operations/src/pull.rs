@@ -3,7 +3,6 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use catalog::Point;
 use ingest::{Hint, NbdSource, Recheck};
 use live::Frozen;
 use record::{Progress, TenantAccess};
@@ -11,8 +10,8 @@ use record::{Progress, TenantAccess};
 use crate::ingest::random_point;
 use crate::{Failure, Ingest, Ingested, OpenPool};
 
-/// One leaf range in so many is read in each pull although nothing is said to have changed there:
-/// what a bitmap hides is found within as many pulls.
+/// One leaf range in so many is read in each pull although nothing is said to have changed there,
+/// by chance another one each time: what a bitmap hides is found within as many pulls on average.
 const RECHECKED_ONE_IN: u64 = 64;
 
 /// Which disk, and how.
@@ -43,21 +42,22 @@ impl Pull {
         let parent = pool.catalog.newest(access.tenant(), system);
         let point = random_point();
         let since = parent.map(|parent| parent.id);
-        let frozen = Frozen::take(&self.socket, self.disk.as_deref(), point, since)?;
-        let dirty = frozen.dirty()?;
-        let own = |point: &&Point| point.tenant == access.tenant() && point.system == system;
-        let turn = pool.catalog.points().iter().filter(own).count() as u64;
-        let recheck = match self.full {
-            true => Recheck::All,
-            false => Recheck::OneIn { leaves: RECHECKED_ONE_IN, turn },
-        };
         let name = self.socket.display().to_string();
         let ingest = Ingest {
-            parent: parent.map(|parent| parent.id.to_string()),
-            hint: dirty.map(|dirty| Hint { dirty, recheck }),
+            parent: since.map(|parent| parent.to_string()),
             point: Some(point),
             ..Ingest::of(&self.system, &self.volume, &name)
         };
+        // What cannot end well does not touch the machine.
+        ingest.admitted(pool, access)?;
+        let frozen = Frozen::take(&self.socket, self.disk.as_deref(), point, since)?;
+        let dirty = frozen.dirty()?;
+        let recheck = match self.full {
+            true => Recheck::All,
+            // An identity is random.
+            false => Recheck::OneIn { leaves: RECHECKED_ONE_IN, turn: point.0[0].into() },
+        };
+        let ingest = Ingest { hint: dirty.map(|dirty| Hint { dirty, recheck }), ..ingest };
         let ingested = {
             let source = NbdSource::connect(frozen.address())?;
             ingest.run(pool, access, &source, progress)?

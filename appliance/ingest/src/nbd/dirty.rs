@@ -9,8 +9,10 @@ use crate::hint::Dirty;
 /// Bytes that one request asks about: QEMU answers with what it finds in them.
 const WINDOW: u64 = 1 << 30;
 
-/// Answers for each window, at most: a server that tells less each time would be asked for ever.
+/// Answers for each window, and in all, at most: a server that tells less each time, or whose
+/// volume has no end, would be asked for ever.
 const ANSWERS: u64 = 256;
+const MAX_ANSWERS: u64 = 4 << 20;
 
 /// Ranges that are kept before they are made fewer.
 const MANY: usize = 2 << 20;
@@ -27,7 +29,7 @@ pub fn dirty(address: &NbdAddress, bitmap: &str) -> Result<Dirty, SourceError> {
         let (server, export) = (address.server().to_string(), address.export().to_owned());
         return Err(SourceError::NoBitmap { server, export, bitmap: bitmap.to_owned() });
     }
-    let mut answers = size.div_ceil(WINDOW).saturating_mul(ANSWERS);
+    let mut answers = size.div_ceil(WINDOW).saturating_mul(ANSWERS).min(MAX_ANSWERS);
     let (mut at, mut ranges) = (0, Vec::new());
     while at < size {
         let window = at..at.saturating_add(WINDOW).min(size);

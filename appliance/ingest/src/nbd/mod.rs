@@ -27,5 +27,6 @@ pub use dirty::dirty;
 pub use error::SourceError;
 pub use image::{Backing, ImageFormat, ImageSource};
 pub use open::{open_source, open_source_with};
+pub use socket::connect_unix;
 pub use source::NbdSource;
 pub use wire::{Refusal, Violation};

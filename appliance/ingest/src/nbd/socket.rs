@@ -61,9 +61,11 @@ fn connect_tcp(host: &str, port: u16) -> io::Result<TcpStream> {
     Err(last)
 }
 
+/// Connects to a local socket within the time that connections have.
+///
 /// The standard library would wait for ever on a server whose queue of connections is full, such
 /// as one that takes a single client and has it.
-fn connect_unix(path: &Path) -> io::Result<UnixStream> {
+pub fn connect_unix(path: &Path) -> io::Result<UnixStream> {
     let family = AddressFamily::UNIX;
     let socket = socket_with(family, SocketType::STREAM, SocketFlags::CLOEXEC, None)?;
     set_socket_timeout(&socket, Timeout::Send, Some(CONNECT_TIMEOUT))?;

@@ -59,6 +59,10 @@ fn what_the_plan_says_is_done_and_can_be_seen_with_other_peoples_tools() {
         (&"mail".into(), &"done".into())
     );
     engine.stop();
+    // What is over is seen of the next engine, too.
+    let engine = Engine::start(&pool, &bus, "");
+    assert_eq!(engine.job_is(1, JobState::Done).subject, "mail");
+    engine.stop();
     run(&mut top(&pool, &bus)).refused("no engine runs on this bus", "start holdfast-engine");
     let points = pool.points();
     assert_eq!(points.len(), 1);

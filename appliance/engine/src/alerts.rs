@@ -48,8 +48,7 @@ struct Kept {
 impl Alerts {
     /// The alerts that an earlier engine had: none is told anew.
     pub(crate) fn load(state: &State) -> Result<Self> {
-        let kept = state.small(ALERTS)?.and_then(|text| serde_json::from_str::<Kept>(&text).ok());
-        let kept = kept.unwrap_or_default();
+        let kept = state.value::<Kept>(ALERTS)?.unwrap_or_default();
         let book = AlertBook::load(kept.book, BookLimits::default(), now());
         let numbers = kept.numbers.into_iter().collect();
         Ok(Self {
@@ -144,7 +143,7 @@ impl Inner {
     fn keep(&self, state: &State) -> Result<()> {
         let numbers = self.numbers.iter().map(|(key, number)| (key.clone(), *number)).collect();
         let kept = Kept { book: self.book.save(), numbers, last: self.last };
-        state.keep_small(ALERTS, &serde_json::to_string(&kept).unwrap_or_default())
+        state.keep_value(ALERTS, &kept)
     }
 }
 

@@ -32,8 +32,7 @@ struct Kept {
 impl Disks {
     /// Those that an earlier engine had, as long as the configuration is the same.
     pub(crate) fn load(state: &State, configured: &[PathBuf]) -> Result<Self> {
-        let kept: Option<Kept> =
-            state.small(DISKS)?.and_then(|text| serde_json::from_str(&text).ok());
+        let kept: Option<Kept> = state.value(DISKS)?;
         let kept = kept.filter(|kept| kept.configured == configured);
         let fresh = || Kept { configured: configured.to_vec(), used: configured.to_vec() };
         Ok(Self { kept: Mutex::new(kept.unwrap_or_else(fresh)) })
@@ -66,7 +65,7 @@ impl Disks {
             return Ok(());
         }
         let new = Kept { configured: kept.configured.clone(), used };
-        state.keep_small(DISKS, &serde_json::to_string(&new).unwrap_or_default())?;
+        state.keep_value(DISKS, &new)?;
         *kept = new;
         Ok(())
     }

@@ -97,13 +97,13 @@ impl Engine {
         pool: OpenPool,
     ) -> Result<Arc<Self>> {
         let (left, next) = state.jobs()?;
-        let lasts = state.small(LASTS)?;
-        let lasts = lasts.and_then(|text| serde_json::from_str(&text).ok()).unwrap_or_default();
+        let lasts = state.value(LASTS)?.unwrap_or_default();
         let exports = Exports::load(&state, &config.state, &config.runtime)?;
         let (protection, alerts) =
             (Protection::load(&state, &config.state)?, Alerts::load(&state)?);
         let life = Life::begin(&state, &boot_text(uptime()), pool.age())?;
         let limits = config.limits.with(&protection.plan().limits);
+        let kept = left.iter().map(|job| (job.number, keep::worth_keeping(job))).collect();
         let queue = Queue::new(limits, left, next, moment());
         let engine = Self {
             exports,
@@ -117,7 +117,7 @@ impl Engine {
             pool: Arc::new(pool),
             access: Mutex::default(),
             queue: Mutex::new(queue),
-            kept: Mutex::default(),
+            kept: Mutex::new(kept),
             unkept: AtomicBool::new(false),
             planned: AtomicBool::new(false),
             running: Mutex::default(),
@@ -181,8 +181,7 @@ impl Engine {
     fn note_last(&self, change: impl FnOnce(&mut Lasts)) {
         let mut lasts = lock(&self.lasts);
         change(&mut lasts);
-        let text = serde_json::to_string(&*lasts).unwrap_or_default();
-        if let Err(error) = self.state.keep_small(LASTS, &text) {
+        if let Err(error) = self.state.keep_value(LASTS, &*lasts) {
             log::error!("{error}");
         }
     }

@@ -125,8 +125,7 @@ impl Exports {
     /// The exports that an earlier engine served, with the sockets that were kept for it. Nobody is
     /// served before [`Exports::resume`].
     pub(crate) fn load(state: &State, folder: &Path, runtime: &Path) -> crate::error::Result<Self> {
-        let kept = state.small(EXPORTS)?;
-        let kept = kept.and_then(|text| serde_json::from_str(&text).ok()).unwrap_or_default();
+        let kept = state.value(EXPORTS)?.unwrap_or_default();
         Ok(Self::new(folder, runtime, kept))
     }
 
@@ -146,8 +145,7 @@ impl Exports {
     pub(crate) fn keep(&self, state: &State) -> crate::error::Result<()> {
         // Held for the write: of two the later one has everything.
         let inner = lock(&self.inner);
-        let text = serde_json::to_string(&inner.kept()).unwrap_or_default();
-        state.keep_small(EXPORTS, &text)
+        state.keep_value(EXPORTS, &inner.kept())
     }
 
     /// Whether there are none, not even one that begins.

@@ -140,9 +140,9 @@ impl Protection {
         Ok(Self {
             path,
             plan: Mutex::new(plan),
-            runs: Mutex::new(kept(state, RUNS)?),
-            paused: Mutex::new(kept(state, PAUSED)?),
-            verified: Mutex::new(kept(state, VERIFIED)?),
+            runs: Mutex::new(state.value(RUNS)?.unwrap_or_default()),
+            paused: Mutex::new(state.value(PAUSED)?.unwrap_or_default()),
+            verified: Mutex::new(state.value(VERIFIED)?.unwrap_or_default()),
         })
     }
 
@@ -182,7 +182,7 @@ impl Protection {
     ) -> Result<()> {
         let mut runs = lock(&self.runs);
         change(&mut runs);
-        keep(state, RUNS, &*runs)
+        state.keep_value(RUNS, &*runs)
     }
 
     /// Notes which systems are in the plan from now on, and forgets those that are not.
@@ -230,7 +230,7 @@ impl Protection {
         let mut verified = lock(&self.verified);
         verified.extend(points.iter().map(|point| (point.to_string(), wall)));
         verified.retain(|point, _| all.contains(point));
-        keep(state, VERIFIED, &*verified)
+        state.keep_value(VERIFIED, &*verified)
     }
 
     /// Why a system is to wait; `None` when it is not.
@@ -245,18 +245,8 @@ impl Protection {
             Some(reason) => drop(paused.insert(name.to_owned(), reason)),
             None => drop(paused.remove(name)),
         }
-        keep(state, PAUSED, &*paused)
+        state.keep_value(PAUSED, &*paused)
     }
-}
-
-/// A value as it was kept; an empty one if there is none.
-fn kept<T: Default + serde::de::DeserializeOwned>(state: &State, key: &str) -> Result<T> {
-    let text = state.small(key)?;
-    Ok(text.and_then(|text| serde_json::from_str(&text).ok()).unwrap_or_default())
-}
-
-fn keep<T: Serialize>(state: &State, key: &str, value: &T) -> Result<()> {
-    state.keep_small(key, &serde_json::to_string(value).unwrap_or_default())
 }
 
 /// Reads a plan that somebody wants in force: what would change, or all that is wrong with it.

@@ -7,6 +7,8 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use rusqlite::{Connection, OptionalExtension, params};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 
 use crate::error::{EngineError, Result};
 use crate::jobs::Job;
@@ -101,21 +103,41 @@ impl State {
         write().map_err(failed(&self.path))
     }
 
-    /// A small value, as it was kept.
-    pub(crate) fn small(&self, key: &str) -> Result<Option<String>> {
+    /// A small text, as it was kept.
+    fn small(&self, key: &str) -> Result<Option<String>> {
         let found =
             self.connection()
                 .query_row("SELECT value FROM small WHERE key = ?1", [key], |row| row.get(0));
         found.optional().map_err(failed(&self.path))
     }
 
-    /// Keeps a small value.
-    pub(crate) fn keep_small(&self, key: &str, value: &str) -> Result<()> {
+    /// Keeps a small text.
+    fn keep_small(&self, key: &str, value: &str) -> Result<()> {
         let kept = self.connection().execute(
             "INSERT INTO small VALUES (?1, ?2) ON CONFLICT (key) DO UPDATE SET value = ?2",
             [key, value],
         );
         kept.map(|_| ()).map_err(failed(&self.path))
+    }
+
+    /// A value as it was kept. One that cannot be read, of another version, say, is put aside.
+    pub(crate) fn value<T: DeserializeOwned>(&self, key: &str) -> Result<Option<T>> {
+        let Some(text) = self.small(key)? else { return Ok(None) };
+        match serde_json::from_str(&text) {
+            Ok(value) => Ok(Some(value)),
+            Err(error) => {
+                let aside = format!("{key}.unread");
+                log::error!("what was kept of {key} cannot be read, it is now {aside}: {error}");
+                self.keep_small(&aside, &text)?;
+                Ok(None)
+            }
+        }
+    }
+
+    /// Keeps a value.
+    pub(crate) fn keep_value(&self, key: &str, value: &impl Serialize) -> Result<()> {
+        // Maps with keys that are texts, numbers and texts always have a JSON form.
+        self.keep_small(key, &serde_json::to_string(value).unwrap_or_default())
     }
 
     /// Whether the file answers.
@@ -208,6 +230,18 @@ mod tests {
         found.sort_by_key(|job| job.number);
         assert_eq!((found, next), (jobs, 4));
         assert!(state.answers() && state.put_aside.is_none());
+    }
+
+    #[test]
+    fn a_value_that_cannot_be_read_is_put_aside_and_not_lost() {
+        let folder = tempfile::tempdir().unwrap();
+        let state = State::open(&folder.path().join("state.sqlite")).unwrap();
+        state.keep_value("exports", &vec!["one"]).unwrap();
+        assert_eq!(state.value::<Vec<String>>("exports").unwrap(), Some(vec!["one".to_owned()]));
+        assert_eq!(state.value::<u64>("exports").unwrap(), None);
+        state.keep_value("exports", &7).unwrap();
+        assert_eq!(state.small("exports.unread").unwrap().as_deref(), Some("[\"one\"]"));
+        assert_eq!(state.value::<u64>("exports").unwrap(), Some(7));
     }
 
     #[test]

@@ -62,6 +62,6 @@ impl Engine {
 }
 
 /// What is kept of a job; its progress is not worth a write.
-fn worth_keeping(job: &Job) -> (JobState, u32, bool) {
+pub(super) fn worth_keeping(job: &Job) -> (JobState, u32, bool) {
     (job.state, job.attempt, job.stopping)
 }

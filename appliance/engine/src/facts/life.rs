@@ -61,8 +61,7 @@ struct Clocks {
 impl Life {
     /// The engine begins, at this age of the pool.
     pub(crate) fn begin(state: &State, boot: &str, age: u64) -> Result<Self> {
-        let kept = state.small(LIFE)?.and_then(|text| serde_json::from_str::<Kept>(&text).ok());
-        let mut kept = kept.unwrap_or_default();
+        let mut kept = state.value::<Kept>(LIFE)?.unwrap_or_default();
         if kept.boot != boot {
             (kept.boot, kept.restarts) = (boot.to_owned(), 0);
         } else if kept.alive {
@@ -85,7 +84,7 @@ impl Life {
 
     fn keep(&self, state: &State) -> Result<()> {
         let kept = lock(&self.kept);
-        state.keep_small(LIFE, &serde_json::to_string(&*kept).unwrap_or_default())
+        state.keep_value(LIFE, &*kept)
     }
 
     /// Looks at the clocks: at this age of the pool it is `now`.

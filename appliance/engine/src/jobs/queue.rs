@@ -46,6 +46,8 @@ impl Queue {
         let next = jobs.last_key_value().map_or(next, |(last, _)| next.max(last + 1)).max(1);
         let mut queue = Self { jobs, limits, next, changed: BTreeSet::new() };
         let numbers: Vec<u64> = queue.jobs.keys().copied().collect();
+        // Nobody has been shown any of them yet.
+        queue.changed.extend(&numbers);
         numbers.into_iter().for_each(|number| queue.take_over(number, now));
         queue
     }
@@ -137,7 +139,7 @@ impl Queue {
     /// before is not tried again while `rests` says so of its client.
     pub(crate) fn start(&mut self, now: Moment, rests: impl Fn(&str) -> bool) -> Vec<u64> {
         let mut begun = Vec::new();
-        let mut alone: HashSet<_> = self.running().map(|job| job.work.alone()).collect();
+        let mut alone: HashSet<_> = self.running().flat_map(|job| job.work.alone()).collect();
         for class in Class::ALL {
             let running = self.running().filter(|job| job.class() == class).count();
             let mut room = self.limits.of(class).saturating_sub(running);
@@ -145,7 +147,9 @@ impl Queue {
                 if room == 0 {
                     break;
                 }
-                if is_due(job, now, &rests) && alone.insert(job.work.alone()) {
+                let keys = job.work.alone();
+                if is_due(job, now, &rests) && !keys.iter().any(|key| alone.contains(key)) {
+                    alone.extend(keys);
                     begin(job, now);
                     begun.push(job.number);
                     room -= 1;

@@ -75,6 +75,25 @@ fn two_ingests_of_a_system_never_run_at_once() {
 }
 
 #[test]
+fn pulls_are_alone_with_their_machine_and_their_system() {
+    let pull = |system: &str, socket: &str| Work::Pull {
+        system: system.to_owned(),
+        volume: "disk0".to_owned(),
+        socket: socket.into(),
+        disk: None,
+        full: false,
+    };
+    let mut queue = queue();
+    let first = add(&mut queue, pull("mail", "/vm/a"), 0);
+    let same_machine = add(&mut queue, pull("files", "/vm/a"), 0);
+    let same_system = add(&mut queue, ingest("mail"), 0);
+    let other = add(&mut queue, pull("sql", "/vm/b"), 0);
+    assert_eq!(queue.start(at(1), |_| false), [first, other]);
+    queue.finish(first, Ended::Done(json!({})), at(2));
+    assert_eq!(queue.start(at(2), |_| false), [same_machine, same_system]);
+}
+
+#[test]
 fn what_fails_is_tried_again_after_longer_and_longer_pauses_and_then_no_more() {
     let mut queue = queue();
     let job = add(&mut queue, ingest("mail"), 0);
@@ -269,7 +288,7 @@ proptest! {
                 let running = queue.running().filter(|job| job.class() == class).count();
                 prop_assert!(running <= limits.of(class));
             }
-            let alone: Vec<_> = queue.running().map(|job| job.work.alone()).collect();
+            let alone: Vec<_> = queue.running().flat_map(|job| job.work.alone()).collect();
             prop_assert_eq!(alone.iter().collect::<HashSet<_>>().len(), alone.len());
         }
         // Time passes and everything succeeds: nothing is left behind.

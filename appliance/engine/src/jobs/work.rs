@@ -146,18 +146,22 @@ impl Work {
         }
     }
 
-    /// Jobs with equal keys never run at once: two ingests of one system would each miss the
+    /// Jobs that have a key in common never run at once: two ingests of one system would each miss the
     /// other's point, two reclaims each other's moves, two restores each other's target.
-    pub(crate) fn alone(&self) -> (&'static str, String) {
-        match self {
+    pub(crate) fn alone(&self) -> Vec<(&'static str, String)> {
+        let key = match self {
             Self::Ingest { system, .. } => ("ingest", system.clone()),
-            // A QEMU serves one client, who may pull one disk.
-            Self::Pull { socket, .. } => ("pull", socket.display().to_string()),
+            Self::Pull { system, socket, .. } => {
+                // A QEMU serves one client, who pulls one disk.
+                let machine = ("pull", socket.display().to_string());
+                return vec![("ingest", system.clone()), machine];
+            }
             Self::Restore { to, .. } => ("restore", to.display().to_string()),
             Self::Give { target, .. } => ("give", target.to_string()),
             Self::VerifyPoint { point } => ("verify", point.clone()),
             work => (work.kind(), String::new()),
-        }
+        };
+        vec![key]
     }
 
     /// Whether doing it once more, after nobody knows how much of it, is right without asking. A

@@ -95,6 +95,12 @@ impl Machine {
         assert!(!said.to_string().contains("rror"), "{said}");
     }
 
+    /// Whether its disk is served at this moment.
+    fn is_pulled(&mut self) -> bool {
+        let exports = self.execute("query-block-exports", json!({}));
+        exports.as_array().is_some_and(|exports| !exports.is_empty())
+    }
+
     /// Bitmaps that the disk has.
     fn bitmaps(&mut self) -> usize {
         let devices = self.execute("query-block", json!({}));
@@ -225,10 +231,11 @@ fn a_machine_is_pulled_by_its_bitmap_and_each_point_is_its_disk_at_that_moment()
     for round in 0..4 {
         let number = begin(&engine, false);
         let expected = written.content.clone();
-        until(&engine, number, |job| job.bytes_done > 0 || job.state.is_ended());
-        // The moment has passed: what is written now is in the next point.
+        // Once it is served the moment has passed: what is written now is in the next point.
+        let is_over = || until(&engine, number, |_| true).state.is_ended();
+        while !written.machine.is_pulled() && !is_over() {}
         written.write(round + 1, clusters);
-        raced |= !until(&engine, number, |_| true).state.is_ended();
+        raced |= written.machine.is_pulled();
         let job = until(&engine, number, |job| job.state.is_ended());
         assert_eq!(job.state, JobState::Done, "{job:?}");
         if round > 0 {
@@ -345,7 +352,15 @@ fn a_pull_that_is_cut_off_leaves_nothing_that_matters() {
 /// What a job made, restored by the engine.
 fn pool_point(engine: &Engine, pool: &Pool, job: &JobView) -> Vec<u8> {
     let to = pool.path("restored");
-    let path = Place::Point(point(job).parse().unwrap()).path();
+    let place = Place::Point(point(job).parse().unwrap());
+    let path = place.path();
+    // A point is shown a moment after its job.
+    engine.wait(async {
+        let mut watch = engine.client.watch().await.expect("the engine answers");
+        while engine.client.object(&place).await.is_err() {
+            let _ = watch.next().await;
+        }
+    });
     let target = Some(to.display().to_string());
     let options = bus::RestoreOptions { target, ..Default::default() };
     let restore = engine.wait(async {

@@ -257,10 +257,11 @@ pub(crate) fn read(old: &Plan, text: &str) -> std::result::Result<(Plan, Value),
         let problems = parsed.problems.iter().filter(move |problem| problem.level == level);
         problems.map(ToString::to_string).collect::<Vec<_>>()
     };
-    let warnings = said(Level::Warning);
+    let mut warnings = said(Level::Warning);
     let mut errors = said(Level::Error);
     let plan = parsed.plan.unwrap_or_default();
     errors.extend(plan.systems.iter().filter_map(unreadable));
+    warnings.extend(plan.systems.iter().filter_map(unheeded));
     if !errors.is_empty() {
         return Err(Failure::new(errors.join("\n"), "mend the plan; the old one stays in force"));
     }
@@ -284,6 +285,16 @@ fn unreadable(system: &System) -> Option<String> {
             source.kind()
         )),
     }
+}
+
+/// That more is taken in than the plan wants.
+fn unheeded(system: &System) -> Option<String> {
+    (!system.excluded.is_empty()).then(|| {
+        format!(
+            "[[system]] \"{}\": excluded has no effect in this version: all of the source is taken",
+            system.name
+        )
+    })
 }
 
 /// What an ingest calls the volume of a source that has one.
@@ -383,6 +394,15 @@ mod tests {
         let text = MAIL.replace("kind = \"image\", path = \"/dev/vdb\"", "kind = \"stream\"");
         let failure = read(&Plan::default(), &text).unwrap_err();
         assert!(failure.what.contains("stream"), "{}", failure.what);
+    }
+
+    #[test]
+    fn what_is_not_heeded_is_said_when_the_plan_comes() {
+        let warnings = |text: &str| read(&Plan::default(), text).unwrap().1["warnings"].clone();
+        assert_eq!(warnings(MAIL), json!([]));
+        let text = format!("{MAIL}excluded = [\"swap\"]\n");
+        let told = warnings(&text).to_string();
+        assert!(told.contains("mail") && told.contains("no effect"), "{told}");
     }
 
     #[test]

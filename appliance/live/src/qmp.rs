@@ -147,7 +147,8 @@ mod tests {
     #[test]
     fn answers_and_events_come_in_any_order() {
         let (_folder, qmp) = told(concat!(
-            "{\"QMP\": {}}\n{\"event\": \"A\", \"data\": {\"id\": \"holdfast-1\"}}\n{\"return\": {}}\n",
+            "{\"QMP\": {}}\n",
+            "{\"event\": \"A\", \"data\": {\"id\": \"holdfast-1\"}}\n{\"return\": {}}\n",
             "{\"event\": \"A\", \"data\": {\"id\": \"holdfast-2\"}}\n{\"return\": 7}\n",
             "{\"error\": {\"class\": \"GenericError\", \"desc\": \"no such node\"}}\n",
         ));

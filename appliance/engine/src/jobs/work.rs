@@ -146,8 +146,8 @@ impl Work {
         }
     }
 
-    /// Jobs that have a key in common never run at once: two ingests of one system would each miss the
-    /// other's point, two reclaims each other's moves, two restores each other's target.
+    /// Jobs that have a key in common never run at once: two ingests of one system would each miss
+    /// the other's point, two reclaims each other's moves, two restores each other's target.
     pub(crate) fn alone(&self) -> Vec<(&'static str, String)> {
         let key = match self {
             Self::Ingest { system, .. } => ("ingest", system.clone()),

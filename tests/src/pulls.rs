@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use bus::{Fact, JobState, JobView, Object, Place};
 use serde_json::{Value, json};
 
-use crate::harness::{Bus, Engine, MIB, Pool, Random, image};
+use crate::harness::{Bus, Engine, MIB, Pool, Random, SmallRoom, image};
 
 const CLUSTER: u64 = 64 << 10;
 
@@ -26,6 +26,8 @@ struct Machine {
     control: BufReader<UnixStream>,
     disk: PathBuf,
     socket: PathBuf,
+    /// Where its disk is turned into a raw image.
+    raw: PathBuf,
 }
 
 impl Machine {
@@ -63,7 +65,8 @@ impl Machine {
                 Err(_) => std::thread::park_timeout(Duration::from_millis(10)),
             }
         };
-        let mut machine = Self { qemu, control, disk, socket };
+        let raw = pool.path("machine.raw");
+        let mut machine = Self { qemu, control, disk, socket, raw };
         machine.line();
         machine.execute("qmp_capabilities", json!({}));
         machine
@@ -111,7 +114,8 @@ impl Machine {
     fn content(mut self) -> Vec<u8> {
         self.execute("quit", json!({}));
         self.qemu.wait().expect("it ends");
-        contents(&self.disk)
+        run(Command::new("qemu-img").args(["convert", "-O", "raw"]).args([&self.disk, &self.raw]));
+        std::fs::read(&self.raw).expect("the raw image")
     }
 }
 
@@ -120,13 +124,6 @@ impl Drop for Machine {
         let _ = self.qemu.kill();
         let _ = self.qemu.wait();
     }
-}
-
-/// What a qcow2 image holds.
-fn contents(disk: &Path) -> Vec<u8> {
-    let raw = disk.with_extension("raw");
-    run(Command::new("qemu-img").args(["convert", "-O", "raw"]).args([disk, &raw]));
-    std::fs::read(&raw).expect("the raw image")
 }
 
 fn run(command: &mut Command) {
@@ -392,5 +389,33 @@ fn somebody_elses_nbd_server_is_left_alone() {
     assert!(job.next_step.contains("NBD server"), "{job:?}");
     let exports = machine.execute("query-block-exports", json!({}));
     assert_eq!(exports[0]["id"], "foreign", "{exports}");
+    engine.stop();
+}
+
+#[test]
+fn a_guest_writes_on_when_there_is_no_room_for_what_it_overwrites() {
+    let pool = Pool::new(1, 512);
+    let bus = Bus::start(&pool.path(""));
+    let Some(room) = SmallRoom::new(&pool.path("room"), 160 * MIB) else { return };
+    let mut content = vec![0; 96 * MIB];
+    Random(108).fill(&mut content);
+    let (raw, disk) = (pool.image("content", &content), room.path("machine.qcow2"));
+    run(Command::new("qemu-img").args(["convert", "-O", "qcow2"]).args([&raw, &disk]));
+    let machine = Machine::on(&pool, disk);
+    let engine = Engine::start(&pool, &bus, "");
+    engine.apply(&plan(&machine));
+    let mut written = Written { machine, content, random: Random(109) };
+    let number = begin(&engine, false);
+    let is_over = || until(&engine, number, |_| true).state.is_ended();
+    while !written.machine.is_pulled() && !is_over() {}
+    let mut filler = std::fs::File::create(room.path("filler")).expect("a new file");
+    while filler.write_all(&[1; 4096]).is_ok() {}
+    written.write(9, 100);
+    let job = until(&engine, number, |job| job.state.is_ended());
+    assert_eq!(job.state, JobState::Failed, "{job:?}");
+    assert!(job.cause.contains("free"), "the second attempt has no room: {job:?}");
+    assert_eq!(written.machine.execute("query-status", json!({}))["status"], "prelaunch");
+    assert_eq!(written.machine.bitmaps(), 1);
+    assert!(written.machine.content() == written.content, "a write of the guest's was lost");
     engine.stop();
 }

@@ -15,6 +15,8 @@ pub(crate) struct Disk {
     names: Vec<String>,
     /// What QEMU calls it.
     pub(crate) node: String,
+    /// Where its device stands in QEMU's tree.
+    pub(crate) device: String,
     /// Bytes.
     pub(crate) size: u64,
     /// The image's file; `None` when it is no file.
@@ -68,11 +70,22 @@ fn disk(device: &Value) -> Option<Disk> {
     Some(Disk {
         names: names.chain([node.clone()]).collect(),
         node,
+        device: self::device(device)?,
         size: medium["image"]["virtual-size"].as_u64()?,
         file: file.filter(|file| file.is_absolute() && !file.starts_with("/dev")),
         // The old version of the format has no place for them.
         persistent: medium["image"]["format-specific"]["data"]["compat"] == "1.1",
         bitmaps: listed.iter().filter_map(Bitmap::read).collect(),
+    })
+}
+
+/// Where a device stands in QEMU's tree. It is listed by its name, if it has one; a virtio disk by
+/// the part of it that has the medium.
+pub(crate) fn device(listed: &Value) -> Option<String> {
+    let listed = listed["qdev"].as_str().filter(|listed| !listed.is_empty())?;
+    Some(match listed.starts_with('/') {
+        true => listed.strip_suffix("/virtio-backend").unwrap_or(listed).to_owned(),
+        false => format!("/machine/peripheral/{listed}"),
     })
 }
 
@@ -163,14 +176,24 @@ mod tests {
         }
         let data = choose(&listed(), Some("data")).unwrap();
         assert_eq!(data.node, "#block123");
+        assert_eq!(data.device, "/machine/peripheral-anon/device[0]");
         assert!(
             data.persistent
-                && !disk(&json!({ "removable": false, "inserted": {
+                && !disk(&json!({ "qdev": "/machine/d", "removable": false, "inserted": {
             "ro": false, "node-name": "n", "image": { "virtual-size": 1 } } }))
                 .unwrap()
                 .persistent
         );
         assert_eq!(data.scratch(Path::new("/q")), Path::new("/vm/#block123.holdfast-scratch"));
+    }
+
+    #[test]
+    fn a_device_is_where_its_name_or_its_path_says() {
+        let device = |qdev: &str| device(&json!({ "qdev": qdev }));
+        assert_eq!(device("hd0").as_deref(), Some("/machine/peripheral/hd0"));
+        let virtio = device("/machine/peripheral/vda/virtio-backend");
+        assert_eq!(virtio.as_deref(), Some("/machine/peripheral/vda"));
+        assert_eq!((device(""), self::device(&json!({}))), (None, None));
     }
 
     #[test]

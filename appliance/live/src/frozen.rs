@@ -1,7 +1,8 @@
 //! One moment of a disk, held while it is read.
 //!
-//! QEMU copies what the guest is about to overwrite to a scratch image first, which over the disk
-//! itself shows it as it was. That, and the bitmaps, are served over NBD on a local socket.
+//! A filter of QEMU's between the guest and the disk copies what is about to be overwritten to a
+//! scratch image first; what the disk was when the filter came, and the bitmaps, are served over NBD
+//! on a local socket. When the scratch image takes no more, the pull fails and the guest goes on.
 
 use std::path::{Path, PathBuf};
 
@@ -9,20 +10,25 @@ use ingest::{Dirty, NbdAddress, SourceError};
 use model::{Bytes, PointId};
 use serde_json::{Value, json};
 
-use crate::bitmaps::{name, tell_since};
+use crate::bitmaps::{Bitmap, name, tell_since};
 use crate::disk::{self, Disk};
 use crate::error::{LiveError, Result};
 use crate::qmp::Qmp;
 
 /// What is ours in QEMU is called so: one pull of a machine at a time.
-const JOB: &str = "holdfast-pull";
 const CREATION: &str = "holdfast-create";
+const FILTER: &str = "holdfast-filter";
+const MOMENT: &str = "holdfast-moment";
 const SCRATCH: &str = "holdfast-scratch";
 const SCRATCH_FILE: &str = "holdfast-scratch-file";
 const EXPORT: &str = "holdfast-export";
 
 /// What the export is called over NBD.
 const EXPORT_NAME: &str = "disk";
+
+/// Seconds that a write of the guest's waits for its old data to be copied, at most; then the pull
+/// fails and the write goes on.
+const GUEST_WAITS: u32 = 20;
 
 /// The scratch image must have room for one byte in so many of the disk.
 const ROOM_ONE_IN: u64 = 16;
@@ -126,8 +132,8 @@ impl Frozen {
         }
     }
 
-    /// Refuses to begin where there is no room for what the guest may overwrite meanwhile: a guest
-    /// whose old data can be put nowhere cannot write.
+    /// Refuses to begin where there is no room for what the guest may overwrite meanwhile: the pull
+    /// would fail.
     fn check_room(&self) -> Result<()> {
         let folder = self.scratch.parent().unwrap_or(Path::new("/"));
         // Where QEMU has another view of the file system nobody can tell.
@@ -143,7 +149,7 @@ impl Frozen {
         })
     }
 
-    /// An image over the disk for what it had where the guest writes.
+    /// An image for what the disk had where the guest writes.
     fn make_scratch(&mut self) -> Result<()> {
         let path = self.scratch.display().to_string();
         let file = json!({ "driver": "file", "filename": path });
@@ -151,8 +157,7 @@ impl Frozen {
         self.add(SCRATCH_FILE, file)?;
         let size = self.disk.size;
         self.create(json!({ "driver": "qcow2", "file": SCRATCH_FILE, "size": size }))?;
-        let node = self.disk.node.clone();
-        self.add(SCRATCH, json!({ "driver": "qcow2", "file": SCRATCH_FILE, "backing": node }))
+        self.add(SCRATCH, json!({ "driver": "qcow2", "file": SCRATCH_FILE }))
     }
 
     fn create(&mut self, options: Value) -> Result<()> {
@@ -177,26 +182,31 @@ impl Frozen {
         self.qmp.execute("blockdev-add", options).map(drop)
     }
 
-    /// In one transaction, at one moment of the disk: from here on the scratch image shows it as it
-    /// is now, the new bitmap begins, and the others end.
+    /// Puts the filter before the disk: that is the moment. The new bitmap begins before it and the
+    /// others end after it, so that each has what it should and at most a little more.
     fn hold(&mut self) -> Result<()> {
-        let node = &self.disk.node;
+        let node = self.disk.node.clone();
         let begin = json!({
             "node": node, "name": self.new, "granularity": GRANULARITY,
             "persistent": self.disk.persistent,
         });
-        let mut actions = vec![
-            json!({ "type": "block-dirty-bitmap-add", "data": begin }),
-            json!({ "type": "blockdev-backup", "data": {
-                "job-id": JOB, "device": node, "target": SCRATCH, "sync": "none",
-            } }),
-        ];
+        self.qmp.execute("block-dirty-bitmap-add", begin)?;
+        let filter = json!({
+            "driver": "copy-before-write", "file": node, "target": SCRATCH,
+            "on-cbw-error": "break-snapshot", "cbw-timeout": GUEST_WAITS,
+        });
+        self.add(FILTER, filter)?;
+        put_before(&mut self.qmp, &self.disk.device, FILTER)?;
         let recording = self.disk.bitmaps.iter().filter(|bitmap| bitmap.recording);
-        actions.extend(recording.map(|bitmap| {
+        let end = recording.map(|bitmap| {
             let data = json!({ "node": node, "name": bitmap.name });
             json!({ "type": "block-dirty-bitmap-disable", "data": data })
-        }));
-        self.qmp.execute("transaction", json!({ "actions": actions })).map(drop)
+        });
+        let end: Vec<Value> = end.collect();
+        if !end.is_empty() {
+            self.qmp.execute("transaction", json!({ "actions": end }))?;
+        }
+        self.add(MOMENT, json!({ "driver": "snapshot-access", "file": FILTER }))
     }
 
     fn serve(&mut self) -> Result<()> {
@@ -206,9 +216,10 @@ impl Frozen {
         let at = json!({ "type": "unix", "data": { "path": path } });
         self.qmp.execute("nbd-server-start", json!({ "addr": at }))?;
         self.serves = true;
+        let of_disk = |name: &String| json!({ "node": self.disk.node, "name": name });
         let export = json!({
-            "type": "nbd", "id": EXPORT, "node-name": SCRATCH, "name": EXPORT_NAME,
-            "bitmaps": self.telling,
+            "type": "nbd", "id": EXPORT, "node-name": MOMENT, "name": EXPORT_NAME,
+            "bitmaps": self.telling.iter().map(of_disk).collect::<Vec<_>>(),
         });
         self.qmp.execute("block-export-add", export).map(drop)
     }
@@ -244,24 +255,47 @@ fn sweep(qmp: &mut Qmp, serves: bool) -> Result<()> {
         qmp.execute("block-export-del", json!({ "id": EXPORT, "mode": "hard" }))?;
         qmp.event("BLOCK_EXPORT_DELETED", |data| data["id"] == EXPORT)?;
     }
-    let jobs = qmp.execute("query-jobs", json!({}))?;
-    if has(&jobs, JOB) {
-        qmp.execute("block-job-cancel", json!({ "device": JOB }))?;
-        let gone = |data: &Value| data["id"] == JOB && data["status"] == "null";
-        qmp.event("JOB_STATUS_CHANGE", gone)?;
-    }
-    if has(&jobs, CREATION) {
-        // It may still be at work; then the next creation is refused.
-        let _ = qmp.execute("job-dismiss", json!({ "id": CREATION }));
-    }
-    for node in [SCRATCH, SCRATCH_FILE] {
+    // It may still be at work; then the next creation is refused.
+    let _ = qmp.execute("job-dismiss", json!({ "id": CREATION }));
+    let mut remove = |qmp: &mut Qmp, node: &str| {
         ours |= qmp.execute("blockdev-del", json!({ "node-name": node })).is_ok();
+    };
+    remove(qmp, MOMENT);
+    unfilter(qmp)?;
+    for node in [FILTER, SCRATCH, SCRATCH_FILE] {
+        remove(qmp, node);
     }
     // A pull that was cut off may have left it without an export.
     if serves || exported || ours && alone {
         let _ = qmp.execute("nbd-server-stop", json!({}));
     }
     Ok(())
+}
+
+/// Takes the filter from before the disk that has it.
+fn unfilter(qmp: &mut Qmp) -> Result<()> {
+    let devices = qmp.execute("query-block", json!({}))?;
+    let filtered = |device: &&Value| device["inserted"]["node-name"] == FILTER;
+    let Some(device) = devices.as_array().into_iter().flatten().find(filtered) else {
+        return Ok(());
+    };
+    let nodes = qmp.execute("query-named-block-nodes", json!({ "flat": true }))?;
+    let is_disk = |node: &&Value| {
+        let bitmaps = node["dirty-bitmaps"].as_array().into_iter().flatten();
+        node["file"] == device["inserted"]["file"] && bitmaps.filter_map(Bitmap::read).count() > 0
+    };
+    let disk = nodes.as_array().into_iter().flatten().find(is_disk);
+    let node = disk.and_then(|disk| disk["node-name"].as_str());
+    let Some((node, device)) = node.zip(disk::device(device)) else {
+        return Err(qmp.strange("the disk behind our filter is not there"));
+    };
+    put_before(qmp, &device, node)
+}
+
+/// Gives a device another node: requests that are under way end first.
+fn put_before(qmp: &mut Qmp, device: &str, node: &str) -> Result<()> {
+    let set = json!({ "path": device, "property": "drive", "value": node });
+    qmp.execute("qom-set", set).map(drop)
 }
 
 fn has(listed: &Value, id: &str) -> bool {

@@ -34,14 +34,14 @@ pub(crate) async fn run(
     progress: Arc<Progress>,
     handle: Handle,
 ) -> Ended {
-    let stopped = progress.clone();
     let working = tokio::task::spawn_blocking(move || {
         let attempt = AssertUnwindSafe(|| attempt(&work, target, &unlocked, &progress, handle));
         std::panic::catch_unwind(attempt)
     });
     match AssertUnwindSafe(working).catch_unwind().await {
         Ok(Ok(Ok(Ok(ended)))) => ended,
-        Ok(Ok(Ok(Err(_)))) if stopped.stopped() => Ended::Stopped,
+        // An ingest that fails stops its workers by the same progress.
+        Ok(Ok(Ok(Err(failure)))) if failure.interrupted => Ended::Stopped,
         Ok(Ok(Ok(Err(failure)))) => failed(failure),
         _ => Ended::Failed {
             cause: "it ended by a fault of the program".to_owned(),

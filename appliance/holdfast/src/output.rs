@@ -48,7 +48,7 @@ impl Output {
     }
 
     pub(crate) fn failure(&self, failure: Failure) {
-        let Failure { what, next, found } = failure;
+        let Failure { what, next, found, .. } = failure;
         let _ = writeln!(std::io::stderr(), "holdfast: {what}; {next}");
         if self.json {
             let mut value = found;

@@ -25,11 +25,18 @@ pub struct Failure {
     pub next: &'static str,
     /// What the command found out all the same, for programs.
     pub found: Map<String, Value>,
+    /// Nothing is wrong: somebody wanted it to stop.
+    pub interrupted: bool,
 }
 
 impl Failure {
     pub fn new(what: impl Display, next: &'static str) -> Self {
-        Self { what: what.to_string(), next, found: Map::new() }
+        Self { what: what.to_string(), next, found: Map::new(), interrupted: false }
+    }
+
+    /// That somebody wanted it to stop.
+    fn interruption(what: impl Display, next: &'static str) -> Self {
+        Self { interrupted: true, ..Self::new(what, next) }
     }
 
     /// With the outcome of a command that came to its end and found something wrong.
@@ -145,6 +152,9 @@ impl From<StoreError> for Failure {
             StoreError::ReadOnly | StoreError::Stopped => "run the command again",
             StoreError::TooLarge { .. } => "use fewer or smaller ones",
         };
+        if matches!(error, StoreError::Interrupted) {
+            return Self::interruption(error, next);
+        }
         Self::new(error, next)
     }
 }
@@ -188,7 +198,7 @@ impl From<RecordError> for Failure {
         match error {
             RecordError::Store(error) => error.into(),
             RecordError::Seal(error) => error.into(),
-            RecordError::Interrupted => Self::new(
+            RecordError::Interrupted => Self::interruption(
                 "interrupted",
                 "run the command again; what was stored by then makes it shorter",
             ),

@@ -44,10 +44,15 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     configure(&folder)?;
     let _bus = Bus::start(&folder)?;
     tell(&folder);
-    // Ctrl-C reaches the engine too, which ends in its own time; then this does.
+    let mut engine = command(program("holdfast-engine"));
+    engine.arg("--config").arg(folder.join("engine.toml"));
+    let mut running = engine.spawn().map_err(|source| start_error(&engine, source))?;
+    // Ctrl-C reaches the engine too, which ends in its own time; then this does. Not before the
+    // engine is started: it would inherit that.
     let interrupt: SigSet = [Signal::SIGINT].into_iter().collect();
     interrupt.thread_block().map_err(|errno| Error::io(&folder)(errno.into()))?;
-    shown(command(program("holdfast-engine")).arg("--config").arg(folder.join("engine.toml")))
+    let status = running.wait().map_err(Error::io(&folder))?;
+    if status.success() { Ok(()) } else { Err(failed(&engine, &status.to_string(), "")) }
 }
 
 fn program(name: &str) -> PathBuf {

@@ -1,8 +1,9 @@
 //! One moment of a disk, held while it is read.
 //!
 //! A filter of QEMU's between the guest and the disk copies what is about to be overwritten to a
-//! scratch image first; what the disk was when the filter came, and the bitmaps, are served over NBD
-//! on a local socket. When the scratch image takes no more, the pull fails and the guest goes on.
+//! scratch image first; what the disk was when the filter came, and the bitmaps, are served over
+//! NBD on a local socket. When the scratch image takes no more, the pull fails and the guest goes
+//! on.
 
 use std::path::{Path, PathBuf};
 
@@ -80,11 +81,11 @@ impl Frozen {
         let new = name(point);
         let (serves, over) = (false, false);
         let mut frozen = Self { qmp, disk, scratch, socket, address, telling, new, serves, over };
+        frozen.check_room()?;
         if !tells {
             // They are of no more use, and would become more with every pull that fails.
             frozen.remove_bitmaps()?;
         }
-        frozen.check_room()?;
         frozen.make_scratch()?;
         frozen.hold()?;
         frozen.serve()?;

@@ -139,7 +139,8 @@ impl Frozen {
         let folder = self.scratch.parent().unwrap_or(Path::new("/"));
         // Where QEMU has another view of the file system nobody can tell.
         let Ok(found) = rustix::fs::statvfs(folder) else { return Ok(()) };
-        let (free, wanted) = (found.f_bavail * found.f_frsize, self.disk.size / ROOM_ONE_IN);
+        let free = found.f_bavail.saturating_mul(found.f_frsize);
+        let wanted = self.disk.size / ROOM_ONE_IN;
         if free >= wanted {
             return Ok(());
         }

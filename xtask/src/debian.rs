@@ -22,7 +22,13 @@ pub(crate) struct Package {
 
 /// Installs those of `packages` that are missing. Touches nothing when all are present.
 pub(crate) fn ensure(packages: &[Package]) -> Result<()> {
-    let missing = missing(packages)?;
+    install(&missing(packages)?)?;
+    // One that came from elsewhere, a backport say, may have had to go for another: then it comes
+    // back from where that one is from.
+    install(&missing(packages)?)
+}
+
+fn install(missing: &[Package]) -> Result<()> {
     if missing.is_empty() {
         return Ok(());
     }
@@ -31,7 +37,7 @@ pub(crate) fn ensure(packages: &[Package]) -> Result<()> {
         let what = format!("run as root, or install first: apt-get install {names}");
         return Err(Error::Needs { what, why: "Debian packages are missing".into() });
     }
-    for package in &missing {
+    for package in missing {
         println!("installing {}: {}", package.name, package.why);
     }
     // One list out of reach must not stop what the others have.

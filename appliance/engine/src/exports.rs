@@ -286,7 +286,9 @@ impl Exports {
         let stages: Vec<Stage> = {
             let mut inner = lock(&self.inner);
             let live = inner.live.values_mut();
-            live.map(|live| std::mem::replace(&mut live.stage, Stage::Resumes)).collect()
+            // One that nobody was told of yet stays so.
+            let served = live.filter(|live| matches!(live.stage, Stage::Serves(_)));
+            served.map(|live| std::mem::replace(&mut live.stage, Stage::Resumes)).collect()
         };
         let servers = stages.into_iter().filter_map(|stage| match stage {
             Stage::Serves(server) => Some(server),

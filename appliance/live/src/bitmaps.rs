@@ -1,9 +1,9 @@
 //! Dirty bitmaps: what was written since a recovery point.
 //!
-//! Each is called after the recovery point that begins with it. One more is begun at the moment of
-//! every pull, and the others end at the same moment, so that together they have everything that
-//! was written since the oldest. A pull that comes to nothing leaves all of them; the next one asks
-//! for all of them.
+//! Each is called after the recovery point that it begins with. One more is begun just before the
+//! moment of every pull, and the others end just after it, so that together they have everything
+//! that was written since the oldest. A pull that comes to nothing leaves all of them, and the next
+//! one asks for all of them; they go all at once.
 
 use model::PointId;
 use serde_json::Value;
@@ -71,7 +71,7 @@ mod tests {
     }
 
     #[test]
-    fn bitmaps_tell_all_only_without_a_gap() {
+    fn bitmaps_are_believed_when_they_can_tell_all() {
         let (one, other) = (bitmap(POINT, true), bitmap(PointId([8; 16]), true));
         assert!(tell_since(std::slice::from_ref(&one), POINT));
         assert!(!tell_since(std::slice::from_ref(&other), POINT), "of another point");

@@ -44,7 +44,8 @@ impl LiveError {
             }
             Self::Strange { .. } => "name the socket that -qmp of the machine has",
             Self::Refused { .. } => {
-                "see that QEMU may write beside the disk's image and has no other NBD server open"
+                "see that it is QEMU 7.1 or later and may write beside the disk's image, and that \
+                 nobody else has its NBD server"
             }
             Self::NoRoom { .. } => "make room there, beside the image of the machine's disk",
             Self::NoDisk { .. } | Self::Unnamed { .. } => "name one of them in `disks` of the plan",

@@ -57,7 +57,7 @@ pub struct Frozen {
 
 impl Frozen {
     /// Holds a disk of the machine whose QMP socket this is; the only one if none is `wanted`. A
-    /// bitmap for `point` begins at the same moment.
+    /// bitmap for `point` begins just before that.
     ///
     /// # Errors
     /// The machine runs on as before.

@@ -20,13 +20,28 @@ pub enum Disk {
     /// Never changes.
     ReadOnly(Arc<dyn Image>),
     Writable(Arc<Overlay>),
+    /// Takes what clients write and gives nothing back: whoever may add need not be able to read
+    /// what is below.
+    WriteOnly(Arc<Overlay>),
 }
 
 impl Disk {
     pub(crate) fn image(&self) -> &dyn Image {
         match self {
             Self::ReadOnly(image) => image.as_ref(),
-            Self::Writable(overlay) => overlay.as_ref(),
+            Self::Writable(overlay) | Self::WriteOnly(overlay) => overlay.as_ref(),
+        }
+    }
+
+    /// Whether clients may see what it holds.
+    pub(crate) fn readable(&self) -> bool {
+        !matches!(self, Self::WriteOnly(_))
+    }
+
+    pub(crate) fn overlay(&self) -> Option<&Arc<Overlay>> {
+        match self {
+            Self::ReadOnly(_) => None,
+            Self::Writable(overlay) | Self::WriteOnly(overlay) => Some(overlay),
         }
     }
 }
@@ -34,9 +49,6 @@ impl Disk {
 impl Export {
     /// The overlay that takes the writes of clients, if they may write.
     pub(crate) fn writable(&self) -> Option<&Arc<Overlay>> {
-        match &self.disk {
-            Disk::Writable(overlay) if !self.read_only => Some(overlay),
-            _ => None,
-        }
+        self.disk.overlay().filter(|_| !self.read_only)
     }
 }

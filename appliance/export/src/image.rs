@@ -46,6 +46,30 @@ pub enum Content {
     Hole,
 }
 
+/// Zeroes and nothing else: what lies below the first disk that somebody writes. Its size in bytes.
+#[derive(Debug, Clone, Copy)]
+pub struct Blank(pub u64);
+
+impl Image for Blank {
+    fn size(&self) -> u64 {
+        self.0
+    }
+
+    fn read<'a>(
+        &'a self,
+        _offset: u64,
+        buffer: &'a mut [u8],
+    ) -> BoxFuture<'a, Result<(), ImageError>> {
+        buffer.fill(0);
+        Box::pin(std::future::ready(Ok(())))
+    }
+
+    fn extents(&self, _offset: u64, length: u64) -> BoxFuture<'_, Result<Vec<Extent>, ImageError>> {
+        let all = (length > 0).then_some(Extent { length, content: Content::Hole });
+        Box::pin(std::future::ready(Ok(all.into_iter().collect())))
+    }
+}
+
 /// Bytes of an image that could not be had. A client sees an input/output error and nothing else.
 #[derive(Debug, thiserror::Error)]
 #[error("cannot read the disk at byte {offset}")]

@@ -4,6 +4,7 @@
 mod budget;
 mod connection;
 mod disk;
+mod ends;
 mod execute;
 mod image;
 mod negotiate;
@@ -18,7 +19,8 @@ mod wire;
 
 pub use connection::Fault;
 pub use disk::{Disk, Export};
-pub use image::{BoxFuture, Content, Extent, Image, ImageError};
+pub use ends::Ends;
+pub use image::{Blank, BoxFuture, Content, Extent, Image, ImageError};
 pub use negotiate::fuzz_client;
 pub use overlay::{Base, Overlay, OverlayError};
 pub use server::{Server, ServerError};

@@ -26,6 +26,7 @@ pub(crate) struct Offer {
     /// In bytes.
     pub(crate) size: u64,
     pub(crate) writable: bool,
+    pub(crate) readable: bool,
 }
 
 /// Whether a connection is or has to be encrypted.
@@ -159,11 +160,13 @@ impl<'a> Negotiation<'a> {
         let Some(request) = MetaRequest::parse(data).filter(|_| self.structured) else {
             return refuse(replies, Refusal::Invalid);
         };
-        if self.find(request.name).is_none() {
+        let Some((_, offer)) = self.find(request.name) else {
             return refuse(replies, Refusal::UnknownExport);
-        }
+        };
         let all = request.queries.is_empty();
-        if all || request.queries.iter().any(|query| matches!(*query, "base:" | BASE_ALLOCATION)) {
+        let asked =
+            all || request.queries.iter().any(|query| matches!(*query, "base:" | BASE_ALLOCATION));
+        if asked && offer.readable {
             replies.meta_context(0, BASE_ALLOCATION);
         }
         acknowledge(replies)
@@ -174,10 +177,10 @@ impl<'a> Negotiation<'a> {
         let Some(request) = MetaRequest::parse(data).filter(|_| self.structured) else {
             return refuse(replies, Refusal::Invalid);
         };
-        let Some((number, _)) = self.find(request.name) else {
+        let Some((number, offer)) = self.find(request.name) else {
             return refuse(replies, Refusal::UnknownExport);
         };
-        if request.queries.contains(&BASE_ALLOCATION) {
+        if offer.readable && request.queries.contains(&BASE_ALLOCATION) {
             self.allocation_of = Some(number);
             replies.meta_context(ALLOCATION_CONTEXT, BASE_ALLOCATION);
         }
@@ -196,17 +199,17 @@ impl<'a> Negotiation<'a> {
     /// A flush or a durable write covers all connections, so several may be used.
     fn flags(&self, offer: &Offer) -> u16 {
         use transmission as can;
-        let always = can::HAS_FLAGS
-            | can::SEND_FLUSH
-            | can::SEND_FUA
-            | can::CAN_MULTI_CONN
-            | can::SEND_CACHE;
+        let always = can::HAS_FLAGS | can::SEND_FLUSH | can::SEND_FUA | can::CAN_MULTI_CONN;
         let writing = if offer.writable {
             can::SEND_TRIM | can::SEND_WRITE_ZEROES | can::SEND_FAST_ZERO
         } else {
             can::READ_ONLY
         };
-        let reading = if self.structured { can::SEND_DF } else { 0 };
+        let reading = match (offer.readable, self.structured) {
+            (false, _) => 0,
+            (true, false) => can::SEND_CACHE,
+            (true, true) => can::SEND_CACHE | can::SEND_DF,
+        };
         always | writing | reading
     }
 }
@@ -222,7 +225,7 @@ fn refuse(replies: OptionReplies, refusal: Refusal) -> Answer {
 /// Feeds `bytes` to everything that parses what a client sends, as if they had come on a fresh
 /// connection. For fuzzing: it must return, whatever the bytes.
 pub fn fuzz_client(bytes: &[u8]) {
-    let offers = [Offer { name: "disk".to_owned(), size: 1 << 30, writable: true }];
+    let offers = [Offer { name: "disk".to_owned(), size: 1 << 30, writable: true, readable: true }];
     let Some((flags, mut rest)) = bytes.split_first_chunk::<4>() else { return };
     let Some(client) = ClientFlags::parse(*flags) else { return };
     let mut negotiation = Negotiation::new(&offers, client, Tls::Off);
@@ -252,8 +255,8 @@ mod tests {
 
     fn offers() -> Vec<Offer> {
         vec![
-            Offer { name: "point".into(), size: 5000, writable: false },
-            Offer { name: "machine".into(), size: 8192, writable: true },
+            Offer { name: "point".into(), size: 5000, writable: false, readable: true },
+            Offer { name: "machine".into(), size: 8192, writable: true, readable: true },
         ]
     }
 

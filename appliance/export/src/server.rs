@@ -8,13 +8,14 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::task::JoinSet;
 use tokio_rustls::TlsAcceptor;
 
 use crate::budget::Budget;
 use crate::connection::{Door, serve};
-use crate::disk::{Disk, Export};
+use crate::disk::Export;
+use crate::ends::{Ends, EndsTeller};
 use crate::execute::Served;
 use crate::negotiate::Offer;
 use crate::overlay::OverlayError;
@@ -73,19 +74,21 @@ impl Server {
     pub fn new(exports: Vec<Export>) -> Result<Self, ServerError> {
         check_names(&exports)?;
         let counters = Arc::new(Counters::default());
+        let ends = Arc::new(EndsTeller::new());
         let offer = |export: &Export| Offer {
             name: export.name.clone(),
             size: export.disk.image().size(),
             writable: export.writable().is_some(),
+            readable: export.disk.readable(),
         };
         let offers = exports.iter().map(offer).collect();
         let serve = |export| {
-            let counters = counters.clone();
-            Arc::new(Served { export, budget: Budget::new(), counters })
+            let (counters, ends) = (counters.clone(), ends.clone());
+            Arc::new(Served { export, budget: Budget::new(), counters, ends })
         };
         let served = exports.into_iter().map(serve).collect();
         let connections = Arc::new(Semaphore::new(MAX_CONNECTIONS));
-        let door = Door { offers, served };
+        let door = Door { offers, served, ends };
         Ok(Self {
             shared: Arc::new(Shared { door, counters, connections }),
             stop: StopSwitch::new(),
@@ -133,6 +136,17 @@ impl Server {
         self.shared.counters.snapshot((MAX_CONNECTIONS - free) as u64)
     }
 
+    /// Whether an overlay holds anything.
+    pub fn is_written(&self) -> bool {
+        let mut overlays = self.shared.door.served.iter().filter_map(|s| s.export.disk.overlay());
+        overlays.any(|overlay| overlay.is_written())
+    }
+
+    /// How clients left so far, and from here on.
+    pub fn ends(&self) -> watch::Receiver<Ends> {
+        self.shared.door.ends.watch()
+    }
+
     /// Stops accepting, finishes the requests under way, closes every connection and makes what was
     /// written to overlays durable. A client that does not take its replies is waited for a minute.
     ///
@@ -148,7 +162,7 @@ impl Server {
         }
         let mut result = Ok(());
         for served in &self.shared.door.served {
-            if let Disk::Writable(overlay) = &served.export.disk {
+            if let Some(overlay) = served.export.disk.overlay() {
                 result = result.and(overlay.close().await);
             }
         }

@@ -11,6 +11,7 @@ use tokio_rustls::TlsAcceptor;
 
 use super::Fault;
 use super::transmit::Transmission;
+use crate::ends::EndsTeller;
 use crate::execute::{Served, Session};
 use crate::negotiate::{Agreed, MAX_OPTION, Negotiation, Offer, Then, Tls};
 use crate::stop::Stop;
@@ -26,6 +27,7 @@ pub(crate) struct Door {
     pub(crate) offers: Vec<Offer>,
     /// In the order of `offers`.
     pub(crate) served: Vec<Arc<Served>>,
+    pub(crate) ends: Arc<EndsTeller>,
 }
 
 /// Serves one client until it is done, misbehaves, or the server stops; then requests under way are
@@ -118,7 +120,12 @@ where
 {
     let served = door.served.get(agreed.export).ok_or(Fault::NoSuchExport)?.clone();
     let session = Session { served, structured: agreed.structured, allocation: agreed.allocation };
-    Transmission::new(stream, Arc::new(session)).run_until(stop).await
+    let mut end = door.ends.open();
+    let left = Transmission::new(stream, Arc::new(session)).run_until(stop).await?;
+    if left {
+        end.said_goodbye();
+    }
+    Ok(())
 }
 
 async fn in_time<T>(

@@ -48,6 +48,8 @@ pub(super) struct Transmission<S> {
     is_full: bool,
     in_flight: usize,
     waiting: JoinSet<Buffer>,
+    /// The client said that it leaves.
+    has_left: bool,
     stall: Option<Pin<Box<Sleep>>>,
     stall_is_armed: bool,
 }
@@ -79,14 +81,16 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Transmission<S> {
             is_full: false,
             in_flight: 0,
             waiting: JoinSet::new(),
+            has_left: false,
             stall: None,
             stall_is_armed: false,
         }
     }
 
     /// Runs until the client ends the connection, or until it is time to stop. Every request that
-    /// was taken is carried out to its end, also when the client is gone.
-    pub(super) async fn run_until(mut self, mut stop: Stop) -> Result<(), Fault> {
+    /// was taken is carried out to its end, also when the client is gone. Whether the client said
+    /// that it leaves, and got all of its replies.
+    pub(super) async fn run_until(mut self, mut stop: Stop) -> Result<bool, Fault> {
         let mut result = tokio::select! {
             biased;
             result = self.run() => Some(result),
@@ -99,7 +103,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Transmission<S> {
         while self.waiting.join_next().await.is_some() {}
         // The client may be gone; then there is nobody to say goodbye to.
         let _ = timeout(GOODBYE_TIME, self.stream.shutdown()).await;
-        result.unwrap_or(Ok(()))
+        result.unwrap_or(Ok(())).map(|()| self.has_left)
     }
 
     async fn run(&mut self) -> Result<(), Fault> {
@@ -159,6 +163,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Transmission<S> {
     /// Takes one request on, up to where its payload or its memory has to be waited for.
     fn accept(&mut self, request: Request) -> Result<Stage, Fault> {
         if request.command == Command::Disconnect {
+            self.has_left = true;
             return Ok(Stage::Ended);
         }
         if request.payload() > MAX_PAYLOAD {

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use crate::budget::{Budget, Buffer, Share};
 use crate::disk::Export;
+use crate::ends::EndsTeller;
 use crate::negotiate::MAX_PAYLOAD;
 use crate::overlay::{Overlay, OverlayError};
 use crate::stats::Counters;
@@ -21,6 +22,7 @@ pub(crate) struct Served {
     pub(crate) export: Export,
     pub(crate) budget: Arc<Budget>,
     pub(crate) counters: Arc<Counters>,
+    pub(crate) ends: Arc<EndsTeller>,
 }
 
 /// One connection's view of an export.
@@ -40,7 +42,8 @@ impl Session {
         }
         use Command::{BlockStatus, Flush, Read, Trim, Write, WriteZeroes};
         let writes = matches!(request.command, Write | Trim | WriteZeroes);
-        if writes && self.overlay().is_none() {
+        let reads = matches!(request.command, Read | BlockStatus | Command::Cache);
+        if writes && self.overlay().is_none() || reads && !self.served.export.disk.readable() {
             return Err(Errno::NotPermitted);
         }
         let end = request.offset.checked_add(u64::from(request.length));
@@ -105,6 +108,10 @@ impl Session {
 
     /// The reply to a request that failed.
     pub(crate) fn error(&self, request: &Request, error: Errno) -> Buffer {
+        use Command::{BlockStatus, Cache, Read};
+        if !matches!(request.command, Read | BlockStatus | Cache) {
+            self.served.ends.refused();
+        }
         if self.structured {
             self.served.budget.copy(&error_chunk(request.cookie, error))
         } else {

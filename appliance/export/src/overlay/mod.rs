@@ -22,6 +22,7 @@ mod open;
 mod tests;
 
 use std::fmt;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64};
@@ -42,8 +43,16 @@ pub struct Base {
     pub volume: u32,
 }
 
+impl Base {
+    /// No recovery point: what is below is blank. Identities are random, so no point has this one.
+    pub const BLANK: Self = Self { point: PointId([0; 16]), volume: 0 };
+}
+
 impl fmt::Display for Base {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if *self == Self::BLANK {
+            return write!(f, "a blank disk");
+        }
         write!(f, "volume {} of recovery point {}", self.volume, self.point)
     }
 }
@@ -104,6 +113,22 @@ impl Overlay {
 
     pub fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// Whether anything is held here.
+    pub fn is_written(&self) -> bool {
+        !self.maps().held.is_empty()
+    }
+
+    /// Ranges that are held here and not below, in bytes and in order; those held as zeroes too.
+    /// They touch each other where the content differs in kind.
+    pub fn held(&self) -> Vec<Range<u64>> {
+        let maps = self.maps();
+        let bytes = |(first, count, _): (u64, u32, Held)| {
+            let end = (first + u64::from(count)) * layout::BLOCK;
+            first * layout::BLOCK..end.min(self.image.size())
+        };
+        maps.held.runs().map(bytes).collect()
     }
 
     fn maps(&self) -> std::sync::MutexGuard<'_, Maps> {

@@ -2,6 +2,7 @@
 
 mod clients;
 mod conduct;
+mod ends;
 mod images;
 mod raw;
 

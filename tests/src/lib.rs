@@ -15,6 +15,7 @@ mod engine;
 mod engine_exports;
 mod failing_devices;
 mod hinted;
+mod intakes;
 mod killed;
 mod kills;
 mod lost;

@@ -3,133 +3,18 @@
 //! The machine is a real QEMU whose processors stand still: what a guest would write, QEMU's own
 //! `qemu-io` writes through the same device, so it is known what was written when.
 
-use std::io::{BufRead, BufReader, Write};
+use std::io::Write;
 use std::os::unix::fs::FileExt;
-use std::os::unix::net::UnixStream;
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
+use std::path::Path;
+use std::process::Command;
+use std::time::Duration;
 
-use bus::{Fact, JobState, JobView, Object, Place};
+use bus::{Fact, JobState, JobView, Place};
 use serde_json::{Value, json};
 
-use crate::harness::{Bus, Engine, MIB, Pool, Random, SmallRoom, image};
+use crate::harness::{Bus, Engine, MIB, Machine, Pool, Random, SmallRoom, image, run_tool};
 
 const CLUSTER: u64 = 64 << 10;
-
-/// By then QEMU listens.
-const PATIENCE: Duration = Duration::from_secs(30);
-
-/// A QEMU with one disk, and a second control socket for the test.
-struct Machine {
-    qemu: Child,
-    control: BufReader<UnixStream>,
-    disk: PathBuf,
-    socket: PathBuf,
-    /// Where its disk is turned into a raw image.
-    raw: PathBuf,
-}
-
-impl Machine {
-    /// Starts one on a qcow2 image with this content.
-    fn start(pool: &Pool, content: &[u8]) -> Self {
-        let (raw, disk) = (pool.image("content", content), pool.path("machine.qcow2"));
-        run(Command::new("qemu-img").args(["convert", "-O", "qcow2"]).args([&raw, &disk]));
-        Self::on(pool, disk)
-    }
-
-    /// Starts one on an image that is there.
-    fn on(pool: &Pool, disk: PathBuf) -> Self {
-        let (socket, control) = (pool.path("qmp"), pool.path("control"));
-        for left in [&socket, &control] {
-            let _ = std::fs::remove_file(left);
-        }
-        let listens = |path: &Path| format!("unix:{},server=on,wait=off", path.display());
-        let qemu = Command::new("qemu-system-x86_64")
-            .args(["-accel", "tcg", "-S", "-display", "none", "-nodefaults", "-m", "64"])
-            .arg("-blockdev")
-            .arg(format!(
-                "driver=qcow2,node-name=system,discard=unmap,file.driver=file,file.filename={}",
-                disk.display()
-            ))
-            .args(["-device", "virtio-blk-pci,drive=system,id=vda"])
-            .args(["-qmp", &listens(&socket), "-qmp", &listens(&control)])
-            .stdin(Stdio::null())
-            .spawn()
-            .expect("qemu can be started: it is in the Debian package qemu-system-x86");
-        let began = Instant::now();
-        let control = loop {
-            match UnixStream::connect(&control) {
-                Ok(control) => break BufReader::new(control),
-                Err(error) if began.elapsed() > PATIENCE => panic!("QEMU: {error}"),
-                Err(_) => std::thread::park_timeout(Duration::from_millis(10)),
-            }
-        };
-        let raw = pool.path("machine.raw");
-        let mut machine = Self { qemu, control, disk, socket, raw };
-        machine.line();
-        machine.execute("qmp_capabilities", json!({}));
-        machine
-    }
-
-    fn line(&mut self) -> Value {
-        let mut line = String::new();
-        self.control.read_line(&mut line).expect("QEMU runs");
-        serde_json::from_str(&line).expect("JSON")
-    }
-
-    fn execute(&mut self, command: &str, arguments: Value) -> Value {
-        let line = json!({ "execute": command, "arguments": arguments });
-        writeln!(self.control.get_mut(), "{line}").expect("QEMU runs");
-        loop {
-            let answer = self.line();
-            assert!(answer.get("error").is_none(), "{command}: {answer}");
-            if answer.get("return").is_some() {
-                return answer["return"].clone();
-            }
-        }
-    }
-
-    /// Writes a byte all over a range, as the guest would.
-    fn write(&mut self, pattern: u8, start: u64, length: u64) {
-        let device = "/machine/peripheral/vda/virtio-backend";
-        let line = format!("qemu-io -d {device} \"write -P {pattern} {start} {length}\"");
-        let said = self.execute("human-monitor-command", json!({ "command-line": line }));
-        assert!(!said.to_string().contains("rror"), "{said}");
-    }
-
-    /// Whether its disk is served at this moment.
-    fn is_pulled(&mut self) -> bool {
-        let exports = self.execute("query-block-exports", json!({}));
-        exports.as_array().is_some_and(|exports| !exports.is_empty())
-    }
-
-    /// Bitmaps that the disk has.
-    fn bitmaps(&mut self) -> usize {
-        let devices = self.execute("query-block", json!({}));
-        devices[0]["inserted"]["dirty-bitmaps"].as_array().map_or(0, Vec::len)
-    }
-
-    /// Ends it and gives what is on its disk.
-    fn content(mut self) -> Vec<u8> {
-        self.execute("quit", json!({}));
-        self.qemu.wait().expect("it ends");
-        run(Command::new("qemu-img").args(["convert", "-O", "raw"]).args([&self.disk, &self.raw]));
-        std::fs::read(&self.raw).expect("the raw image")
-    }
-}
-
-impl Drop for Machine {
-    fn drop(&mut self) {
-        let _ = self.qemu.kill();
-        let _ = self.qemu.wait();
-    }
-}
-
-fn run(command: &mut Command) {
-    let output = command.output().expect("it can be started: it is in the package qemu-utils");
-    assert!(output.status.success(), "{output:?}");
-}
 
 fn plan(machine: &Machine) -> String {
     format!(
@@ -143,11 +28,7 @@ fn plan(machine: &Machine) -> String {
 
 /// Wants the system ingested now; the job's number.
 fn begin(engine: &Engine, full: bool) -> u64 {
-    let system = engine.objects().into_iter().find_map(|object| match object {
-        Object::System(system) => Some(Place::System(system.id).path()),
-        _ => None,
-    });
-    let system = system.expect("the system of the plan");
+    let system = engine.system();
     let job = engine.wait(async {
         let proxy = bus::SystemProxy::builder(engine.client.connection()).path(system);
         let options = bus::RunOptions { full, ..Default::default() };
@@ -159,25 +40,9 @@ fn begin(engine: &Engine, full: bool) -> u64 {
     }
 }
 
-/// Waits until a job is as is wanted.
-fn until(engine: &Engine, number: u64, is_it: impl Fn(&JobView) -> bool) -> JobView {
-    engine.wait(async {
-        let mut watch = engine.client.watch().await.expect("the engine answers");
-        loop {
-            let job = engine.client.object(&Place::Job(number)).await;
-            if let Ok(Object::Job(job)) = job
-                && is_it(&job)
-            {
-                return job;
-            }
-            let _ = watch.next().await;
-        }
-    })
-}
-
 fn pull(engine: &Engine, full: bool) -> JobView {
     let number = begin(engine, full);
-    until(engine, number, |job| job.state.is_ended())
+    engine.until(number, |job| job.state.is_ended())
 }
 
 fn number(job: &JobView, name: &str) -> u64 {
@@ -229,11 +94,11 @@ fn a_machine_is_pulled_by_its_bitmap_and_each_point_is_its_disk_at_that_moment()
         let number = begin(&engine, false);
         let expected = written.content.clone();
         // Once it is served the moment has passed: what is written now is in the next point.
-        let is_over = || until(&engine, number, |_| true).state.is_ended();
+        let is_over = || engine.until(number, |_| true).state.is_ended();
         while !written.machine.is_pulled() && !is_over() {}
         written.write(round + 1, clusters);
         raced |= written.machine.is_pulled();
-        let job = until(&engine, number, |job| job.state.is_ended());
+        let job = engine.until(number, |job| job.state.is_ended());
         assert_eq!(job.state, JobState::Done, "{job:?}");
         if round > 0 {
             let (read, added) =
@@ -328,13 +193,13 @@ fn a_pull_that_is_cut_off_leaves_nothing_that_matters() {
     let mut written = Written { machine, content, random: Random(106) };
     for round in 1..4 {
         let number = begin(&engine, true);
-        until(&engine, number, |job| job.state != JobState::Queued);
+        engine.until(number, |job| job.state != JobState::Queued);
         std::thread::park_timeout(Duration::from_millis(60 * u64::from(round)));
         engine.kill();
         written.write(round, 20);
         // The next engine does the job again.
         engine = Engine::start(&pool, &bus, "");
-        let job = until(&engine, number, |job| job.state.is_ended());
+        let job = engine.until(number, |job| job.state.is_ended());
         assert_eq!(job.state, JobState::Done, "{job:?}");
         written.write(round + 10, 20);
         let expected = written.content.clone();
@@ -365,7 +230,7 @@ fn pool_point(engine: &Engine, pool: &Pool, job: &JobView) -> Vec<u8> {
         proxy.build().await.unwrap().restore(&options.arguments()).await.unwrap()
     });
     let Some(Place::Job(number)) = Place::parse(restore.as_str()) else { panic!("{restore}") };
-    let job = until(engine, number, |job| job.state.is_ended());
+    let job = engine.until(number, |job| job.state.is_ended());
     assert_eq!(job.state, JobState::Done, "{job:?}");
     let bytes = std::fs::read(&to).expect("the restored image");
     std::fs::remove_file(&to).expect("the restored image");
@@ -400,18 +265,18 @@ fn a_guest_writes_on_when_there_is_no_room_for_what_it_overwrites() {
     let mut content = vec![0; 96 * MIB];
     Random(108).fill(&mut content);
     let (raw, disk) = (pool.image("content", &content), room.path("machine.qcow2"));
-    run(Command::new("qemu-img").args(["convert", "-O", "qcow2"]).args([&raw, &disk]));
+    run_tool(Command::new("qemu-img").args(["convert", "-O", "qcow2"]).args([&raw, &disk]));
     let machine = Machine::on(&pool, disk);
     let engine = Engine::start(&pool, &bus, "");
     engine.apply(&plan(&machine));
     let mut written = Written { machine, content, random: Random(109) };
     let number = begin(&engine, false);
-    let is_over = || until(&engine, number, |_| true).state.is_ended();
+    let is_over = || engine.until(number, |_| true).state.is_ended();
     while !written.machine.is_pulled() && !is_over() {}
     let mut filler = std::fs::File::create(room.path("filler")).expect("a new file");
     while filler.write_all(&[1; 4096]).is_ok() {}
     written.write(9, 100);
-    let job = until(&engine, number, |job| job.state.is_ended());
+    let job = engine.until(number, |job| job.state.is_ended());
     assert_eq!(job.state, JobState::Failed, "{job:?}");
     assert!(job.cause.contains("free"), "the second attempt has no room: {job:?}");
     assert_eq!(written.machine.execute("query-status", json!({}))["status"], "prelaunch");

@@ -41,6 +41,8 @@ actions! {
     ManageDisks = "org.holdfast.disks.manage",
     /// Ingest a protected system now.
     RunSystems = "org.holdfast.systems.run",
+    /// Write what becomes a recovery point, and nothing else.
+    AddPoints = "org.holdfast.points.add",
     /// Keep schedules from a protected system, and let them go on.
     PauseSystems = "org.holdfast.systems.pause",
     /// Verify a recovery point.

@@ -28,11 +28,11 @@ pub use authorize::{Action, Authorize, AuthorizeError, SameUser};
 pub use caller::Caller;
 pub use client::{
     ADDRESS_VARIABLE, AlertProxy, ApplianceProxy, Client, ClientError, DiskProxy, ExportProxy,
-    JobProxy, PointProxy, PoolProxy, SystemProxy, Update, Watch,
+    IntakeProxy, JobProxy, PointProxy, PoolProxy, SystemProxy, Update, Watch,
 };
 pub use command::{
-    Command, Commands, ExportOptions, Fate, Passphrase, ReclaimOptions, Reply, RestoreOptions,
-    RunOptions, ScrubOptions, VerifyOptions,
+    Command, Commands, ExportOptions, Fate, Passphrase, ReceiveOptions, ReclaimOptions, Reply,
+    RestoreOptions, RunOptions, ScrubOptions, VerifyOptions,
 };
 pub use object::Object;
 pub use place::{Place, ROOT, SERVICE};
@@ -42,6 +42,7 @@ pub use server::{ServeError, Serving, Tree};
 pub use signal::Edge;
 pub use value::{Fact, Facts};
 pub use view::{
-    AlertSide, AlertView, ApplianceState, ApplianceView, DiskState, DiskView, ExportView, JobKind,
-    JobState, JobView, PointView, PoolState, PoolView, RpoState, Smart, SystemView, Verdict,
+    AlertSide, AlertView, ApplianceState, ApplianceView, DiskState, DiskView, ExportView,
+    IntakeView, JobKind, JobState, JobView, PointView, PoolState, PoolView, RpoState, Smart,
+    SystemView, Verdict,
 };

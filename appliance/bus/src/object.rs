@@ -7,8 +7,8 @@ use crate::method::{self, Method};
 use crate::place::Place;
 use crate::signal::{SIGNALS, Signal};
 use crate::view::{
-    AlertView, ApplianceView, DiskView, ExportView, JobView, PointView, PoolView, Property,
-    SystemView, View,
+    AlertView, ApplianceView, DiskView, ExportView, IntakeView, JobView, PointView, PoolView,
+    Property, SystemView, View,
 };
 
 macro_rules! objects {
@@ -104,6 +104,7 @@ objects! {
     Point(PointView, method::POINT, &[]),
     Job(JobView, method::JOB, &[]),
     Export(ExportView, method::EXPORT, &[]),
+    Intake(IntakeView, method::INTAKE, &[]),
     Alert(AlertView, method::ALERT, &[]),
 }
 

@@ -25,6 +25,7 @@ pub enum Place {
     Point(PointId),
     Job(u64),
     Export(u64),
+    Intake(u64),
     Alert(u64),
 }
 
@@ -39,6 +40,7 @@ impl Place {
             Self::Point(id) => format!("{ROOT}/points/{id}"),
             Self::Job(number) => format!("{ROOT}/jobs/{number}"),
             Self::Export(number) => format!("{ROOT}/exports/{number}"),
+            Self::Intake(number) => format!("{ROOT}/intakes/{number}"),
             Self::Alert(number) => format!("{ROOT}/alerts/{number}"),
         };
         ObjectPath::from_string_unchecked(path).into()
@@ -55,6 +57,7 @@ impl Place {
             Some(("points", id)) => Self::Point(id.parse().ok()?),
             Some(("jobs", number)) => Self::Job(number.parse().ok()?),
             Some(("exports", number)) => Self::Export(number.parse().ok()?),
+            Some(("intakes", number)) => Self::Intake(number.parse().ok()?),
             Some(("alerts", number)) => Self::Alert(number.parse().ok()?),
             _ => return None,
         };
@@ -63,7 +66,7 @@ impl Place {
 }
 
 /// The folders of the tree, with the places that lie between the bounds in each.
-pub(crate) fn folders() -> [(&'static str, Place, Place); 6] {
+pub(crate) fn folders() -> [(&'static str, Place, Place); 7] {
     let system = |last: bool| match last {
         false => Place::System(String::new()),
         true => Place::System(char::MAX.to_string().repeat(SYSTEM_ID_MAX)),
@@ -74,6 +77,7 @@ pub(crate) fn folders() -> [(&'static str, Place, Place); 6] {
         ("points", Place::Point(PointId([0; 16])), Place::Point(PointId([255; 16]))),
         ("jobs", Place::Job(0), Place::Job(u64::MAX)),
         ("exports", Place::Export(0), Place::Export(u64::MAX)),
+        ("intakes", Place::Intake(0), Place::Intake(u64::MAX)),
         ("alerts", Place::Alert(0), Place::Alert(u64::MAX)),
     ]
 }
@@ -129,6 +133,7 @@ mod tests {
             Place::Job(0),
             Place::Job(u64::MAX),
             Place::Export(3),
+            Place::Intake(4),
             Place::Alert(12),
         ];
         let names = ["", "db1", "1db", "acme/db-1", "größer", "_", "a.b c"];

@@ -5,6 +5,7 @@
 
 mod conduct;
 mod ends;
+mod intakes;
 mod keep;
 
 use std::collections::HashMap;
@@ -61,7 +62,7 @@ pub(crate) struct Engine {
     /// The plan is to be looked at now.
     planned: AtomicBool,
     running: Mutex<HashMap<u64, Arc<Progress>>>,
-    pub(crate) exports: Exports,
+    pub(crate) exports: Arc<Exports>,
     pub(crate) protection: Protection,
     pub(crate) alerts: Alerts,
     pub(crate) life: Life,
@@ -106,7 +107,7 @@ impl Engine {
         let kept = left.iter().map(|job| (job.number, keep::worth_keeping(job))).collect();
         let queue = Queue::new(limits, left, next, moment());
         let engine = Self {
-            exports,
+            exports: Arc::new(exports),
             protection,
             alerts,
             life,
@@ -189,6 +190,7 @@ impl Engine {
     /// Serves what an earlier engine served, now that the keys are open.
     pub(crate) async fn resume_exports(&self) {
         if let Some(access) = self.access() {
+            self.resume_intakes();
             self.exports.resume(&self.pool, &access).await;
         }
     }
@@ -204,8 +206,12 @@ impl Engine {
             self.access().ok_or_else(|| Failure::new("the pool is locked", "unlock it"))?;
         let wanted = (point, volume, writable);
         let exported = self.exports.start(&self.pool, &access, wanted, moment().wall).await?;
+        self.keep_served(exported).await
+    }
+
+    /// Keeps what was begun, or ends it: nobody is told of it, so nobody else would.
+    async fn keep_served(&self, exported: Exported) -> std::result::Result<Exported, Failure> {
         if let Err(failure) = self.keep_exports() {
-            // Nobody is told of it, so nobody would end it.
             let _ = self.exports.stop(&self.state, exported.number, true).await;
             return Err(failure);
         }

@@ -4,7 +4,10 @@
 //! the engine starts again, however the last one ended, it serves them again from the same sockets:
 //! a virtual machine on one of them waits for a moment and loses nothing, because what it has
 //! flushed is in its overlay. A number is given once: another export never finds the overlay of one
-//! that ended.
+//! that ended. An intake is one, too: a disk above a recovery point, or above nothing, that
+//! somebody writes and that becomes the next recovery point.
+
+mod intake;
 
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, HashMap};
@@ -13,7 +16,7 @@ use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
-use export::{Base, Disk, Export, Image, Overlay, Server, Stats, bind_unix};
+use export::{Base, Blank, Disk, Export, Image, Overlay, Server, Stats, bind_unix};
 use operations::{Failure, OpenPool, PointImage};
 use record::TenantAccess;
 use restore::VolumeImage;
@@ -23,7 +26,9 @@ use serde::{Deserialize, Serialize};
 use crate::engine::lock;
 use crate::state::State;
 
-/// Exports at once: the service manager keeps so many sockets.
+pub(crate) use intake::{Intake, Wanted};
+
+/// Exports and intakes at once: the service manager keeps so many sockets.
 pub(crate) const MAX_EXPORTS: usize = 64;
 
 /// Under which name they are kept.
@@ -39,13 +44,16 @@ const CACHE: usize = 128 << 20;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Exported {
     pub(crate) number: u64,
-    /// The recovery point's identity.
+    /// The recovery point's identity; empty below an intake that lies above nothing.
     pub(crate) point: String,
     pub(crate) volume: usize,
     /// Whether clients may write, to an overlay.
     pub(crate) writable: bool,
     /// By the clock on the wall.
     pub(crate) since: u64,
+    /// What becomes of it, if it is an intake.
+    #[serde(default)]
+    pub(crate) intake: Option<Intake>,
 }
 
 impl Exported {
@@ -55,6 +63,16 @@ impl Exported {
 
     fn overlay(&self, state: &Path) -> PathBuf {
         state.join(format!("export-{}.overlay", self.number))
+    }
+
+    /// Nothing lies below.
+    fn is_blank(&self) -> bool {
+        self.point.is_empty()
+    }
+
+    /// An intake that takes no more writes.
+    pub(crate) fn is_finished(&self) -> bool {
+        self.intake.as_ref().is_some_and(|intake| intake.finished)
     }
 
     /// The name of its socket with the service manager.
@@ -170,7 +188,18 @@ impl Exports {
     ) -> Result<Exported, Failure> {
         let (point, volume, writable) = wanted;
         let point = pool.find(access.tenant(), &point)?.id.to_string();
-        let exported = self.reserve(Exported { number: 0, point, volume, writable, since: now })?;
+        let wanted = Exported { number: 0, point, volume, writable, since: now, intake: None };
+        self.begin(pool, access, wanted).await
+    }
+
+    /// Gives it a number and serves it, or leaves nothing of it.
+    async fn begin(
+        &self,
+        pool: &OpenPool,
+        access: &Arc<TenantAccess>,
+        wanted: Exported,
+    ) -> Result<Exported, Failure> {
+        let exported = self.reserve(wanted)?;
         let served = self.serve(pool, access, &exported).await;
         let mut inner = lock(&self.inner);
         match served {
@@ -191,6 +220,9 @@ impl Exports {
     /// Gives an export a number that none had before.
     fn reserve(&self, mut exported: Exported) -> Result<Exported, Failure> {
         let mut inner = lock(&self.inner);
+        if let Some(intake) = &exported.intake {
+            inner.admit(intake)?;
+        }
         if inner.live.len() >= MAX_EXPORTS {
             let what = format!("{MAX_EXPORTS} exports are served already");
             return Err(Failure::new(what, "stop one that is no longer used"));
@@ -210,6 +242,12 @@ impl Exports {
     /// logged, and kept for later.
     pub(crate) async fn resume(&self, pool: &OpenPool, access: &Arc<TenantAccess>) {
         for exported in self.to_resume() {
+            if exported.writable && !exported.overlay(&self.state).exists() {
+                log::warn!("export {} ended: what was written to it is gone", exported.number);
+                self.forget_socket(&exported);
+                lock(&self.inner).live.remove(&exported.number);
+                continue;
+            }
             let served = self.serve(pool, access, &exported).await;
             let stage = match served {
                 Ok(server) => {
@@ -230,7 +268,9 @@ impl Exports {
     /// All that wait: from here on nobody else serves them.
     fn to_resume(&self) -> Vec<Exported> {
         let mut inner = lock(&self.inner);
-        let waiting = inner.live.values_mut().filter(|live| matches!(live.stage, Stage::Waits));
+        let waits =
+            |live: &&mut Live| matches!(live.stage, Stage::Waits) && !live.exported.is_finished();
+        let waiting = inner.live.values_mut().filter(waits);
         let resumes = waiting.map(|live| {
             live.stage = Stage::Resumes;
             live.exported.clone()
@@ -246,20 +286,17 @@ impl Exports {
         discard: bool,
     ) -> Result<(), Failure> {
         let live = self.take_out(number)?;
-        // Before anything of it goes: the next engine must not serve it on an empty overlay.
-        let kept = self.keep(state);
-        let name = live.exported.name();
-        let forget = [NotifyState::FdStoreRemove, NotifyState::FdName(&name)];
-        let _ = sd_notify::notify(&forget);
-        let _ = std::fs::remove_file(live.exported.socket(&self.runtime));
-        lock(&self.inherited).remove(&name);
+        self.forget_socket(&live.exported);
         let ended = match live.stage {
             Stage::Serves(server) => server.shutdown().await.map(|_| ()),
             _ => Ok(()),
         };
-        if discard && live.exported.writable && kept.is_ok() {
+        // Before that is kept: the state may be out of room for what lies in the overlay. An engine
+        // that finds it served does not serve it without.
+        if discard && live.exported.writable {
             let _ = std::fs::remove_file(live.exported.overlay(&self.state));
         }
+        let kept = self.keep(state);
         let next = "check the file system of the overlay; what was flushed before is safe";
         ended.map_err(|error| Failure::new(error, next))?;
         kept.map_err(|error| Failure::new(error, STATE_NEXT))
@@ -323,20 +360,47 @@ impl Exports {
         access: &Arc<TenantAccess>,
         exported: &Exported,
     ) -> Result<Disk, Failure> {
-        let (pool_point, access) = (pool.find(access.tenant(), &exported.point)?, access.clone());
-        let point = restore::RestorePoint::open(&access, pool_point).await?;
+        let (base, image) = self.below(pool, access, exported).await?;
+        if !exported.writable {
+            return Ok(Disk::ReadOnly(image));
+        }
+        let overlay = self.overlay(exported, base, image).await?;
+        Ok(match exported.intake {
+            None => Disk::Writable(overlay),
+            Some(_) => Disk::WriteOnly(overlay),
+        })
+    }
+
+    async fn overlay(
+        &self,
+        exported: &Exported,
+        base: Base,
+        image: Arc<dyn Image>,
+    ) -> Result<Arc<Overlay>, Failure> {
+        let overlay = Overlay::open(&exported.overlay(&self.state), base, image).await;
+        let next = "use the overlay with its own recovery point";
+        overlay.map(Arc::new).map_err(|error| Failure::new(error, next))
+    }
+
+    /// What clients read, or write above.
+    async fn below(
+        &self,
+        pool: &OpenPool,
+        access: &Arc<TenantAccess>,
+        exported: &Exported,
+    ) -> Result<(Base, Arc<dyn Image>), Failure> {
+        if let Some(Intake { bytes, .. }) = exported.intake.as_ref().filter(|_| exported.is_blank())
+        {
+            return Ok((Base::BLANK, Arc::new(Blank(*bytes))));
+        }
+        let pool_point = pool.find(access.tenant(), &exported.point)?;
+        let point = restore::RestorePoint::open(access, pool_point).await?;
         let image = VolumeImage::new(&point, exported.volume, CACHE).ok_or_else(|| {
             let what = format!("the recovery point has no volume {}", exported.volume);
             Failure::new(what, "see its volumes")
         })?;
-        let image: Arc<dyn Image> = Arc::new(PointImage(image));
-        if !exported.writable {
-            return Ok(Disk::ReadOnly(image));
-        }
         let base = Base { point: point.point.id, volume: exported.volume as u32 };
-        let overlay = Overlay::open(&exported.overlay(&self.state), base, image).await;
-        let next = "use the overlay with its own recovery point";
-        Ok(Disk::Writable(Arc::new(overlay.map_err(|error| Failure::new(error, next))?)))
+        Ok((base, Arc::new(PointImage(image))))
     }
 
     /// The socket that was kept, or a new one, which is given to keep.
@@ -371,7 +435,8 @@ mod tests {
     use super::*;
 
     fn some() -> Exported {
-        Exported { number: 0, point: String::new(), volume: 0, writable: true, since: 0 }
+        let (point, intake) = (String::new(), None);
+        Exported { number: 0, point, volume: 0, writable: true, since: 0, intake }
     }
 
     #[test]

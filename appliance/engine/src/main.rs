@@ -25,7 +25,7 @@ mod watchdog;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use clap::Parser;
 use disk::Access;
@@ -112,11 +112,22 @@ async fn serve(engine: Arc<Engine>) -> Result<()> {
 /// How often what nobody tells of is looked at: room, memory, disks.
 const LOOK: Duration = Duration::from_secs(30);
 
+/// How often what clients of exports and intakes have done is looked at, when there are any.
+const LOOK_AT_CLIENTS: Duration = Duration::from_secs(2);
+
 /// Shows what changed, when something did and from time to time.
 async fn keep_shown(engine: Arc<Engine>) {
+    let mut look = Instant::now() + LOOK;
     loop {
-        let _ = tokio::time::timeout(LOOK, engine.refresh.notified()).await;
-        serve::show(&engine).await;
+        let left = look.saturating_duration_since(Instant::now());
+        let pause = if engine.exports.is_empty() { left } else { left.min(LOOK_AT_CLIENTS) };
+        let changed = tokio::time::timeout(pause, engine.refresh.notified()).await.is_ok();
+        if changed || look <= Instant::now() {
+            look = Instant::now() + LOOK;
+            serve::show(&engine).await;
+        } else {
+            serve::show_exports(&engine);
+        }
     }
 }
 

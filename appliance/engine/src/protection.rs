@@ -276,15 +276,21 @@ fn unreadable(system: &System) -> Option<String> {
     let name = &system.name;
     match (&system.source, work(system, false)) {
         (_, Some(_)) => None,
+        (source, None) if comes_by_itself(source) => None,
         (Source::Qmp { .. }, None) => Some(format!(
             "[[system]] \"{name}\": a system has one disk in this version: make one of each disk"
         )),
         (source, None) => Some(format!(
             "[[system]] \"{name}\": sources of the kind {} are not read by this version: use \
-             image, nbd or qmp",
+             image, nbd, qmp, push or agent",
             source.kind()
         )),
     }
+}
+
+/// Whether somebody else begins: who writes to the box.
+pub(crate) fn comes_by_itself(source: &Source) -> bool {
+    matches!(source, Source::Push | Source::Agent { .. })
 }
 
 /// That more is taken in than the plan wants.

@@ -1,19 +1,25 @@
 //! Does the work of one job with the operations on the pool.
+//!
+//! Each attempt has a thread of its own, as nice as its class, and so are those that it begins: a
+//! restore gets the processors before ingests, and those before upkeep.
 
 use std::os::fd::OwnedFd;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
+use export::Overlay;
 use futures_executor::block_on;
-use futures_util::FutureExt;
 use operations::{
-    Expire, Failure, Ingest, Ingested, OpenPool, Pull, Restore, Resync, ResyncNext, Scrub,
+    Expire, Failure, Ingest, Ingested, OpenPool, Pull, Receive, Restore, Resync, ResyncNext, Scrub,
     TokioPacer, Verify, VerifyPoint,
 };
 use record::{Progress, TenantAccess};
+use rustix::process::setpriority_process;
 use tokio::runtime::Handle;
+use tokio::sync::oneshot;
 
+use crate::exports::{Exported, Exports};
 use crate::jobs::{Ended, Work};
 
 /// The pool, unlocked.
@@ -23,6 +29,8 @@ pub(crate) struct Unlocked {
     pub(crate) access: Arc<TenantAccess>,
     /// Disks of the pool by their paths: none of them is a source.
     pub(crate) disks: Arc<[std::path::PathBuf]>,
+    /// What somebody wrote is there.
+    pub(crate) exports: Arc<Exports>,
 }
 
 /// Works on its own thread until it is done, fails, or `progress` is told to stop. A fault of the
@@ -34,15 +42,27 @@ pub(crate) async fn run(
     progress: Arc<Progress>,
     handle: Handle,
 ) -> Ended {
-    let working = tokio::task::spawn_blocking(move || {
+    let (tell, told) = oneshot::channel();
+    let thread = std::thread::Builder::new().name(work.kind().to_owned());
+    let working = thread.spawn(move || {
+        // Where that may not be, all classes are alike.
+        let _ = setpriority_process(None, work.class().nice());
         let attempt = AssertUnwindSafe(|| attempt(&work, target, &unlocked, &progress, handle));
-        std::panic::catch_unwind(attempt)
+        // Nobody waits for it any more when the engine ends.
+        let _ = tell.send(std::panic::catch_unwind(attempt));
     });
-    match AssertUnwindSafe(working).catch_unwind().await {
-        Ok(Ok(Ok(Ok(ended)))) => ended,
+    if let Err(error) = working {
+        let next = "wait until there is less to do; see what takes the memory of the box";
+        return Ended::Failed {
+            cause: format!("no thread for it: {error}"),
+            next: next.to_owned(),
+        };
+    }
+    match told.await {
+        Ok(Ok(Ok(ended))) => ended,
         // An ingest that fails stops its workers by the same progress.
-        Ok(Ok(Ok(Err(failure)))) if failure.interrupted => Ended::Stopped,
-        Ok(Ok(Ok(Err(failure)))) => failed(failure),
+        Ok(Ok(Err(failure))) if failure.interrupted => Ended::Stopped,
+        Ok(Ok(Err(failure))) => failed(failure),
         _ => Ended::Failed {
             cause: "it ended by a fault of the program".to_owned(),
             next: "report this with the journal of the engine; the pool is not harmed".to_owned(),
@@ -61,7 +81,7 @@ fn attempt(
     progress: &Progress,
     handle: Handle,
 ) -> Result<Ended, Failure> {
-    let Unlocked { pool, access, disks } = unlocked;
+    let Unlocked { pool, access, disks, .. } = unlocked;
     Ok(match work {
         Work::Ingest { system, volume, source, full } => {
             let ingest = Ingest { no_parent: *full, ..Ingest::of(system, volume, source) };
@@ -72,6 +92,12 @@ fn attempt(
             let (system, volume) = (system.clone(), volume.clone());
             let (socket, disk, full) = (socket.clone(), disk.clone(), *full);
             taken_in(&Pull { system, volume, socket, disk, full }.run(pool, access, progress)?)
+        }
+        Work::Receive { system, volume, intake } => {
+            let (exported, overlay) = written(unlocked, *intake, &handle)?;
+            let (system, volume) = (system.clone(), volume.clone());
+            let receive = Receive { system, volume, base: exported.point.parse().ok() };
+            taken_in(&receive.run(pool, access, (overlay, handle), progress)?)
         }
         Work::Restore { point, volume, to } => {
             let point = pool.point(access, point)?;
@@ -109,6 +135,19 @@ fn attempt(
         Work::Resync => resync(pool, None, progress, handle)?,
         Work::Relieve { member, by } => resync(pool, Some((*member, *by)), progress, handle)?,
     })
+}
+
+/// What was written to an intake, opened by a task of the runtime's: threads that it needs for that
+/// then are not as nice as this one.
+fn written(
+    unlocked: &Unlocked,
+    intake: u64,
+    handle: &Handle,
+) -> Result<(Exported, Arc<Overlay>), Failure> {
+    let own = unlocked.clone();
+    let opened =
+        handle.spawn(async move { own.exports.written(&own.pool, &own.access, intake).await });
+    handle.block_on(opened).map_err(|error| Failure::new(error, "finish the intake again"))?
 }
 
 /// Copies what disks lack; then one member leaves, if another has come to take over from it.

@@ -62,6 +62,9 @@ pub(crate) fn due(engine: &Engine, plan: &Plan, system: &System) -> Option<Due> 
 
 /// Submits a run if it is time, and says in how many seconds the next one is.
 fn begin_system(engine: &Engine, plan: &Plan, system: &System) -> Option<u64> {
+    if protection::comes_by_itself(&system.source) {
+        return None;
+    }
     let due = due(engine, plan, system)?;
     let left = due.start.as_second().saturating_sub(Timestamp::now().as_second());
     if left > 0 {
@@ -217,7 +220,7 @@ pub(crate) fn beginning(engine: &Engine) -> Run {
     Run { age, wall: moment().wall, boot: boot_text(uptime), result: String::new() }
 }
 
-fn note(engine: &Engine, of: Of<'_>) {
+pub(crate) fn note(engine: &Engine, of: Of<'_>) {
     let run = beginning(engine);
     if let Err(error) = engine.protection.note(&engine.state, of, run) {
         log::error!("{error}");

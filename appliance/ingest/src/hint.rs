@@ -1,8 +1,8 @@
-//! What a hypervisor says has changed since the parent recovery point.
+//! What is said to have changed since the parent recovery point.
 //!
-//! It saves reading what has not, and it is believed only as far as it can be checked: a share of
-//! what it says is unchanged is read in every run, another one each time, and an ingest that finds
-//! it wrong reads everything.
+//! It saves reading what has not. What a hypervisor says is believed only as far as it can be
+//! checked: a share of what it says is unchanged is read in every run, another one each time, and
+//! an ingest that finds it wrong reads everything. What this box has noted itself is so.
 
 use std::ops::Range;
 
@@ -25,6 +25,8 @@ pub enum Recheck {
         turn: u64,
     },
     All,
+    /// The source is the parent with these ranges written over: there is nothing to check.
+    Nothing,
 }
 
 /// What is said, and how far it is believed.
@@ -90,6 +92,7 @@ impl Hint {
     pub(crate) fn rechecks(&self, leaf: u64) -> bool {
         match self.recheck {
             Recheck::All => true,
+            Recheck::Nothing => false,
             Recheck::OneIn { leaves, turn } => leaf % leaves.max(1) == turn % leaves.max(1),
         }
     }

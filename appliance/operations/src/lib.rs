@@ -16,6 +16,7 @@ mod names;
 mod pacer;
 mod pool;
 mod pull;
+mod receive;
 mod reclaim;
 mod restore;
 mod resync;
@@ -36,6 +37,7 @@ pub use pool::{
     open_disks, point_matches, unlock_keyring,
 };
 pub use pull::Pull;
+pub use receive::Receive;
 pub use reclaim::{Reclaim, ReclaimOutcome};
 pub use restore::{Place, Restore, Restored};
 pub use resync::{Resync, ResyncNext, ResyncOutcome};

@@ -156,6 +156,31 @@ impl Engine {
         })
     }
 
+    /// Waits until a job is as is wanted.
+    pub(crate) fn until(&self, number: u64, is_it: impl Fn(&JobView) -> bool) -> JobView {
+        self.wait(async {
+            let mut watch = self.client.watch().await.expect("the engine answers");
+            loop {
+                let job = self.client.object(&Place::Job(number)).await;
+                if let Ok(Object::Job(job)) = job
+                    && is_it(&job)
+                {
+                    return job;
+                }
+                let _ = watch.next().await;
+            }
+        })
+    }
+
+    /// The path of the one protected system there is.
+    pub(crate) fn system(&self) -> zbus::OwnedObjectPath {
+        let system = self.objects().into_iter().find_map(|object| match object {
+            Object::System(system) => Some(Place::System(system.id).path()),
+            _ => None,
+        });
+        system.expect("the system of the plan")
+    }
+
     /// Bytes of memory that the engine has resident.
     pub(crate) fn resident(&self) -> u64 {
         let path = format!("/proc/{}/status", self.process.id());

@@ -7,6 +7,7 @@ mod export;
 mod image;
 mod inside;
 mod loop_device;
+mod machine;
 mod outcome;
 mod pool;
 mod program;
@@ -20,11 +21,12 @@ pub(crate) use engine::{Bus, Engine};
 pub(crate) use export::Export;
 pub(crate) use image::{Random, allocated, changed_blocks, image, scatter, write_sparse};
 pub(crate) use loop_device::Loop;
+pub(crate) use machine::Machine;
 pub(crate) use outcome::{Outcome, number, run, run_with, text};
 pub(crate) use pool::{Pool, points};
 pub(crate) use program::{engine, holdfast};
 pub(crate) use small_room::SmallRoom;
-pub(crate) use tools::{client, skipped};
+pub(crate) use tools::{client, run_tool, skipped};
 pub(crate) use work::Work;
 
 /// Bytes of a block.

@@ -19,6 +19,12 @@ pub(crate) fn client(program: &str, arguments: &[&str]) -> Option<String> {
     Some(printed)
 }
 
+/// Runs a program of the package qemu-utils to its success.
+pub(crate) fn run_tool(command: &mut Command) {
+    let output = command.output().expect("it can be started: it is in the package qemu-utils");
+    assert!(output.status.success(), "{output:?}");
+}
+
 /// Says, also when the test passes, that and why a part of it was not run.
 pub(crate) fn skipped(why: &str) {
     let test = std::thread::current().name().unwrap_or("a test").to_owned();

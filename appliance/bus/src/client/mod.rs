@@ -12,8 +12,8 @@ use crate::object::{Object, interface_at};
 use crate::place::{Place, ROOT, SERVICE};
 
 pub use proxies::{
-    AlertProxy, ApplianceProxy, DiskProxy, ExportProxy, JobProxy, PointProxy, PoolProxy,
-    SystemProxy,
+    AlertProxy, ApplianceProxy, DiskProxy, ExportProxy, IntakeProxy, JobProxy, PointProxy,
+    PoolProxy, SystemProxy,
 };
 pub use watch::{Update, Watch};
 

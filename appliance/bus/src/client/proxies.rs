@@ -47,6 +47,7 @@ pub trait System {
     fn run_now(&self, options: &Options<'_>) -> zbus::Result<OwnedObjectPath>;
     fn pause(&self, reason: &str) -> zbus::Result<()>;
     fn resume(&self) -> zbus::Result<()>;
+    fn receive(&self, options: &Options<'_>) -> zbus::Result<OwnedObjectPath>;
 }
 
 #[proxy(interface = "org.holdfast.RecoveryPoint1", default_service = "org.holdfast.Engine1")]
@@ -70,6 +71,12 @@ pub trait Job {
 #[proxy(interface = "org.holdfast.Export1", default_service = "org.holdfast.Engine1")]
 pub trait Export {
     fn stop(&self, discard_overlay: bool) -> zbus::Result<()>;
+}
+
+#[proxy(interface = "org.holdfast.Intake1", default_service = "org.holdfast.Engine1")]
+pub trait Intake {
+    fn finish(&self) -> zbus::Result<OwnedObjectPath>;
+    fn discard(&self) -> zbus::Result<()>;
 }
 
 #[proxy(interface = "org.holdfast.Alert1", default_service = "org.holdfast.Engine1")]

@@ -16,7 +16,8 @@ use crate::refusal::Refusal;
 
 pub(crate) use check::{PLAN_MAX, comment, path, plan, volume};
 pub use options::{
-    ExportOptions, ReclaimOptions, RestoreOptions, RunOptions, ScrubOptions, VerifyOptions,
+    ExportOptions, ReceiveOptions, ReclaimOptions, RestoreOptions, RunOptions, ScrubOptions,
+    VerifyOptions,
 };
 pub(crate) use options::{OptionKey, Options};
 pub use passphrase::Passphrase;
@@ -68,6 +69,10 @@ pub enum Command {
     ResumeSystem {
         system: String,
     },
+    Receive {
+        system: String,
+        options: ReceiveOptions,
+    },
     VerifyPoint {
         point: PointId,
     },
@@ -108,6 +113,12 @@ pub enum Command {
         export: u64,
         discard_overlay: bool,
     },
+    FinishIntake {
+        intake: u64,
+    },
+    DiscardIntake {
+        intake: u64,
+    },
     AcknowledgeAlert {
         alert: u64,
         by: String,
@@ -119,7 +130,7 @@ pub enum Command {
 pub enum Reply {
     /// It is done, and there is nothing to say.
     Done,
-    /// The job or export that it became.
+    /// The job, export or intake that it became.
     Object(Place),
     /// A plan, or the difference between two.
     Text(String),

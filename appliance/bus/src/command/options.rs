@@ -143,6 +143,19 @@ options! {
         /// Why it is run now, for the history of jobs.
         comment: Option<String>,
     }
+    /// What is to be written.
+    ReceiveOptions checked by |options| name(&mut options.volume); {
+        /// The name of the volume; `disk` if it is not given.
+        volume: Option<String>,
+        /// The size of the volume. Must be given.
+        bytes: Option<u64>,
+        /// Lay it above the newest recovery point of the system, if that has the volume in this
+        /// size: only what changed has to be written. `Base` says whether it does.
+        incremental: bool,
+        /// Make a recovery point of it when `Finish` is called, not when clients disconnect. It
+        /// then also outlives clients that vanish and the engine: what was flushed is there.
+        explicit: bool,
+    }
     /// How to serve a recovery point.
     ExportOptions checked by |options| {
         name(&mut options.volume).and_then(|()| listen(options.listen.as_deref()))

@@ -21,7 +21,7 @@ use crate::refusal::Refusal;
 
 pub(crate) use appliance::METHODS as APPLIANCE;
 pub(crate) use disk::METHODS as DISK;
-pub(crate) use other::{ALERT, EXPORT, JOB};
+pub(crate) use other::{ALERT, EXPORT, INTAKE, JOB};
 pub(crate) use point::METHODS as POINT;
 pub(crate) use pool::METHODS as POOL;
 pub(crate) use system::METHODS as SYSTEM;

@@ -1,4 +1,4 @@
-//! Methods of jobs, exports and alerts: one each.
+//! Methods of jobs, exports, intakes and alerts: few each.
 
 use super::{Method, PLAIN, arguments, at, ready};
 use crate::authorize::Action;
@@ -25,6 +25,25 @@ pub(crate) const EXPORT: &[Method] = &[Method {
     },
     ..PLAIN
 }];
+
+pub(crate) const INTAKE: &[Method] = &[
+    Method {
+        name: "Finish",
+        gives: &[("job", "o")],
+        action: Some(Action::AddPoints),
+        about: "Takes no more writes, and begins the job that makes a recovery point of what was \
+            written. Once that is done the intake goes; if it fails, `Finish` tries again.",
+        parse: |place, _| ready(Command::FinishIntake { intake: at!(place, Intake) }),
+        ..PLAIN
+    },
+    Method {
+        name: "Discard",
+        action: Some(Action::AddPoints),
+        about: "Cuts its clients off and forgets what they wrote.",
+        parse: |place, _| ready(Command::DiscardIntake { intake: at!(place, Intake) }),
+        ..PLAIN
+    },
+];
 
 pub(crate) const ALERT: &[Method] = &[Method {
     name: "Acknowledge",

@@ -9,8 +9,8 @@ use zbus::{Connection, Guid, connection};
 
 use crate::{
     Action, AlertView, ApplianceView, Authorize, AuthorizeError, Caller, Client, Command, Commands,
-    DiskView, ExportView, Fate, JobView, Object, Place, PointView, PoolView, Refusal, Reply,
-    Serving, SystemView, Tree,
+    DiskView, ExportView, Fate, IntakeView, JobView, Object, Place, PointView, PoolView, Refusal,
+    Reply, Serving, SystemView, Tree,
 };
 
 pub(super) const DISK: DiskId = DiskId([0xd1; 16]);
@@ -56,6 +56,7 @@ fn reply(command: &Command) -> Reply {
             Reply::Fates(vec![Fate { point: POINT, verdict, reason }])
         }
         Command::ExportPoint { .. } => Reply::Object(Place::Export(3)),
+        Command::Receive { .. } => Reply::Object(Place::Intake(4)),
         Command::Scrub(_)
         | Command::Reclaim(_)
         | Command::Verify(_)
@@ -65,6 +66,7 @@ fn reply(command: &Command) -> Reply {
         | Command::RunSystem { .. }
         | Command::VerifyPoint { .. }
         | Command::RestorePoint { .. }
+        | Command::FinishIntake { .. }
         | Command::RestoreTo { .. } => Reply::Object(Place::Job(7)),
         _ => Reply::Done,
     }
@@ -100,6 +102,7 @@ pub(super) fn one_of_each() -> Vec<Object> {
         .into(),
         JobView { number: 7, ..Default::default() }.into(),
         ExportView { number: 3, socket: "/run/x".into(), ..Default::default() }.into(),
+        IntakeView { number: 4, volume: "disk".into(), ..Default::default() }.into(),
         AlertView { number: 2, code: "disk-failed".into(), ..Default::default() }.into(),
     ]
 }

@@ -17,7 +17,7 @@ use crate::{Place, Refusal, RefusalKind, ScrubOptions};
 /// What only reads.
 const READING: [&str; 2] = ["ExportPlan", "ProbeTimes"];
 
-fn places() -> [Place; 8] {
+fn places() -> [Place; 9] {
     [
         Place::Appliance,
         Place::Pool,
@@ -26,6 +26,7 @@ fn places() -> [Place; 8] {
         Place::Point(POINT),
         Place::Job(7),
         Place::Export(3),
+        Place::Intake(4),
         Place::Alert(2),
     ]
 }
@@ -53,6 +54,9 @@ fn sample(method: &Described, signature: &str) -> Variant<'static> {
         "b" => true.into(),
         "a{sv}" if method.name == "Restore" => {
             BTreeMap::from([("target", Variant::from("/dev/sdb"))]).into()
+        }
+        "a{sv}" if method.name == "Receive" => {
+            BTreeMap::from([("bytes", Variant::from(4096_u64))]).into()
         }
         "a{sv}" => BTreeMap::<&str, Variant<'_>>::new().into(),
         other => panic!("no sample of {other} for {}", method.name),

@@ -103,6 +103,7 @@ impl Engine {
                 pool: self.pool.clone(),
                 access: access.clone(),
                 disks: self.disks.paths().into(),
+                exports: self.exports.clone(),
             };
             let target = match &job.work {
                 Work::Give { target, .. } => lock(&self.targets).remove(target),

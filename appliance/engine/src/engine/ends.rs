@@ -24,6 +24,7 @@ impl Engine {
         self.note_upkeep(job);
         self.note_verified(job);
         self.note_run(job);
+        self.note_intake(job);
         self.refresh.notify_one();
         match job.state {
             JobState::Done | JobState::Cancelled => {

@@ -16,6 +16,17 @@ pub(crate) enum Class {
 
 impl Class {
     pub(crate) const ALL: [Self; 4] = [Self::Restore, Self::Ingest, Self::Resync, Self::Upkeep];
+
+    /// The nice value of threads that work for it. What the kernel gives each of several threads
+    /// that want a processor is as 1024 : 110 : 36 : 15 (`sched_prio_to_weight` in Linux).
+    pub(crate) fn nice(self) -> i32 {
+        match self {
+            Self::Restore => 0,
+            Self::Ingest => 10,
+            Self::Resync => 15,
+            Self::Upkeep => 19,
+        }
+    }
 }
 
 /// Jobs that run at once, by class. Each is at least one.

@@ -31,6 +31,12 @@ pub(crate) enum Work {
         /// Read all of it, whatever is said to be unchanged.
         full: bool,
     },
+    /// An ingest of what was written to an intake, which goes when that is done.
+    Receive {
+        system: String,
+        volume: String,
+        intake: u64,
+    },
     Restore {
         point: String,
         volume: usize,
@@ -108,7 +114,7 @@ impl Work {
 
     pub(crate) fn kind(&self) -> &'static str {
         match self {
-            Self::Ingest { .. } | Self::Pull { .. } => "ingest",
+            Self::Ingest { .. } | Self::Pull { .. } | Self::Receive { .. } => "ingest",
             Self::Restore { .. } | Self::Give { .. } => "restore",
             Self::Verify { .. } | Self::VerifyPoint { .. } => "verify",
             Self::Scrub { .. } => "scrub",
@@ -121,7 +127,9 @@ impl Work {
     /// The protected system that it takes in.
     pub(crate) fn ingests(&self) -> Option<&str> {
         match self {
-            Self::Ingest { system, .. } | Self::Pull { system, .. } => Some(system),
+            Self::Ingest { system, .. }
+            | Self::Pull { system, .. }
+            | Self::Receive { system, .. } => Some(system),
             _ => None,
         }
     }
@@ -129,7 +137,9 @@ impl Work {
     /// What it is done to, for people: a system's name, a recovery point, or the pool.
     pub(crate) fn subject(&self) -> &str {
         match self {
-            Self::Ingest { system, .. } | Self::Pull { system, .. } => system,
+            Self::Ingest { system, .. }
+            | Self::Pull { system, .. }
+            | Self::Receive { system, .. } => system,
             Self::Restore { point, .. }
             | Self::Give { point, .. }
             | Self::VerifyPoint { point } => point,
@@ -140,7 +150,7 @@ impl Work {
     pub(crate) fn class(&self) -> Class {
         match self {
             Self::Restore { .. } | Self::Give { .. } => Class::Restore,
-            Self::Ingest { .. } | Self::Pull { .. } => Class::Ingest,
+            Self::Ingest { .. } | Self::Pull { .. } | Self::Receive { .. } => Class::Ingest,
             Self::Resync | Self::Relieve { .. } => Class::Resync,
             _ => Class::Upkeep,
         }
@@ -150,7 +160,9 @@ impl Work {
     /// the other's point, two reclaims each other's moves, two restores each other's target.
     pub(crate) fn alone(&self) -> Vec<(&'static str, String)> {
         let key = match self {
-            Self::Ingest { system, .. } => ("ingest", system.clone()),
+            Self::Ingest { system, .. } | Self::Receive { system, .. } => {
+                ("ingest", system.clone())
+            }
             Self::Pull { system, socket, .. } => {
                 // A QEMU serves one client, who pulls one disk.
                 let machine = ("pull", socket.display().to_string());

@@ -6,7 +6,7 @@ use bus::{Caller, Command, Commands, Place, Refusal, RefusalKind, Reply, VerifyO
 use futures_util::future::BoxFuture;
 use operations::{Failure, Secret};
 
-use super::{change, disks, give, planning, show};
+use super::{change, disks, give, planning, receive, show};
 use crate::engine::{Engine, NotTaken};
 use crate::exports::STATE_NEXT;
 use crate::jobs::{Refused, Retry, Work};
@@ -66,6 +66,9 @@ async fn carry_out(engine: &Arc<Engine>, command: Command) -> Result<Reply, Refu
             show::show_exports(engine);
             Ok(Reply::Done)
         }
+        Command::Receive { system, options } => receive::receive(engine, &system, options).await,
+        Command::FinishIntake { intake } => receive::finish(engine, intake).await,
+        Command::DiscardIntake { intake } => receive::discard(engine, intake).await,
         Command::HoldPoint { .. }
         | Command::ReleasePoint { .. }
         | Command::RemovePoint { .. }

@@ -6,6 +6,7 @@ mod commands;
 mod disks;
 mod give;
 mod planning;
+mod receive;
 mod show;
 
 use std::sync::Arc;
@@ -17,7 +18,7 @@ use zbus::{Connection, MessageStream};
 use crate::engine::Engine;
 
 pub(crate) use catalog::Known;
-pub(crate) use show::{job_view, show};
+pub(crate) use show::{job_view, show, show_exports};
 
 /// Why the engine is not on a bus.
 #[derive(Debug, thiserror::Error)]

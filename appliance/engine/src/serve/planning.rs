@@ -58,6 +58,12 @@ fn put_in_force(engine: &Engine, access: &TenantAccess, plan: Plan) -> Result<()
 /// Ingests a system now.
 pub(super) fn run(engine: &Arc<Engine>, id: &str, full: bool) -> Result<Reply, Refusal> {
     let name = named(engine, id)?;
+    let plan = engine.protection.plan();
+    let mut sources = plan.systems.iter().filter(|system| system.name == name);
+    if sources.any(|system| protection::comes_by_itself(&system.source)) {
+        let problem = format!("{name} is written to the box by others, who begin when they want");
+        return Err(Refusal::new(INVALID, problem, "begin there, or call `Receive` and write"));
+    }
     match schedule::run_named(engine, &name, full) {
         Some(Some(number)) => Ok(Reply::Object(Place::Job(number))),
         Some(None) => {
@@ -81,7 +87,7 @@ pub(super) fn pause(
 }
 
 /// The name of the system in the plan that has this id on the bus.
-fn named(engine: &Arc<Engine>, id: &str) -> Result<String, Refusal> {
+pub(super) fn named(engine: &Arc<Engine>, id: &str) -> Result<String, Refusal> {
     let access = engine.access().ok_or_else(locked)?;
     let plan = engine.protection.plan();
     let is_it = |name: &str| ingest::system_id(&access, name).to_string() == id;

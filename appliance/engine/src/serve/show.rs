@@ -1,11 +1,13 @@
 //! What is shown of the engine on the bus.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use bus::{
-    ApplianceState, ApplianceView, DiskState, DiskView, ExportView, Fact, Facts, JobKind, JobState,
-    JobView, Place, PoolState, PoolView,
+    ApplianceState, ApplianceView, DiskState, DiskView, ExportView, Fact, Facts, IntakeView,
+    JobKind, JobState, JobView, Place, PoolState, PoolView,
 };
+use export::Stats;
 use model::PointId;
 use serde_json::Value;
 use store::{MemberState, MemberStatus};
@@ -15,6 +17,7 @@ use super::catalog;
 use crate::alerts::verdict_word;
 use crate::clock::moment;
 use crate::engine::Engine;
+use crate::exports::{Exported, Intake};
 use crate::facts as health_facts;
 use crate::jobs::{self, Job, Moment, Work};
 
@@ -141,29 +144,58 @@ fn disk(member: &MemberStatus) -> DiskView {
     }
 }
 
-/// Shows all exports, and those that ended no more.
-pub(super) fn show_exports(engine: &Engine) {
-    let stats = engine.exports.stats();
-    for place in engine.tree.places() {
-        let Place::Export(number) = place else { continue };
-        if !stats.iter().any(|(exported, _)| exported.number == number) {
-            engine.tree.remove(&Place::Export(number));
+/// Shows all exports and intakes, and those that ended no more.
+pub(crate) fn show_exports(engine: &Engine) {
+    let served = engine.exports.stats();
+    let place = |exported: &Exported| match exported.intake {
+        None => Place::Export(exported.number),
+        Some(_) => Place::Intake(exported.number),
+    };
+    let places: HashSet<Place> = served.iter().map(|(exported, _)| place(exported)).collect();
+    for shown in engine.tree.places() {
+        let is_served = matches!(shown, Place::Export(_) | Place::Intake(_));
+        if is_served && !places.contains(&shown) {
+            engine.tree.remove(&shown);
         }
     }
-    for (exported, stats) in stats {
+    for (exported, stats) in served {
         let stats = stats.unwrap_or_default();
-        engine.tree.put(ExportView {
-            number: exported.number,
-            point: point_path(&exported.point),
-            volume: exported.volume.to_string(),
-            socket: exported.socket(&engine.config.runtime).display().to_string(),
-            writable: exported.writable,
-            since: exported.since,
-            connections: u32::try_from(stats.connections_open).unwrap_or(u32::MAX),
-            bytes_read: stats.bytes_read,
-            bytes_written: stats.bytes_written,
-            ..ExportView::default()
-        });
+        match &exported.intake {
+            None => engine.tree.put(export(engine, &exported, &stats)),
+            Some(intake) => engine.tree.put(intake_view(engine, &exported, intake, &stats)),
+        }
+    }
+}
+
+fn export(engine: &Engine, exported: &Exported, stats: &Stats) -> ExportView {
+    ExportView {
+        number: exported.number,
+        point: point_path(&exported.point),
+        volume: exported.volume.to_string(),
+        socket: exported.socket(&engine.config.runtime).display().to_string(),
+        writable: exported.writable,
+        since: exported.since,
+        connections: u32::try_from(stats.connections_open).unwrap_or(u32::MAX),
+        bytes_read: stats.bytes_read,
+        bytes_written: stats.bytes_written,
+        ..ExportView::default()
+    }
+}
+
+fn intake_view(engine: &Engine, exported: &Exported, intake: &Intake, stats: &Stats) -> IntakeView {
+    let id = engine.access().map(|access| ingest::system_id(&access, &intake.system).to_string());
+    IntakeView {
+        number: exported.number,
+        system: id.map_or_else(nothing, |id| Place::System(id).path()),
+        volume: intake.volume.clone(),
+        bytes: intake.bytes,
+        base: point_path(&exported.point),
+        explicit: intake.explicit,
+        socket: exported.socket(&engine.config.runtime).display().to_string(),
+        since: exported.since,
+        finished: intake.finished,
+        connections: u32::try_from(stats.connections_open).unwrap_or(u32::MAX),
+        bytes_written: stats.bytes_written,
     }
 }
 
@@ -222,7 +254,7 @@ fn pace(job: &Job, now: Moment) -> (u64, u64) {
 
 fn kind(work: &Work) -> JobKind {
     match work {
-        Work::Ingest { .. } | Work::Pull { .. } => JobKind::Ingest,
+        Work::Ingest { .. } | Work::Pull { .. } | Work::Receive { .. } => JobKind::Ingest,
         Work::Restore { .. } | Work::Give { .. } => JobKind::Restore,
         Work::Verify { .. } | Work::VerifyPoint { .. } => JobKind::Verify,
         Work::Scrub { .. } => JobKind::Scrub,

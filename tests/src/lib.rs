@@ -13,6 +13,7 @@ mod changed_disks;
 mod clients;
 mod engine;
 mod engine_exports;
+mod engine_kills;
 mod failing_devices;
 mod hinted;
 mod intakes;

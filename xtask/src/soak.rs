@@ -78,7 +78,7 @@ impl Round<'_> {
         self.campaigns("catalog", &[], totals)?;
         self.schedules(totals)?;
         let mut holdfast = cargo();
-        holdfast.args(["build", "--release", "--locked", "-p", "holdfast"]);
+        holdfast.args(["build", "--release", "--locked", "-p", "holdfast", "-p", "engine"]);
         shown(holdfast.args(CHECKED.iter().flat_map(|setting| ["--config", setting])))?;
         self.campaigns("tests", &["kill"], totals)?;
         self.fuzz(totals)

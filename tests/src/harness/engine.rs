@@ -7,7 +7,7 @@ use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
 
-use bus::{Client, JobState, JobView, Object, Place, Update};
+use bus::{Client, JobState, JobView, Object, Place, SystemView, Update};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use tokio::runtime::Runtime;
@@ -174,8 +174,17 @@ impl Engine {
 
     /// The path of the one protected system there is.
     pub(crate) fn system(&self) -> zbus::OwnedObjectPath {
+        self.find_system(|_| true)
+    }
+
+    /// The path of a protected system.
+    pub(crate) fn system_named(&self, name: &str) -> zbus::OwnedObjectPath {
+        self.find_system(|system| system.name == name)
+    }
+
+    fn find_system(&self, is_it: impl Fn(&SystemView) -> bool) -> zbus::OwnedObjectPath {
         let system = self.objects().into_iter().find_map(|object| match object {
-            Object::System(system) => Some(Place::System(system.id).path()),
+            Object::System(system) if is_it(&system) => Some(Place::System(system.id).path()),
             _ => None,
         });
         system.expect("the system of the plan")

@@ -15,10 +15,14 @@ pub(crate) fn holdfast() -> &'static Path {
     PROGRAM.get_or_init(|| env::var_os("HOLDFAST_BINARY").map_or_else(build, PathBuf::from))
 }
 
-/// The path of the engine, brought up to date in the same way.
+/// The path of the engine, brought up to date in the same way; next to another command that is to
+/// be tested there is an engine to test.
 pub(crate) fn engine() -> &'static Path {
     static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
-    PROGRAM.get_or_init(|| build().join("holdfast-engine"))
+    PROGRAM.get_or_init(|| match env::var_os("HOLDFAST_BINARY") {
+        Some(holdfast) => PathBuf::from(holdfast).with_file_name("holdfast-engine"),
+        None => build().join("holdfast-engine"),
+    })
 }
 
 /// Has cargo build both, so that what they share is built once; the folder that they are in.

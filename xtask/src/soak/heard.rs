@@ -16,7 +16,7 @@ const GOALS: &[(&str, u64, &str)] = &[
     ("R4", 1_000_000, "lost, misdirected and stale transfers"),
     ("R5", 0, "errors of transfers"),
     ("R6", 2_000_000, "moments at which a disk of a mirror is lost, stale or changed"),
-    ("R7", 1_000, "kills of the command"),
+    ("R7", 1_000, "kills of the command and the engine"),
     ("R12", 600, "seconds of each fuzz target"),
     ("R13", 10_000_000, "schedules"),
 ];

@@ -43,7 +43,7 @@ pub struct Fan {
     pub rpm_min: Option<u32>,
 }
 
-/// Restarts of the engine by the watchdog.
+/// Restarts of the engine that nobody asked for.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Restarts {
     /// Within the last day.

@@ -70,7 +70,7 @@ pub(crate) const JOB_INTERRUPTED: Row = Row {
     side: Side::Box,
     message_id: 0x8f23b3f4_eb891a16_af01f1ef_76264c0e,
     cause: "{job} was cut off when the box stopped and has not run since.",
-    next: "Nothing: it runs again as scheduled; run it now if that is late.",
+    next: "See how far it came, and start it again if it is still wanted.",
     clears: "the job ran again",
     hold_minutes: 0,
 };

@@ -69,9 +69,10 @@ pub(crate) const ENGINE_RESTARTED: Row = Row {
     severity: 6,
     side: Side::Box,
     message_id: 0x75aec7c8_6bbaf6b0_16e6efcf_3a2f65fc,
-    cause: "The watchdog restarted the engine {count} times within the last day, {ago} ago the \
-        last time.",
-    next: "Read `journalctl -u holdfast-engine` before the restart; look for a disk that hangs.",
+    cause: "The engine ended without being asked to {count} times within the last day, {ago} ago \
+        the last time.",
+    next: "Read `journalctl -u holdfast-engine` before the restart: after `watchdog` look for a \
+        disk that hangs, after `oom` for what takes the memory.",
     clears: "it has not happened for a day",
     hold_minutes: 0,
 };

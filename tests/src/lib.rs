@@ -14,6 +14,7 @@ mod clients;
 mod engine;
 mod engine_exports;
 mod engine_kills;
+mod engine_shares;
 mod failing_devices;
 mod hinted;
 mod intakes;

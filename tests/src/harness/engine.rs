@@ -192,9 +192,18 @@ impl Engine {
 
     /// Bytes of memory that the engine has resident.
     pub(crate) fn resident(&self) -> u64 {
+        self.memory("VmRSS:")
+    }
+
+    /// The most bytes of memory that the engine ever had resident.
+    pub(crate) fn peak(&self) -> u64 {
+        self.memory("VmHWM:")
+    }
+
+    fn memory(&self, field: &str) -> u64 {
         let path = format!("/proc/{}/status", self.process.id());
         let status = std::fs::read_to_string(path).expect("the engine runs");
-        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("a line");
+        let line = status.lines().find_map(|line| line.strip_prefix(field)).expect("a line");
         let kib = line.trim().strip_suffix("kB").expect("its unit").trim().parse::<u64>();
         kib.expect("a number") * 1024
     }

@@ -17,6 +17,16 @@ pub(crate) enum Class {
 impl Class {
     pub(crate) const ALL: [Self; 4] = [Self::Restore, Self::Ingest, Self::Resync, Self::Upkeep];
 
+    /// The memory that a job takes at most, in MiB, with so many processors: as measured, with a
+    /// reserve of a fifth.
+    pub(crate) fn memory_mib(self, processors: u64) -> u64 {
+        match self {
+            Self::Ingest => 48 * (processors.min(7) + 1),
+            Self::Restore => 24 * (processors + 4),
+            Self::Resync | Self::Upkeep => 96,
+        }
+    }
+
     /// The nice value of threads that work for it. What the kernel gives each of several threads
     /// that want a processor is as 1024 : 110 : 36 : 15 (`sched_prio_to_weight` in Linux).
     pub(crate) fn nice(self) -> i32 {
@@ -29,18 +39,21 @@ impl Class {
     }
 }
 
-/// Jobs that run at once, by class. Each is at least one.
+/// Jobs that run at once, by class, and what they may take together. Of each class one may run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct Limits {
     pub(crate) restores: usize,
     pub(crate) ingests: usize,
     pub(crate) upkeep: usize,
+    /// Memory of all jobs, in MiB. More wait until others end; one alone may take more. What a
+    /// restore takes is left to restores.
+    pub(crate) memory_mib: u64,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { restores: 4, ingests: 4, upkeep: 2 }
+        Self { restores: 4, ingests: 4, upkeep: 2, memory_mib: 1536 }
     }
 }
 
@@ -49,6 +62,14 @@ impl Limits {
     pub(crate) fn with(self, plan: &plan::Limits) -> Self {
         let (restores, ingests) = (usize::from(plan.restores), usize::from(plan.ingests));
         Self { restores, ingests, ..self }
+    }
+
+    /// What jobs up to this class may take together, in MiB.
+    pub(crate) fn memory_for(&self, class: Class, processors: u64) -> u64 {
+        match class {
+            Class::Restore => self.memory_mib,
+            _ => self.memory_mib.saturating_sub(Class::Restore.memory_mib(processors)),
+        }
     }
 
     pub(crate) fn of(&self, class: Class) -> usize {

@@ -34,6 +34,8 @@ pub(crate) enum Refused {
 pub(crate) struct Queue {
     jobs: BTreeMap<u64, Job>,
     limits: Limits,
+    /// Of this machine.
+    processors: u64,
     next: u64,
     changed: BTreeSet<u64>,
 }
@@ -44,7 +46,8 @@ impl Queue {
     pub(crate) fn new(limits: Limits, left: Vec<Job>, next: u64, now: Moment) -> Self {
         let jobs: BTreeMap<u64, Job> = left.into_iter().map(|job| (job.number, job)).collect();
         let next = jobs.last_key_value().map_or(next, |(last, _)| next.max(last + 1)).max(1);
-        let mut queue = Self { jobs, limits, next, changed: BTreeSet::new() };
+        let processors = std::thread::available_parallelism().map_or(2, |count| count.get() as u64);
+        let mut queue = Self { jobs, limits, processors, next, changed: BTreeSet::new() };
         let numbers: Vec<u64> = queue.jobs.keys().copied().collect();
         // Nobody has been shown any of them yet.
         queue.changed.extend(&numbers);
@@ -140,6 +143,8 @@ impl Queue {
     pub(crate) fn start(&mut self, now: Moment, rests: impl Fn(&str) -> bool) -> Vec<u64> {
         let mut begun = Vec::new();
         let mut alone: HashSet<_> = self.running().flat_map(|job| job.work.alone()).collect();
+        let processors = self.processors;
+        let mut taken: u64 = self.running().map(|job| job.class().memory_mib(processors)).sum();
         for class in Class::ALL {
             let running = self.running().filter(|job| job.class() == class).count();
             let mut room = self.limits.of(class).saturating_sub(running);
@@ -149,6 +154,13 @@ impl Queue {
                 }
                 let keys = job.work.alone();
                 if is_due(job, now, &rests) && !keys.iter().any(|key| alone.contains(key)) {
+                    let wants = class.memory_mib(processors);
+                    // The first of all that is due waits for memory, and none goes before it.
+                    if taken > 0 && taken + wants > self.limits.memory_for(class, processors) {
+                        self.changed.extend(&begun);
+                        return begun;
+                    }
+                    taken += wants;
                     alone.extend(keys);
                     begin(job, now);
                     begun.push(job.number);

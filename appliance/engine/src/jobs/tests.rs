@@ -52,7 +52,7 @@ fn a_restore_begins_before_what_came_earlier() {
 
 #[test]
 fn no_more_run_at_once_than_the_limits_say() {
-    let limits = Limits { restores: 1, ingests: 2, upkeep: 1 };
+    let limits = Limits { restores: 1, ingests: 2, upkeep: 1, ..Limits::default() };
     let mut queue = Queue::new(limits, Vec::new(), 1, at(0));
     let jobs: Vec<u64> =
         (0..5).map(|n| add(&mut queue, ingest(&format!("system {n}")), 0)).collect();
@@ -261,7 +261,7 @@ proptest! {
     fn whatever_happens_limits_hold_and_every_job_ends(
         steps in proptest::collection::vec(step(), 0..200),
     ) {
-        let limits = Limits { restores: 1, ingests: 2, upkeep: 1 };
+        let limits = Limits { restores: 1, ingests: 2, upkeep: 1, ..Limits::default() };
         let mut queue = Queue::new(limits, Vec::new(), 1, at(0));
         let mut now = 0;
         for step in steps {

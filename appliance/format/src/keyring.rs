@@ -215,7 +215,7 @@ impl KeyBlock {
             data_keys: take_area(&mut taker, header.data_key_count, MAX_DATA_KEYS)?,
             authenticator: taker.bytes(RESERVED_BYTES).and_then(|_| taker.value())?,
         };
-        if block.encode() != bytes {
+        if !bytes.starts_with(&block.covered()) {
             return Err(taker.invalid("reserved byte"));
         }
         Ok(block)
@@ -248,12 +248,11 @@ fn take_area<T: Fixed>(
     count: u16,
     room: usize,
 ) -> Result<Vec<T>, FormatError> {
-    let mut list: Vec<T> = taker.list(room)?;
+    let mut area = Taker::new(taker.bytes(room * T::SIZE)?, NAME);
     if usize::from(count) > room {
-        return Err(taker.invalid("count"));
+        return Err(area.invalid("count"));
     }
-    list.truncate(count.into());
-    Ok(list)
+    area.list(count.into())
 }
 
 #[cfg(test)]

@@ -31,6 +31,42 @@ pub trait Fixed: Sized {
     fn save(&self, to: &mut [u8]);
     /// Reads the value from the start of `from`, which has at least `SIZE` bytes.
     fn load(from: &[u8]) -> Self;
+
+    /// As [`save`](Self::save), several side by side.
+    fn save_all(items: &[Self], to: &mut [u8]) {
+        for (item, to) in items.iter().zip(to.chunks_exact_mut(Self::SIZE)) {
+            item.save(to);
+        }
+    }
+
+    /// As [`load`](Self::load), several side by side.
+    fn load_all<const N: usize>(from: &[u8]) -> [Self; N] {
+        std::array::from_fn(|at| Self::load(&from[at * Self::SIZE..]))
+    }
+}
+
+/// Most fields are bytes: keys, hashes, salts, what is reserved. One copy each; byte by byte they
+/// were three quarters of an opening.
+impl Fixed for u8 {
+    const SIZE: usize = 1;
+
+    fn save(&self, to: &mut [u8]) {
+        to[0] = *self;
+    }
+
+    fn load(from: &[u8]) -> Self {
+        from[0]
+    }
+
+    fn save_all(items: &[Self], to: &mut [u8]) {
+        to[..items.len()].copy_from_slice(items);
+    }
+
+    fn load_all<const N: usize>(from: &[u8]) -> [Self; N] {
+        let mut bytes = [0; N];
+        bytes.copy_from_slice(&from[..N]);
+        bytes
+    }
 }
 
 macro_rules! fixed_integer {
@@ -39,35 +75,27 @@ macro_rules! fixed_integer {
             const SIZE: usize = size_of::<$type>();
 
             fn save(&self, to: &mut [u8]) {
-                for (to, from) in to.iter_mut().zip(self.to_le_bytes()) {
-                    *to = from;
-                }
+                to[..Self::SIZE].copy_from_slice(&self.to_le_bytes());
             }
 
             fn load(from: &[u8]) -> Self {
-                let mut bytes = [0; size_of::<$type>()];
-                for (to, from) in bytes.iter_mut().zip(from) {
-                    *to = *from;
-                }
-                <$type>::from_le_bytes(bytes)
+                <$type>::from_le_bytes(u8::load_all(from))
             }
         }
     )*};
 }
 
-fixed_integer!(u8, u16, u32, u64);
+fixed_integer!(u16, u32, u64);
 
 impl<T: Fixed, const N: usize> Fixed for [T; N] {
     const SIZE: usize = N * T::SIZE;
 
     fn save(&self, to: &mut [u8]) {
-        for (item, to) in self.iter().zip(to.chunks_exact_mut(T::SIZE)) {
-            item.save(to);
-        }
+        T::save_all(self, to);
     }
 
     fn load(from: &[u8]) -> Self {
-        std::array::from_fn(|at| T::load(&from[at * T::SIZE..]))
+        T::load_all(from)
     }
 }
 

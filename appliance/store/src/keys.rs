@@ -54,13 +54,26 @@ impl Inner {
             .flat_map(|(number, member)| (0..KEY_SLOTS).map(move |slot| (number, member, slot)));
         let reads = places.map(|(number, member, slot)| async move {
             let read = member.read(member.geometry.key_offset(slot), KEY_BLOCK_BYTES).await;
-            let block = read.ok().and_then(|bytes| {
-                let keys = KeyBlock::decode(&bytes).ok()?;
-                (keys.pool_id == self.pool_id).then_some((keys.generation, bytes))
-            });
-            KeyCopy { member: number, slot, block }
+            (number, slot, read.ok())
         });
-        join_all(reads).await
+        let mut copies = Vec::new();
+        for (member, slot, bytes) in join_all(reads).await {
+            let whole = |bytes| Some((self.key_generation(&bytes, &copies)?, bytes));
+            let block = bytes.and_then(whole);
+            copies.push(KeyCopy { member, slot, block });
+        }
+        copies
+    }
+
+    /// The generation of an intact key block of this pool. As a rule all copies are equal: what
+    /// equals one that was found intact is not hashed again.
+    fn key_generation(&self, bytes: &Buffer, known: &[KeyCopy]) -> Option<u64> {
+        let mut known = known.iter().filter_map(|copy| copy.block.as_ref());
+        if let Some((generation, _)) = known.find(|(_, other)| other[..] == bytes[..]) {
+            return Some(*generation);
+        }
+        let keys = KeyBlock::decode(bytes).ok()?;
+        (keys.pool_id == self.pool_id).then_some(keys.generation)
     }
 
     /// Rewrites copies of the wrapped keys that are damaged or old. Gives how many there were. To

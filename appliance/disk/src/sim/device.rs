@@ -111,7 +111,11 @@ impl SimDisk {
         }
         match device.failed {
             Some(reason) => Err(DiskError::Failed { disk: self.name.clone(), reason }),
-            None => Ok(device.faults.strike(operation)),
+            None => {
+                let struck = device.faults.strike(operation);
+                device.counts.faults += u64::from(struck.is_some());
+                Ok(struck)
+            }
         }
     }
 

@@ -32,6 +32,8 @@ pub struct SimCounts {
     pub flushes: u64,
     pub bytes_read: u64,
     pub bytes_written: u64,
+    /// Faults that struck.
+    pub faults: u64,
 }
 
 impl SimMachine {
@@ -79,10 +81,19 @@ impl SimMachine {
         self.lock().devices.iter().map(|device| device.current.to_vec()).collect()
     }
 
+    /// Whether the disks of both hold the same with every write applied.
+    pub fn holds_the_same(&self, other: &Self) -> bool {
+        self.contents() == other.contents()
+    }
+
+    fn contents(&self) -> Vec<Image> {
+        self.lock().devices.iter().map(|device| device.current.clone()).collect()
+    }
+
     /// The machine after an orderly restart: every write durable, disks back in service, no
     /// events, no faults. This one stays as it is.
     pub fn restarted(&self) -> Self {
-        Self::with(self.lock().devices.iter().map(|device| device.current.clone()))
+        Self::with(self.contents().into_iter())
     }
 
     /// The machine after a power failure that struck when the first `at` events had happened.

@@ -218,7 +218,31 @@ fn operations_are_counted() {
         disk.flush().await.unwrap();
         disk.read(0, Buffer::zeroed(2 * BLOCK)).await.unwrap();
     });
-    let expected =
-        SimCounts { reads: 1, writes: 1, flushes: 1, bytes_read: 8192, bytes_written: 4096 };
+    let expected = SimCounts {
+        reads: 1,
+        writes: 1,
+        flushes: 1,
+        bytes_read: 8192,
+        bytes_written: 4096,
+        faults: 0,
+    };
     assert_eq!(machine.counts(0), expected);
+    machine.inject(0, SimFault::LoseWrite { nth: 0 });
+    assert_eq!(machine.counts(0).faults, 0, "it has not struck");
+    wait(write(&*disk, 0, 2)).unwrap();
+    assert_eq!(machine.counts(0).faults, 1);
+}
+
+#[test]
+fn machines_hold_the_same_until_one_byte_differs() {
+    let (one, two) = (SimMachine::new(&[MIB, MIB]), SimMachine::new(&[MIB, MIB]));
+    for machine in [&one, &two] {
+        wait(write(&*machine.disk(1), 7, 3)).unwrap();
+    }
+    assert!(one.holds_the_same(&two) && one.holds_the_same(&one.restarted()));
+    two.flip_bit(1, MIB - 1, 7);
+    assert!(!one.holds_the_same(&two) && !two.holds_the_same(&one));
+    two.flip_bit(1, MIB - 1, 7);
+    assert!(one.holds_the_same(&two));
+    assert!(!one.holds_the_same(&SimMachine::new(&[MIB])));
 }

@@ -3,13 +3,12 @@
 //! A state is one legal content of the disks after a power failure, opened and compared with the
 //! model. Failures print the seed; `HOLDFAST_SEED` begins with it.
 
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 
 use disk::sim::{SimMachine, SimRng};
 
-use super::campaign::campaign;
+use super::campaign::{campaign, each_seed, on_all_cores};
 use super::disks::block_on;
 use super::fixture::{first_seed, machine, scaled, seeds};
 use super::history::{Op, Runner};
@@ -68,28 +67,17 @@ fn short_histories(most: usize) -> Vec<Vec<Op>> {
 fn no_power_failure_in_a_short_history_loses_anything() {
     let histories = short_histories(3);
     assert_eq!(histories.len(), 1 + 15 + 225 + 3375);
-    let (begin, states, next) = (Instant::now(), AtomicUsize::new(0), AtomicUsize::new(0));
-    let failures = Mutex::new(Vec::new());
-    std::thread::scope(|scope| {
-        for _ in 0..std::thread::available_parallelism().map_or(1, usize::from) {
-            scope.spawn(|| {
-                while failures.lock().unwrap().is_empty() {
-                    let number = next.fetch_add(1, Ordering::Relaxed);
-                    let Some(ops) = histories.get(number) else { return };
-                    let changes = ops.iter().any(|op| matches!(op, Op::Lose | Op::Return));
-                    let disks = if changes { 2 } else { 1 + number % 2 };
-                    let seed = first_seed() + number as u64;
-                    if let Err(error) = history(&machine(disks, 16), ops, seed, &states) {
-                        let failure = format!("{ops:?} on {disks} disks, seed {seed}: {error}");
-                        failures.lock().unwrap().push(failure);
-                    }
-                }
-            });
-        }
+    let (begin, states) = (Instant::now(), AtomicUsize::new(0));
+    let failures = on_all_cores("history", histories.iter().enumerate(), |(number, ops)| {
+        let changes = ops.iter().any(|op| matches!(op, Op::Lose | Op::Return));
+        let disks = if changes { 2 } else { 1 + number % 2 };
+        let seed = first_seed() + *number as u64;
+        let told = |error| format!("on {disks} disks, seed {seed}: {error}");
+        history(&machine(disks, 16), ops, seed, &states).map_err(told)
     });
     let (states, seconds) = (states.into_inner(), begin.elapsed().as_secs_f64());
     println!("R1: {states} states of {} histories in {seconds:.0} s", histories.len());
-    assert_eq!(failures.into_inner().unwrap(), Vec::<String>::new());
+    assert_eq!(failures, Vec::<String>::new());
 }
 
 /// Power failures while keys are replaced.
@@ -116,10 +104,7 @@ pub(super) fn keys_round(seed: u64, states: &AtomicUsize) -> Result<(), String> 
 
 #[test]
 fn no_power_failure_loses_the_keys() {
-    let states = AtomicUsize::new(0);
-    for seed in seeds(20) {
-        assert_eq!(keys_round(seed, &states), Ok(()), "seed {seed}");
-    }
+    each_seed("R1", seeds(20), keys_round);
 }
 
 /// Power failures in a commit of several log records; then commits that may end where a record
@@ -150,11 +135,7 @@ pub(super) fn tail_round(seed: u64, states: &AtomicUsize) -> Result<(), String> 
 
 #[test]
 fn what_a_power_failure_left_of_a_commit_never_comes_back() {
-    let states = AtomicUsize::new(0);
-    for seed in seeds(100) {
-        assert_eq!(tail_round(seed, &states), Ok(()), "seed {seed}");
-    }
-    println!("R1: {} states", states.into_inner());
+    each_seed("R1", seeds(100), tail_round);
 }
 
 /// Runs a random history, then lets power fail at each of its events.

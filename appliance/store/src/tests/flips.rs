@@ -3,8 +3,9 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use disk::sim::{SimMachine, SimRng};
-use model::BLOCK_U64;
+use model::{BLOCK_U64, Epoch};
 
+use super::campaign::{each_seed, on_all_cores};
 use super::disks::block_on;
 use super::fixture::{
     LAYOUT, SAMPLES, append, event, first_seed, machine, open, scaled, seeds, writer_keys,
@@ -59,26 +60,47 @@ fn every_sector(machine: &SimMachine, disk: usize) -> impl Iterator<Item = u64> 
 #[test]
 fn with_two_disks_every_flip_is_harmless_and_healed() {
     for closed in [false, true] {
-        block_on(async {
-            let runner = full_pool(2, closed).await;
-            let mut rng = SimRng::new(first_seed() ^ 3);
-            let mut flips = 0;
-            for disk in (0..2).cycle().take(2 * passes()) {
-                for sector in every_sector(&runner.machine, disk) {
-                    let machine = runner.machine.restarted();
-                    let offset = sector + rng.below(SECTOR);
-                    machine.flip_bit(disk, offset, rng.below(8) as u32);
-                    let outcome = flip_on_mirror(&runner, &machine).await;
-                    assert_eq!(outcome, Ok(()), "byte {offset} of disk {disk}, closed {closed}");
-                    flips += 1;
-                }
-            }
-            println!("R3: {flips} flips, closed {closed}");
+        let runner = block_on(full_pool(2, closed));
+        let epoch = block_on(epoch_of(&runner.store));
+        let flips = flips(&runner.machine, first_seed() ^ 3);
+        let failures = on_all_cores("", flips.iter(), |flip| {
+            block_on(flip_on_mirror(&runner, epoch, &flip.on(&runner.machine)))
         });
+        assert_eq!(failures, Vec::<String>::new(), "closed {closed}");
+        println!("R3: {} flips, closed {closed}", flips.len());
     }
 }
 
-async fn flip_on_mirror(runner: &Runner, flipped: &SimMachine) -> Result<(), String> {
+/// One bit that changes.
+#[derive(Debug)]
+struct Flip {
+    disk: usize,
+    offset: u64,
+    bit: u32,
+}
+
+impl Flip {
+    /// The machine with it.
+    fn on(&self, machine: &SimMachine) -> SimMachine {
+        let machine = machine.restarted();
+        machine.flip_bit(self.disk, self.offset, self.bit);
+        machine
+    }
+}
+
+/// A bit of each sector of each disk, others with each pass.
+fn flips(machine: &SimMachine, seed: u64) -> Vec<Flip> {
+    let (mut rng, disks) = (SimRng::new(seed), machine.disks().len());
+    let passes = (0..disks).cycle().take(disks * passes());
+    let sectors = passes.flat_map(|disk| every_sector(machine, disk).map(move |at| (disk, at)));
+    let flip = |(disk, sector)| {
+        let offset = sector + rng.below(SECTOR);
+        Flip { disk, offset, bit: rng.below(8) as u32 }
+    };
+    sectors.map(flip).collect()
+}
+
+async fn flip_on_mirror(runner: &Runner, epoch: Epoch, flipped: &SimMachine) -> Result<(), String> {
     let now = runner.machine.event_count();
     let found = runner.model.check(flipped, now, 5).await?;
     let healed = scrub_is_clean(&found.store).await?;
@@ -87,15 +109,15 @@ async fn flip_on_mirror(runner: &Runner, flipped: &SimMachine) -> Result<(), Str
         return Err(format!("a second scrub healed {} more", again - healed));
     }
     // Where something was healed all is as before, unless it took new generations.
-    let generations = found.store.inner.log.lock().await.epoch != runner_epoch(runner).await;
-    if healed > 0 && !generations && runner.machine.images() != flipped.images() {
+    let generations = epoch_of(&found.store).await != epoch;
+    if healed > 0 && !generations && !runner.machine.holds_the_same(flipped) {
         return Err("healing did not bring back what was there".to_owned());
     }
     Ok(())
 }
 
-async fn runner_epoch(runner: &Runner) -> model::Epoch {
-    runner.store.inner.log.lock().await.epoch
+async fn epoch_of(store: &Store) -> Epoch {
+    store.inner.log.lock().await.epoch
 }
 
 /// A scrub finds nothing that stays bad. Gives the copies healed since the pool was opened.
@@ -110,35 +132,35 @@ async fn scrub_is_clean(store: &Store) -> Result<u64, String> {
 #[test]
 fn with_one_disk_every_flip_is_harmless_or_reported() {
     for closed in [false, true] {
-        block_on(async {
-            let runner = full_pool(1, closed).await;
-            let expected = runner.events.list();
-            let mut rng = SimRng::new(first_seed() ^ 4);
-            let (mut flips, mut reported) = (0, 0);
-            let sectors = (0..passes()).flat_map(|_| every_sector(&runner.machine, 0));
-            for sector in sectors {
-                let machine = runner.machine.restarted();
-                let offset = sector + rng.below(SECTOR);
-                machine.flip_bit(0, offset, rng.below(8) as u32);
-                let options = OpenOptions::default();
-                let (opened, events) = open(machine.disks(), options, 5).await.unwrap();
-                assert_eq!(events.list(), expected, "byte {offset}");
-                let lost = lost_records(&runner, &opened.store).await;
-                let found = scrub(&opened.store).await.unwrap();
-                let told = found.lost.len() + found.damaged as usize;
-                assert!(lost == 0 || told > 0, "byte {offset}: {lost} lost, {found:?}");
-                let healed = opened.store.status().healed;
-                scrub(&opened.store).await.unwrap();
-                assert_eq!(opened.store.status().healed, healed, "byte {offset}: twice");
-                let is_structure = !in_segments(&runner.machine, offset);
-                assert!(lost == 0 || !is_structure, "byte {offset}: {lost} records lost");
-                flips += 1;
-                reported += usize::from(lost > 0);
-            }
-            println!("R3: {flips} flips, {reported} of them reported, closed {closed}");
-            assert!(reported > 100);
+        let runner = block_on(full_pool(1, closed));
+        let (flips, reported) = (flips(&runner.machine, first_seed() ^ 4), AtomicUsize::new(0));
+        let failures = on_all_cores("", flips.iter(), |flip| {
+            let lost = block_on(flip_on_one_disk(&runner, flip));
+            reported.fetch_add(usize::from(lost > 0), Ordering::Relaxed);
+            Ok(())
         });
+        assert_eq!(failures, Vec::<String>::new(), "closed {closed}");
+        let (flips, reported) = (flips.len(), reported.into_inner());
+        println!("R3: {flips} flips, {reported} of them reported, closed {closed}");
+        assert!(reported > 100);
     }
+}
+
+/// How many records it cost.
+async fn flip_on_one_disk(runner: &Runner, flip: &Flip) -> usize {
+    let machine = flip.on(&runner.machine);
+    let (opened, events) = open(machine.disks(), OpenOptions::default(), 5).await.unwrap();
+    assert_eq!(events.list(), runner.events.list());
+    let lost = lost_records(runner, &opened.store).await;
+    let found = scrub(&opened.store).await.unwrap();
+    let told = found.lost.len() + found.damaged as usize;
+    assert!(lost == 0 || told > 0, "{lost} lost, {found:?}");
+    let healed = opened.store.status().healed;
+    scrub(&opened.store).await.unwrap();
+    assert_eq!(opened.store.status().healed, healed, "twice");
+    let is_structure = !in_segments(&runner.machine, flip.offset);
+    assert!(lost == 0 || !is_structure, "{lost} records of a structure lost");
+    lost
 }
 
 fn in_segments(machine: &SimMachine, offset: u64) -> bool {
@@ -279,11 +301,7 @@ async fn rot_neighbours(runner: &Runner, rotten: &SimMachine) {
 
 #[test]
 fn rot_is_never_taken_for_something_else() {
-    let states = AtomicUsize::new(0);
-    for seed in seeds(250) {
-        assert_eq!(round(seed, &states), Ok(()), "seed {seed}");
-    }
-    println!("R3: {} states", states.into_inner());
+    each_seed("R3", seeds(250), round);
 }
 
 #[test]

@@ -4,39 +4,39 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use disk::sim::{SimFault, SimRng};
+use disk::sim::{SimFault, SimMachine, SimRng};
 use model::BLOCK_U64;
 
+use super::campaign::campaign;
 use super::disks::block_on;
-use super::fixture::{first_seed, machine, scaled};
+use super::fixture::{machine, scaled};
 use super::history::{Op, Runner};
 use crate::OpenOptions;
 
-/// Faults that the test makes.
+/// Faults that strike.
 const FAULTS: usize = 20_000;
 
 #[test]
 fn a_lying_disk_of_a_mirror_never_makes_anything_wrong() {
-    let faults = AtomicUsize::new(0);
-    for seed in first_seed().. {
-        assert_eq!(round(seed, &faults), Ok(()), "seed {seed}");
-        if faults.load(Ordering::Relaxed) >= scaled(FAULTS) {
-            println!("R4: {} faults", faults.into_inner());
-            return;
-        }
-    }
+    campaign("R4", scaled(FAULTS), round);
 }
 
 /// A random history on a mirror of which one disk lies now and then.
 pub(super) fn round(seed: u64, faults: &AtomicUsize) -> Result<(), String> {
+    let machine = machine(2, 20);
+    let outcome = lying_history(&machine, seed);
+    let struck = |disk| machine.counts(disk).faults as usize;
+    faults.fetch_add(struck(0) + struck(1), Ordering::Relaxed);
+    outcome
+}
+
+fn lying_history(machine: &SimMachine, seed: u64) -> Result<(), String> {
     block_on(async {
         let mut rng = SimRng::new(seed ^ 0x11e5);
-        let machine = machine(2, 20);
-        let mut runner = Runner::create(&machine, seed << 16).await?;
+        let mut runner = Runner::create(machine, seed << 16).await?;
         let liar = rng.below(2) as usize;
         let size = machine.disk(liar).size();
         for _ in 0..8 {
-            faults.fetch_add(1, Ordering::Relaxed);
             let nth = rng.below(30);
             let to = rng.below(size / BLOCK_U64) * BLOCK_U64;
             machine.inject(
@@ -69,14 +69,9 @@ pub(super) fn round(seed: u64, faults: &AtomicUsize) -> Result<(), String> {
 
 #[test]
 fn what_a_lying_disk_alone_lost_is_reported() {
-    let (faults, reported) = (AtomicUsize::new(0), AtomicUsize::new(0));
-    for seed in first_seed().. {
-        assert_eq!(alone_round(seed, &faults, &reported), Ok(()), "seed {seed}");
-        if faults.load(Ordering::Relaxed) >= scaled(FAULTS) {
-            break;
-        }
-    }
-    println!("{faults:?} faults, {reported:?} of them reported");
+    let reported = AtomicUsize::new(0);
+    campaign("R4", scaled(FAULTS), |seed, faults| alone_round(seed, faults, &reported));
+    println!("{reported:?} of them reported");
     assert!(reported.into_inner() > scaled(FAULTS) / 100, "the faults hit nothing");
 }
 
@@ -96,12 +91,12 @@ fn alone_round(seed: u64, faults: &AtomicUsize, reported: &AtomicUsize) -> Resul
             _ => SimFault::StaleRead { nth },
         };
         machine.inject(0, fault);
-        faults.fetch_add(1, Ordering::Relaxed);
         let mut outcome = runner.run(&ops).await;
         if outcome.is_ok() {
             let now = machine.event_count();
             outcome = runner.model.check(&machine, now, seed).await.map(drop);
         }
+        faults.fetch_add(machine.counts(0).faults as usize, Ordering::Relaxed);
         match outcome {
             Err(error) if is_report(&error) => drop(reported.fetch_add(1, Ordering::Relaxed)),
             outcome => return outcome.map_err(|error| format!("{fault:?}: {error}")),

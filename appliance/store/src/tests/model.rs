@@ -39,9 +39,10 @@ struct KeysSet {
     acknowledged: Option<usize>,
 }
 
-/// The history of one pool. Clones share it.
+/// The history of one pool. Clones share it. Who compares shares what it is by then: a copy is made
+/// only when it goes on meanwhile.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Model(Arc<Mutex<History>>);
+pub(super) struct Model(Arc<Mutex<Arc<History>>>);
 
 #[derive(Debug, Clone, Default)]
 struct History {
@@ -72,7 +73,11 @@ impl Model {
     }
 
     fn with<T>(&self, work: impl FnOnce(&mut History) -> T) -> T {
-        work(&mut self.0.lock().unwrap())
+        work(Arc::make_mut(&mut self.0.lock().unwrap()))
+    }
+
+    fn so_far(&self) -> Arc<History> {
+        self.0.lock().unwrap().clone()
     }
 
     pub(super) fn begin_append(&self, number: usize, now: usize) -> usize {
@@ -173,31 +178,27 @@ impl Model {
 
     /// How many commits were acknowledged.
     pub(super) fn acknowledged(&self) -> usize {
-        self.with(|history| {
-            history.committed.iter().filter(|commit| commit.acknowledged.is_some()).count()
-        })
+        let history = self.so_far();
+        history.committed.iter().filter(|commit| commit.acknowledged.is_some()).count()
     }
 
     /// Numbers of the records that commits which were acknowledged cover.
     pub(super) fn numbers(&self) -> Vec<usize> {
-        self.with(|history| {
-            let acknowledged = history.committed.iter().filter(|c| c.acknowledged.is_some());
-            let covered = acknowledged.flat_map(|commit| &commit.covers);
-            let covered = covered.map(|append| &history.appended[*append]);
-            let mut numbers: Vec<usize> = covered
-                .filter(|append| append.dropped.is_none())
-                .map(|append| append.number)
-                .collect();
-            numbers.sort_unstable();
-            numbers.dedup();
-            numbers
-        })
+        let history = self.so_far();
+        let acknowledged = history.committed.iter().filter(|c| c.acknowledged.is_some());
+        let covered = acknowledged.flat_map(|commit| &commit.covers);
+        let covered = covered.map(|append| &history.appended[*append]);
+        let mut numbers: Vec<usize> =
+            covered.filter(|append| append.dropped.is_none()).map(|append| append.number).collect();
+        numbers.sort_unstable();
+        numbers.dedup();
+        numbers
     }
 
     /// The pool as it stands after `at` events and a power failure, after which `found` was seen:
     /// what was seen once may not be lost any more.
     pub(super) fn after(&self, at: usize, found: &Found) -> Self {
-        let mut history = self.with(|history| history.clone());
+        let mut history = History::clone(&self.so_far());
         history.appended.retain(|append| append.begun <= at);
         for append in &mut history.appended {
             append.begun = 0;
@@ -213,7 +214,7 @@ impl Model {
         history.committed = events.chain([None]).map(commit).collect();
         history.order = order;
         history.keys = vec![KeysSet { generation: found.keys, begun: 0, acknowledged: Some(0) }];
-        Self(Arc::new(Mutex::new(history)))
+        Self(Arc::new(Mutex::new(Arc::new(history))))
     }
 
     /// Opens the pool as a power failure after `at` events left it, and compares.
@@ -246,7 +247,7 @@ impl Model {
         journal: &Arc<Events>,
         at: usize,
     ) -> Result<Found, String> {
-        let history = self.with(|history| history.clone());
+        let history = self.so_far();
         let (journal, events) = (journal.clone(), journal.list());
         check_events(&history, &events, at)?;
         let records = check_records(&history, &store, &events, at).await?;

@@ -7,6 +7,7 @@ use disk::sim::{SimFault, SimRng};
 use format::segment::RecordKind;
 use model::Digest;
 
+use super::campaign::each_seed;
 use super::crash;
 use super::disks::block_on;
 use super::fixture::{SAMPLES, append, create, expect_all, machine, seeds, writer_keys};
@@ -21,11 +22,7 @@ const FAILURES: u64 = 100;
 
 #[test]
 fn no_power_failure_loses_what_reclaim_moves() {
-    let states = AtomicUsize::new(0);
-    for seed in seeds(ROUNDS) {
-        assert_eq!(round(seed, &states), Ok(()), "seed {seed}");
-    }
-    println!("R1: {} states", states.into_inner());
+    each_seed("R1", seeds(ROUNDS), round);
 }
 
 /// A history with several reclaims that find something to do, then power failures in it.

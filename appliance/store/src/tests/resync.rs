@@ -9,9 +9,10 @@ use disk::sim::{SimMachine, SimRng};
 use format::geometry::EDGE_BYTES;
 use futures_util::future::join;
 
+use super::campaign::campaign;
 use super::disks::block_on;
 use super::fixture::{
-    LAYOUT, SAMPLES, append, create, expect_all, first_seed, machine, open, scaled, writer_keys,
+    LAYOUT, SAMPLES, append, create, expect_all, machine, open, scaled, writer_keys,
 };
 use super::history::{Op, Runner};
 use super::model::{Found, Model};
@@ -24,15 +25,7 @@ const ALONE: OpenOptions = OpenOptions { allow_missing: true, read_only: false }
 
 #[test]
 fn no_power_failure_and_no_lost_disk_harms_a_pool_whose_disks_change() {
-    let states = AtomicUsize::new(0);
-    let first = first_seed();
-    for seed in first.. {
-        assert_eq!(round(seed, &states), Ok(()), "seed {seed}");
-        if states.load(Ordering::Relaxed) >= scaled(STATES) {
-            println!("R6: {} states of {} histories", states.into_inner(), seed - first + 1);
-            return;
-        }
-    }
+    campaign("R6", scaled(STATES), round);
 }
 
 /// What happens to a mirror whose second disk was left behind.

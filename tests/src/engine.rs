@@ -153,7 +153,7 @@ fn an_engine_that_is_killed_goes_on_with_its_jobs() {
     for point in points {
         assert!(images.contains(&pool.restore(&point)), "{point} is none of the images");
     }
-    println!("{kills} kills of the engine, {shown} recovery points, all of them right");
+    println!("R7: {kills} kills of the engine, {shown} recovery points, all of them right");
 }
 
 /// Wants every system ingested, and the pool verified, scrubbed and reclaimed.

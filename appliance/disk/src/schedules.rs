@@ -83,7 +83,7 @@ pub fn explore(schedules: usize, test: fn()) {
             resume_unwind(failure);
         }
     }
-    println!("{count} schedules in {:.1} s", begin.elapsed().as_secs_f64());
+    println!("R13: {count} schedules in {:.1} s", begin.elapsed().as_secs_f64());
 }
 
 /// Runs `test` until it panics or hangs under some schedule: under which one that was, or `None`

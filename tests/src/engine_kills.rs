@@ -25,14 +25,18 @@ const SYSTEMS: [&str; 3] = ["mail", "files", "erp"];
 /// Kills of a run of the tests.
 const KILLS: usize = 6;
 
+/// Room on each disk for what a kill leaves behind: an opening never writes on in the segments of
+/// an earlier one, and all of a round stays.
+const MIB_OF_A_KILL: usize = 64;
+
 /// The most that happens on the bus before a kill.
 const LATEST: usize = 60;
 
 #[test]
 fn an_engine_that_is_killed_amid_its_jobs_loses_nothing() {
     let seed = first_seed();
-    let mut scene = Scene::new(seed);
     let kills = scaled(KILLS);
+    let mut scene = Scene::new(seed, kills);
     for round in 0..kills {
         println!("HOLDFAST_SEED={seed}, kill {round}");
         scene.kill_amid_jobs(round);
@@ -65,8 +69,8 @@ struct Scene {
 }
 
 impl Scene {
-    fn new(seed: u64) -> Self {
-        let pool = Pool::new(2, 1024);
+    fn new(seed: u64, kills: usize) -> Self {
+        let pool = Pool::new(2, 512 + kills * MIB_OF_A_KILL);
         let bus = Bus::start(&pool.path(""));
         let mut random = Random(seed);
         let mut image = vec![0; IMAGE];

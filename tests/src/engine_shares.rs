@@ -185,7 +185,6 @@ fn plan(pool: &Pool) -> String {
         )
     };
     let systems: String = (0..INGESTS).map(system).collect();
-    format!(
-        "format = 1\n[limits]\ningests = {INGESTS}\n[[client]]\nname = \"acme\"\nzone = \"UTC\"\n{systems}"
-    )
+    let limits = format!("[limits]\ningests = {INGESTS}\n");
+    format!("format = 1\n{limits}[[client]]\nname = \"acme\"\nzone = \"UTC\"\n{systems}")
 }

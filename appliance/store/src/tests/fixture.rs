@@ -182,7 +182,7 @@ pub(super) async fn has(store: &Store, number: usize) -> Result<bool> {
     match store.read(&sample.digest).await {
         Ok(mut record) => {
             let view = record.view();
-            let right = sample.stored.strip_prefix(&*view.refs) == Some(&*view.payload)
+            let right = sample.stored.strip_prefix(view.refs) == Some(view.payload)
                 && view.refs.len() == sample.refs * 32
                 && view.digest == sample.digest;
             assert!(right, "record {number} has wrong contents");

@@ -3,7 +3,8 @@
 use clap::Args;
 use model::Span;
 
-use super::{PoolDisks, Unlock, bytes, retention};
+use super::values::bytes;
+use super::{PoolDisks, Unlock, retention};
 
 #[derive(Debug, Args)]
 pub(crate) struct Reclaim {

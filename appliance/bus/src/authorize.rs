@@ -35,7 +35,7 @@ actions! {
     Lock = "org.holdfast.appliance.lock",
     /// Change protected systems, schedules and retention.
     ApplyPlan = "org.holdfast.plan.apply",
-    /// Scrub, verify, expire and reclaim.
+    /// Scrub, verify, expire and reclaim; ingest what no plan names; do a job once more.
     ManagePool = "org.holdfast.pool.manage",
     /// Add, remove, return and replace disks.
     ManageDisks = "org.holdfast.disks.manage",

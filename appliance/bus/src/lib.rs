@@ -28,12 +28,13 @@ pub use authorize::{Action, Authorize, AuthorizeError, SameUser};
 pub use caller::Caller;
 pub use client::{
     ADDRESS_VARIABLE, AlertProxy, ApplianceProxy, Client, ClientError, DiskProxy, ExportProxy,
-    IntakeProxy, JobProxy, PointProxy, PoolProxy, SystemProxy, Update, Watch,
+    Follow, Followed, IntakeProxy, JobProxy, PointProxy, PoolProxy, SystemProxy, Update, Watch,
 };
 pub use command::{
-    Command, Commands, ExportOptions, Fate, Passphrase, ReceiveOptions, ReclaimOptions, Reply,
-    RestoreOptions, RunOptions, ScrubOptions, VerifyOptions,
+    Command, Commands, ExportOptions, Fate, IngestOptions, Passphrase, ReceiveOptions,
+    ReclaimOptions, Reply, RestoreOptions, RunOptions, ScrubOptions, VerifyOptions,
 };
+pub use nearest::nearest;
 pub use object::Object;
 pub use place::{Place, ROOT, SERVICE};
 pub use polkit::Polkit;

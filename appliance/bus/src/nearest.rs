@@ -4,7 +4,7 @@
 const EDITS_MAX: usize = 3;
 
 /// The entry of `known` that differs least from `word`, if one is near enough.
-pub(crate) fn nearest<'a>(word: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+pub fn nearest<'a>(word: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     let far = |other: &&str| distance(word, other);
     let best = known.map(|other| (far(&other), other)).min_by_key(|(edits, _)| *edits)?;
     (best.0 <= EDITS_MAX && best.0 < best.1.len()).then_some(best.1)

@@ -270,6 +270,11 @@ impl Engine {
         lock(&self.queue).jobs().cloned().collect()
     }
 
+    /// One job, if it is listed.
+    pub(crate) fn job(&self, number: u64) -> Option<Job> {
+        lock(&self.queue).get(number).cloned()
+    }
+
     /// The plan, or what is to wait, changed.
     pub(crate) fn changed(&self) {
         lock(&self.queue).set_limits(self.config.limits.with(&self.protection.plan().limits));

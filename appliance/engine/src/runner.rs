@@ -20,7 +20,7 @@ use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 
 use crate::exports::{Exported, Exports};
-use crate::jobs::{Ended, Work};
+use crate::jobs::{Ended, Outcome, Work};
 
 /// The pool, unlocked.
 #[derive(Debug, Clone)]
@@ -71,7 +71,7 @@ pub(crate) async fn run(
 }
 
 fn failed(failure: Failure) -> Ended {
-    Ended::Failed { cause: failure.what, next: failure.next.to_owned() }
+    Ended::Failed { cause: failure.what, next: failure.next.into_owned() }
 }
 
 fn attempt(
@@ -102,23 +102,25 @@ fn attempt(
         Work::Restore { point, volume, to } => {
             let point = pool.point(access, point)?;
             let restore = Restore { volume: *volume, to: to.clone() };
-            Ended::Done(restore.run(&point, access, progress)?.json())
+            let done = restore.run(&point, access, progress)?;
+            ended(done.json(), done.text(), None)
         }
         Work::Give { point, volume, .. } => {
             let target = target.ok_or_else(|| {
                 Failure::new("what it was to be written to is gone", "start it again")
             })?;
             let point = pool.point(access, point)?;
-            Ended::Done(Restore::give(*volume, target, &point, access, progress)?.json())
+            let done = Restore::give(*volume, target, &point, access, progress)?;
+            ended(done.json(), done.text(), None)
         }
         Work::Verify { deep } => {
             let done = Verify { deep: *deep, no_heal: false }.run(pool, access, progress)?;
-            ended(done.json(), done.failure())
+            ended(done.json(), done.text(), done.failure())
         }
         Work::VerifyPoint { point } => {
             let point = pool.find(access.tenant(), point)?;
             let done = VerifyPoint { point }.run(access, progress)?;
-            ended(done.json(), done.failure())
+            ended(done.json(), done.text(), done.failure())
         }
         Work::Scrub { duty, seconds, new } => {
             let run_for = seconds.map(Duration::from_secs);
@@ -128,10 +130,16 @@ fn attempt(
             if progress.stopped() {
                 return Ok(Ended::Stopped);
             }
-            ended(done.json(), done.failure())
+            ended(done.json(), done.text(), done.failure())
         }
-        Work::Reclaim(wanted) => Ended::Done(wanted.of().run(pool, access, progress)?.json()),
-        Work::Expire => Ended::Done(Expire::default().run(pool, access)?.json()),
+        Work::Reclaim(wanted) => {
+            let done = wanted.of().run(pool, access, progress)?;
+            ended(done.json(), done.text(), None)
+        }
+        Work::Expire => {
+            let done = Expire::default().run(pool, access)?;
+            ended(done.json(), done.text(), None)
+        }
         Work::Resync => resync(pool, None, progress, handle)?,
         Work::Relieve { member, by } => resync(pool, Some((*member, *by)), progress, handle)?,
     })
@@ -167,7 +175,7 @@ fn resync(
         Some((member, by)) => done.after_leaving(pool, leave(pool, member, by)?),
         None => done,
     };
-    Ok(ended(done.json(), done.failure(ResyncNext::default())))
+    Ok(ended(done.json(), done.text(), done.failure(ResyncNext::default())))
 }
 
 /// Lets a member go, and says which disk that was. One that has left already did so before the
@@ -190,12 +198,13 @@ pub(crate) const UNTOLD: &str = "took no writes any more and does not say that i
 
 fn taken_in(done: &Ingested) -> Ended {
     let warning = done.warning().map(|what| Failure::new(what, done.next_step()));
-    ended(done.json(), warning)
+    ended(done.json(), done.text(), warning)
 }
 
-fn ended(result: serde_json::Value, failure: Option<Failure>) -> Ended {
+fn ended(value: serde_json::Value, text: String, failure: Option<Failure>) -> Ended {
+    let result = Outcome { value, text };
     match failure {
         None => Ended::Done(result),
-        Some(failure) => Ended::Warned(result, failure.what, failure.next.to_owned()),
+        Some(failure) => Ended::Warned(result, failure.what, failure.next.into_owned()),
     }
 }

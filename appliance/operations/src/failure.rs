@@ -1,5 +1,6 @@
 //! What went wrong, in one line: what, and what to do about it.
 
+use std::borrow::Cow;
 use std::fmt::Display;
 use std::io::ErrorKind;
 use std::path::Path;
@@ -22,7 +23,7 @@ pub const MAKE_ROOM: &str = "remove recovery points, then run `holdfast expire` 
 pub struct Failure {
     pub what: String,
     /// The next step.
-    pub next: &'static str,
+    pub next: Cow<'static, str>,
     /// What the command found out all the same, for programs.
     pub found: Map<String, Value>,
     /// Nothing is wrong: somebody wanted it to stop.
@@ -30,12 +31,12 @@ pub struct Failure {
 }
 
 impl Failure {
-    pub fn new(what: impl Display, next: &'static str) -> Self {
-        Self { what: what.to_string(), next, found: Map::new(), interrupted: false }
+    pub fn new(what: impl Display, next: impl Into<Cow<'static, str>>) -> Self {
+        Self { what: what.to_string(), next: next.into(), found: Map::new(), interrupted: false }
     }
 
     /// That somebody wanted it to stop.
-    fn interruption(what: impl Display, next: &'static str) -> Self {
+    pub fn interruption(what: impl Display, next: impl Into<Cow<'static, str>>) -> Self {
         Self { interrupted: true, ..Self::new(what, next) }
     }
 

@@ -10,8 +10,9 @@ use std::time::Instant;
 
 use disk::Access;
 use model::{BLOCK_U64, Bytes, PointId};
+use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use record::{Progress, TenantAccess};
-use restore::{Discard, DiskTarget, RestorePoint, StreamTarget, Target};
+use restore::{Discard, DiskTarget, FileTarget, RestorePoint, StreamTarget, Target};
 use serde_json::{Value, json};
 
 use crate::Failure;
@@ -72,7 +73,8 @@ impl Restore {
 }
 
 impl Restore {
-    /// Writes a volume to an open file, pipe or device, in order from its first byte on.
+    /// Writes a volume to an open file, pipe or device: to an empty file what is not zeroes, to
+    /// anything else all of it in order.
     pub fn give(
         number: usize,
         to: OwnedFd,
@@ -82,18 +84,31 @@ impl Restore {
     ) -> Result<Restored, Failure> {
         let volume = point.volume(number).ok_or_else(|| no_volume(number))?;
         let began = Instant::now();
-        let target = StreamTarget::new("the file that was given", File::from(to));
-        // One more than there are cores: who writes waits for the one before.
+        let (name, file) = ("the file that was given", File::from(to));
+        let target: Box<dyn Target> = match is_fresh(&file) {
+            true => Box::new(FileTarget::new(name, file, volume.bytes())),
+            false => Box::new(StreamTarget::new(name, file)),
+        };
+        // One more than there are cores: who writes may wait for the one before.
         let workers = std::thread::available_parallelism().map_or(2, usize::from) + 1;
-        restore::restore(access, || volume.clone(), &target, workers, progress)?;
+        restore::restore(access, || volume.clone(), target.as_ref(), workers, progress)?;
         Ok(Restored {
             point: point.point.id,
             bytes: volume.bytes(),
             written: progress.added(),
-            to: PathBuf::from("the file that was given"),
+            to: PathBuf::from(name),
             seconds: began.elapsed().as_secs_f64(),
         })
     }
+}
+
+/// Whether it is an empty file that takes writes anywhere.
+fn is_fresh(mut file: &File) -> bool {
+    let flags = fcntl(file, FcntlArg::F_GETFL).map(OFlag::from_bits_truncate);
+    let is_empty = file.metadata().is_ok_and(|meta| meta.is_file() && meta.len() == 0);
+    is_empty
+        && flags.is_ok_and(|flags| !flags.contains(OFlag::O_APPEND))
+        && file.stream_position().is_ok_and(|position| position == 0)
 }
 
 fn no_volume(number: usize) -> Failure {
@@ -101,6 +116,17 @@ fn no_volume(number: usize) -> Failure {
 }
 
 impl Restored {
+    /// What somebody else gave back and told as JSON; `None` if it is not that.
+    pub fn of_json(value: &Value, to: PathBuf) -> Option<Self> {
+        Some(Self {
+            point: value["point"].as_str()?.parse().ok()?,
+            bytes: value["bytes"].as_u64()?,
+            written: value["bytes_written"].as_u64()?,
+            seconds: value["seconds"].as_f64()?,
+            to,
+        })
+    }
+
     pub fn json(&self) -> Value {
         json!({
             "point": self.point.to_string(),

@@ -31,6 +31,14 @@ impl Secret {
         Self::Passphrase(Zeroizing::new(typed))
     }
 
+    /// A recovery kit if it reads as one, whose groups have check characters; else a passphrase.
+    pub fn either(typed: String) -> Self {
+        match KitSecret::parse(&typed) {
+            Ok(kit) => Self::Kit(kit),
+            Err(_) => Self::passphrase(typed),
+        }
+    }
+
     /// The passphrase in the first line of a file.
     pub fn passphrase_file(path: &Path) -> Result<Self, Failure> {
         Ok(Self::Passphrase(Self::read_passphrase(path)?))
@@ -65,4 +73,19 @@ fn small_file(path: &Path) -> Result<Zeroizing<String>, Failure> {
     }
     let text = std::fs::read_to_string(path).map_err(|error| Failure::file(path, &error))?;
     Ok(Zeroizing::new(text))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_reads_as_a_kit_is_one_and_all_else_is_a_passphrase() {
+        let kit = KitSecret::new([7; 32]).text().to_string();
+        assert!(matches!(Secret::either(kit.clone()), Secret::Kit(_)));
+        let other = if kit.starts_with('7') { "8" } else { "7" };
+        for text in [&format!("{other}{}", &kit[1..]), "four words are enough", ""] {
+            assert!(matches!(Secret::either(text.to_owned()), Secret::Passphrase(_)), "{text}");
+        }
+    }
 }

@@ -108,6 +108,13 @@ impl VerifiedPoint {
             "seconds": self.seconds,
         })
     }
+
+    pub fn text(&self) -> String {
+        let found = if self.broken.is_empty() { "whole" } else { "damaged" };
+        let (point, seconds) = (self.point, self.seconds);
+        let broken = broken_text(&self.broken);
+        format!("recovery point {point} is {found}: all of it read in {seconds:.1} s{broken}")
+    }
 }
 
 impl Verified {

@@ -6,6 +6,7 @@
 
 mod cache;
 mod fetching;
+mod file;
 mod image;
 mod leaf;
 mod missing;
@@ -18,6 +19,7 @@ mod sync;
 mod tags;
 mod target;
 
+pub use file::FileTarget;
 pub use image::{ImageExtent, VolumeImage};
 pub use missing::{Broken, Depth, MISSING_RANGES, VolumeRange, broken_points};
 pub use point::RestorePoint;

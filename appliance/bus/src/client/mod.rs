@@ -1,16 +1,21 @@
 //! The client side: what a console, a portal or a command sees of the appliance.
 
+mod follow;
 mod proxies;
 mod watch;
 
 use std::collections::HashMap;
 
-use zbus::fdo::{ManagedObjects, ObjectManagerProxy, PropertiesProxy};
-use zbus::{Connection, OwnedVariant, connection};
+use serde::Serialize;
+use zbus::fdo::{DBusProxy, ManagedObjects, ObjectManagerProxy, PropertiesProxy};
+use zbus::proxy::{self, CacheProperties, MethodFlags};
+use zbus::wire::DynamicDeserialize;
+use zbus::{Connection, DynamicType, OwnedObjectPath, OwnedVariant, Proxy, connection};
 
 use crate::object::{Object, interface_at};
 use crate::place::{Place, ROOT, SERVICE};
 
+pub use follow::{Follow, Followed};
 pub use proxies::{
     AlertProxy, ApplianceProxy, DiskProxy, ExportProxy, IntakeProxy, JobProxy, PointProxy,
     PoolProxy, SystemProxy,
@@ -49,21 +54,89 @@ impl ClientError {
 #[derive(Debug, Clone)]
 pub struct Client {
     connection: Connection,
+    /// A person is there who can be asked for a password.
+    interactive: bool,
 }
 
 impl Client {
     /// Connects to the system bus, or to the address in [`ADDRESS_VARIABLE`].
     pub async fn connect() -> Result<Self, ClientError> {
-        let builder = match std::env::var(ADDRESS_VARIABLE) {
-            Ok(address) => connection::Builder::address(address.as_str()),
-            Err(_) => connection::Builder::system(),
-        };
+        match std::env::var(ADDRESS_VARIABLE) {
+            Ok(address) => Self::connect_to(&address).await,
+            Err(_) => Self::built(connection::Builder::system()).await,
+        }
+    }
+
+    /// Connects to the bus with this address, as in `unix:path=/run/bus`.
+    pub async fn connect_to(address: &str) -> Result<Self, ClientError> {
+        Self::built(connection::Builder::address(address)).await
+    }
+
+    async fn built(builder: connection::Builder<'_>) -> Result<Self, ClientError> {
         builder.build().await.map(Self::over).map_err(ClientError::Unreachable)
     }
 
     /// Over a connection to a bus, or to an engine without one between.
     pub fn over(connection: Connection) -> Self {
-        Self { connection }
+        Self { connection, interactive: false }
+    }
+
+    /// Says whether a person is there who can be asked for a password before a call is allowed.
+    #[must_use]
+    pub fn with_person(self, interactive: bool) -> Self {
+        Self { interactive, ..self }
+    }
+
+    /// Whether an engine is on the bus. Starts none.
+    pub async fn has_engine(&self) -> Result<bool, ClientError> {
+        let asked = async {
+            let name = SERVICE.try_into()?;
+            let bus = DBusProxy::new(&self.connection).await?;
+            bus.name_has_owner(name).await.map_err(zbus::Error::from)
+        };
+        asked.await.map_err(ClientError::Call)
+    }
+
+    /// Calls a method of an object. The proxies do the same, and never have a person asked for a
+    /// password.
+    pub async fn call<B, R>(&self, place: &Place, method: &str, body: &B) -> Result<R, ClientError>
+    where
+        B: Serialize + DynamicType,
+        R: for<'d> DynamicDeserialize<'d>,
+    {
+        let mut flags = MethodFlags::empty();
+        flags.set(MethodFlags::ALLOW_INTERACTIVE_AUTH, self.interactive);
+        let called = async {
+            let proxy: Proxy<'_> = proxy::Builder::new(&self.connection)
+                .destination(SERVICE)
+                .path(place.path())
+                .interface(interface_at(place).name)
+                .cache_properties(CacheProperties::No)
+                .build()
+                .await?;
+            // Without a reply only if none was wanted.
+            proxy.call_with_flags(method, flags, body).await?.ok_or(zbus::Error::InvalidReply)
+        };
+        called.await.map_err(ClientError::Call)
+    }
+
+    /// As [`call`](Self::call), of a method that gives the object that came of it.
+    pub async fn begin<B>(
+        &self,
+        place: &Place,
+        method: &str,
+        body: &B,
+    ) -> Result<Place, ClientError>
+    where
+        B: Serialize + DynamicType,
+    {
+        let path: OwnedObjectPath = self.call(place, method, body).await?;
+        Place::parse(path.as_str()).ok_or(ClientError::Call(zbus::Error::InvalidReply))
+    }
+
+    /// Notices from now on when an object changes, or when the engine goes away.
+    pub async fn follow(&self, place: &Place) -> Result<Follow, ClientError> {
+        Follow::begin(&self.connection, place).await.map_err(ClientError::Call)
     }
 
     /// What the proxies need.

@@ -31,6 +31,12 @@ pub trait Pool {
     fn reclaim(&self, options: &Options<'_>) -> zbus::Result<OwnedObjectPath>;
     fn expire(&self, dry_run: bool) -> zbus::Result<Vec<(OwnedObjectPath, String, String)>>;
     fn verify(&self, options: &Options<'_>) -> zbus::Result<OwnedObjectPath>;
+    fn ingest(
+        &self,
+        system: &str,
+        source: &str,
+        options: &Options<'_>,
+    ) -> zbus::Result<OwnedObjectPath>;
     fn add_disk(&self, device: &str) -> zbus::Result<OwnedObjectPath>;
 }
 
@@ -59,13 +65,16 @@ pub trait Point {
     fn hold(&self, comment: &str) -> zbus::Result<()>;
     fn release(&self, comment: &str) -> zbus::Result<()>;
     fn remove(&self, reason: &str) -> zbus::Result<()>;
+    fn remove_newest(&self, reason: &str) -> zbus::Result<()>;
     #[zbus(name = "Return")]
     fn take_back(&self) -> zbus::Result<()>;
+    fn clear(&self) -> zbus::Result<()>;
 }
 
 #[proxy(interface = "org.holdfast.Job1", default_service = "org.holdfast.Engine1")]
 pub trait Job {
     fn cancel(&self) -> zbus::Result<()>;
+    fn retry(&self) -> zbus::Result<OwnedObjectPath>;
 }
 
 #[proxy(interface = "org.holdfast.Export1", default_service = "org.holdfast.Engine1")]

@@ -11,6 +11,9 @@ const PATH_MAX: usize = 4096;
 /// Longest name of a volume, in bytes.
 const VOLUME_MAX: usize = 255;
 
+/// Longest name of a protected system, in bytes: as long as an id on the bus.
+const SYSTEM_MAX: usize = 255;
+
 /// Longest plan, in bytes: some thousand protected systems.
 pub(crate) const PLAN_MAX: usize = 256 * 1024;
 
@@ -36,6 +39,28 @@ pub(crate) fn path(what: &str, text: String) -> Result<String, Refusal> {
 pub(crate) fn volume(text: String) -> Result<String, Refusal> {
     within("the name of the volume", &text, VOLUME_MAX)?;
     printable("the name of the volume", &text)?;
+    Ok(text)
+}
+
+/// The name of a protected system.
+pub(crate) fn system(text: String) -> Result<String, Refusal> {
+    let what = "the name of the system";
+    within(what, &text, SYSTEM_MAX)?;
+    printable(what, &text)?;
+    if text.is_empty() {
+        return Err(Refusal::invalid("the system has no name", "give it one"));
+    }
+    Ok(text)
+}
+
+/// What to read a system's bytes from: a path of the appliance, or the address of an NBD server.
+pub(crate) fn source(text: String) -> Result<String, Refusal> {
+    let what = "the source";
+    if !text.starts_with("nbd") {
+        return path(what, text);
+    }
+    within(what, &text, PATH_MAX)?;
+    printable(what, &text)?;
     Ok(text)
 }
 
@@ -76,6 +101,8 @@ mod tests {
         assert!(plan("a = 1\nb = 2\n".into()).is_ok());
         assert!(plan("x".repeat(PLAN_MAX + 1)).is_err());
         assert!(volume(String::new()).is_ok());
+        assert!(system("db 1".into()).is_ok() && system(String::new()).is_err());
+        assert!(source("nbd://10.0.0.5/disk".into()).is_ok() && source("disk.img".into()).is_err());
     }
 
     #[test]

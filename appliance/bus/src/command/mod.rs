@@ -14,10 +14,10 @@ use crate::caller::Caller;
 use crate::place::Place;
 use crate::refusal::Refusal;
 
-pub(crate) use check::{PLAN_MAX, comment, path, plan, volume};
+pub(crate) use check::{PLAN_MAX, comment, path, plan, source, system, volume};
 pub use options::{
-    ExportOptions, ReceiveOptions, ReclaimOptions, RestoreOptions, RunOptions, ScrubOptions,
-    VerifyOptions,
+    ExportOptions, IngestOptions, ReceiveOptions, ReclaimOptions, RestoreOptions, RunOptions,
+    ScrubOptions, VerifyOptions,
 };
 pub(crate) use options::{OptionKey, Options};
 pub use passphrase::Passphrase;
@@ -43,6 +43,12 @@ pub enum Command {
         dry_run: bool,
     },
     Verify(VerifyOptions),
+    /// `source` is an absolute path or the address of an NBD server.
+    Ingest {
+        system: String,
+        source: String,
+        options: IngestOptions,
+    },
     /// `device` is an absolute path.
     AddDisk {
         device: String,
@@ -103,10 +109,21 @@ pub enum Command {
         point: PointId,
         reason: String,
     },
+    /// As `RemovePoint`, also if nothing newer is left of its system.
+    RemoveNewestPoint {
+        point: PointId,
+        reason: String,
+    },
     ReturnPoint {
         point: PointId,
     },
+    ClearPoint {
+        point: PointId,
+    },
     CancelJob {
+        job: u64,
+    },
+    RetryJob {
         job: u64,
     },
     StopExport {

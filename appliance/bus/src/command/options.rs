@@ -156,6 +156,13 @@ options! {
         /// then also outlives clients that vanish and the engine: what was flushed is there.
         explicit: bool,
     }
+    /// How to ingest something that no plan names.
+    IngestOptions checked by |options| name(&mut options.volume); {
+        /// The name of the volume. `disk` if not given.
+        volume: Option<String>,
+        /// Compare with no recovery point.
+        full: bool,
+    }
     /// How to serve a recovery point.
     ExportOptions checked by |options| {
         name(&mut options.volume).and_then(|()| listen(options.listen.as_deref()))

@@ -4,14 +4,25 @@ use super::{Method, PLAIN, arguments, at, ready};
 use crate::authorize::Action;
 use crate::command::{self, Command};
 
-pub(crate) const JOB: &[Method] = &[Method {
-    name: "Cancel",
-    action: Some(Action::CancelJobs),
-    about: "Ends the job before it is done. It has not ended when the call returns: its state \
-        says when. Of a cancelled ingest no recovery point is left.",
-    parse: |place, _| ready(Command::CancelJob { job: at!(place, Job) }),
-    ..PLAIN
-}];
+pub(crate) const JOB: &[Method] = &[
+    Method {
+        name: "Cancel",
+        action: Some(Action::CancelJobs),
+        about: "Ends the job before it is done. It has not ended when the call returns: its state \
+            says when. Of a cancelled ingest no recovery point is left.",
+        parse: |place, _| ready(Command::CancelJob { job: at!(place, Job) }),
+        ..PLAIN
+    },
+    Method {
+        name: "Retry",
+        gives: &[("job", "o")],
+        action: Some(Action::ManagePool),
+        about: "Does the same once more, as a job of its own; one that waits for its next try \
+            begins that now. Refused while it runs, and for a restore to a descriptor.",
+        parse: |place, _| ready(Command::RetryJob { job: at!(place, Job) }),
+        ..PLAIN
+    },
+];
 
 pub(crate) const EXPORT: &[Method] = &[Method {
     name: "Stop",

@@ -53,8 +53,8 @@ pub(crate) const METHODS: &[Method] = &[
         gives: &[("job", "o")],
         action: Some(Action::RestorePoints),
         about: "Writes a volume of the recovery point to a descriptor: a file or block device of \
-            the caller that the appliance itself may not open, or a pipe. The volume may be empty \
-            if there is only one.",
+            the caller that the appliance itself may not open, or a pipe. In an empty file what \
+            is zeroes takes no room. The volume may be empty if there is only one.",
         parse: |place, body| {
             let (target, volume) = arguments(body)?;
             ready(Command::RestoreTo {
@@ -103,10 +103,30 @@ pub(crate) const METHODS: &[Method] = &[
         ..PLAIN
     },
     Method {
+        name: "RemoveNewest",
+        takes: &[("reason", "s")],
+        action: Some(Action::RemovePoints),
+        about: "As `Remove`, also if nothing newer is left of its protected system.",
+        parse: |place, body| {
+            let (reason,) = arguments(body)?;
+            let reason = command::comment("the reason", reason)?;
+            ready(Command::RemoveNewestPoint { point: at!(place, Point), reason })
+        },
+        ..PLAIN
+    },
+    Method {
         name: "Return",
         action: Some(Action::RemovePoints),
         about: "Takes the removal back.",
         parse: |place, _| ready(Command::ReturnPoint { point: at!(place, Point) }),
+        ..PLAIN
+    },
+    Method {
+        name: "Clear",
+        action: Some(Action::RemovePoints),
+        about: "Says that somebody has looked at what was unusual about the recovery point: \
+            retention of its protected system goes on.",
+        parse: |place, _| ready(Command::ClearPoint { point: at!(place, Point) }),
         ..PLAIN
     },
 ];

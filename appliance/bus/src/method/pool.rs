@@ -2,7 +2,9 @@
 
 use super::{Method, PLAIN, arguments, ready};
 use crate::authorize::Action;
-use crate::command::{self, Command, Options, ReclaimOptions, ScrubOptions, VerifyOptions};
+use crate::command::{
+    self, Command, IngestOptions, Options, ReclaimOptions, ScrubOptions, VerifyOptions,
+};
 
 pub(crate) const METHODS: &[Method] = &[
     Method {
@@ -55,6 +57,25 @@ pub(crate) const METHODS: &[Method] = &[
         parse: |_, body| {
             let (options,) = arguments(body)?;
             ready(Command::Verify(VerifyOptions::parse(options)?))
+        },
+        ..PLAIN
+    },
+    Method {
+        name: "Ingest",
+        takes: &[("system", "s"), ("source", "s"), ("options", "a{sv}")],
+        gives: &[("job", "o")],
+        action: Some(Action::ManagePool),
+        options: IngestOptions::KEYS,
+        about: "Takes a source in as a recovery point of a protected system, whether a plan names \
+            either or not. The source is an image or device of the appliance by its absolute path, \
+            or the address of an NBD server.",
+        parse: |_, body| {
+            let (system, source, options) = arguments(body)?;
+            ready(Command::Ingest {
+                system: command::system(system)?,
+                source: command::source(source)?,
+                options: IngestOptions::parse(options)?,
+            })
         },
         ..PLAIN
     },

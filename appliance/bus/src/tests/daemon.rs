@@ -18,8 +18,8 @@ use super::harness::{Always, Recorder, one_of_each, tree_with_one_of_each};
 use super::interfaces::introspect;
 use super::xml::tags;
 use crate::{
-    Client, Edge, JobState, JobView, Place, PointView, Refusal, RefusalKind, SERVICE, SameUser,
-    ServeError, Serving, Tree, Update, Watch,
+    Client, Edge, Followed, JobState, JobView, Object, Place, PointView, Refusal, RefusalKind,
+    SERVICE, SameUser, ServeError, Serving, Tree, Update, Watch,
 };
 
 /// Clients that watch at the same time.
@@ -252,4 +252,23 @@ async fn the_installed_policy_is_one_that_the_bus_understands() {
     let version = ["/org/holdfast/appliance", "org.holdfast.Appliance1", "Version"];
     let asked = stranger(&[&["get-property", SERVICE], &version[..]].concat()).await.unwrap();
     assert!(!asked.status.success(), "{asked:?}");
+}
+
+#[tokio::test]
+async fn who_follows_an_object_is_told_of_it_alone_and_of_the_engines_end() {
+    let bus = Bus::start("").await;
+    let tree = tree_with_one_of_each();
+    let client = bus.client().await;
+    assert!(!client.has_engine().await.unwrap());
+    let serving = bus.serve(&tree).await.unwrap();
+    assert!(client.has_engine().await.unwrap());
+    let mut follow = client.follow(&Place::Job(7)).await.unwrap();
+    tree.put(JobView { number: 8, ..Default::default() });
+    tree.put(JobView { number: 8, cause: "another".into(), ..Default::default() });
+    tree.put(JobView { number: 7, state: JobState::Running, ..Default::default() });
+    assert_eq!(follow.next().await, Followed::Changed);
+    let seen = client.object(&Place::Job(7)).await.unwrap();
+    assert!(matches!(seen, Object::Job(job) if job.state == JobState::Running));
+    serving.stop().await;
+    assert_eq!(follow.next().await, Followed::Lost);
 }

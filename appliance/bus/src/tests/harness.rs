@@ -60,6 +60,8 @@ fn reply(command: &Command) -> Reply {
         Command::Scrub(_)
         | Command::Reclaim(_)
         | Command::Verify(_)
+        | Command::Ingest { .. }
+        | Command::RetryJob { .. }
         | Command::AddDisk { .. }
         | Command::ReturnDisk { .. }
         | Command::ReplaceDisk { .. }

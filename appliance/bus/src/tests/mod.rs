@@ -5,6 +5,7 @@ mod describe;
 mod harness;
 mod interfaces;
 mod methods;
+mod person;
 mod policies;
 mod polkit;
 mod server;

@@ -92,4 +92,8 @@ view! {
     State next_step: String = "NextStep";
     /// What came out of it, named as in the `--json` output of the command that does the same.
     State result: Facts = "Result";
+    /// The same as one JSON object, as that command prints it; empty if nothing came out of it.
+    State outcome: String = "Outcome";
+    /// The same for people, in lines; empty if nothing came out of it.
+    State report: String = "Report";
 }

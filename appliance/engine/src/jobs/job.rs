@@ -53,12 +53,21 @@ impl JobState {
     }
 }
 
+/// What came out of a job, as the command that does the same prints it.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub(crate) struct Outcome {
+    /// For programs: an object.
+    pub(crate) value: Value,
+    /// For people: some lines.
+    pub(crate) text: String,
+}
+
 /// How an attempt ended.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Ended {
-    Done(Value),
+    Done(Outcome),
     /// Done, and what it found is a failure all the same: what is wrong, the next step.
-    Warned(Value, String, String),
+    Warned(Outcome, String, String),
     Failed {
         cause: String,
         next: String,
@@ -95,6 +104,9 @@ pub(crate) struct Job {
     pub(crate) cause: String,
     pub(crate) next: String,
     pub(crate) result: Value,
+    /// The same for people.
+    #[serde(default)]
+    pub(crate) report: String,
 }
 
 impl Job {

@@ -12,7 +12,7 @@ mod retry;
 mod tests;
 mod work;
 
-pub(crate) use job::{Ended, Job, JobState, Moment};
+pub(crate) use job::{Ended, Job, JobState, Moment, Outcome};
 pub(crate) use limits::Limits;
 pub(crate) use queue::{Queue, Refused};
 pub(crate) use retry::Retry;

@@ -124,6 +124,7 @@ impl Queue {
             cause: String::new(),
             next: String::new(),
             result: Value::Null,
+            report: String::new(),
         };
         self.jobs.insert(number, job);
         self.changed.insert(number);
@@ -191,11 +192,12 @@ impl Queue {
         (job.cause, job.next) = (String::new(), String::new());
         match ended {
             Ended::Done(result) => {
-                job.result = result;
+                (job.result, job.report) = (result.value, result.text);
                 end(job, JobState::Done, now);
             }
             Ended::Warned(result, cause, next) => {
-                (job.result, job.cause, job.next) = (result, cause, next);
+                (job.result, job.report) = (result.value, result.text);
+                (job.cause, job.next) = (cause, next);
                 end(job, JobState::Warned, now);
             }
             Ended::Stopped => end(job, JobState::Cancelled, now),

@@ -1,9 +1,8 @@
 use std::collections::HashSet;
 
 use proptest::prelude::*;
-use serde_json::json;
 
-use super::job::{Ended, Job, JobState, Moment};
+use super::job::{Ended, Job, JobState, Moment, Outcome};
 use super::limits::{Class, Limits};
 use super::queue::{MAX_OVER, MAX_WAITING, Queue, Refused};
 use super::retry::Retry;
@@ -57,7 +56,7 @@ fn no_more_run_at_once_than_the_limits_say() {
     let jobs: Vec<u64> =
         (0..5).map(|n| add(&mut queue, ingest(&format!("system {n}")), 0)).collect();
     assert_eq!(queue.start(at(0), |_| false), jobs[..2]);
-    queue.finish(jobs[0], Ended::Done(json!({})), at(5));
+    queue.finish(jobs[0], Ended::Done(Outcome::default()), at(5));
     assert_eq!(queue.start(at(5), |_| false), jobs[2..3]);
 }
 
@@ -70,7 +69,7 @@ fn two_ingests_of_a_system_never_run_at_once() {
     let second = add(&mut queue, ingest("mail"), 2);
     assert_ne!(second, first, "one that runs may have missed what is wanted now");
     assert_eq!(queue.start(at(2), |_| false), [0; 0]);
-    queue.finish(first, Ended::Done(json!({})), at(3));
+    queue.finish(first, Ended::Done(Outcome::default()), at(3));
     assert_eq!(queue.start(at(3), |_| false), [second]);
 }
 
@@ -89,7 +88,7 @@ fn pulls_are_alone_with_their_machine_and_their_system() {
     let same_system = add(&mut queue, ingest("mail"), 0);
     let other = add(&mut queue, pull("sql", "/vm/b"), 0);
     assert_eq!(queue.start(at(1), |_| false), [first, other]);
-    queue.finish(first, Ended::Done(json!({})), at(2));
+    queue.finish(first, Ended::Done(Outcome::default()), at(2));
     assert_eq!(queue.start(at(2), |_| false), [same_machine, same_system]);
 }
 
@@ -217,7 +216,7 @@ fn the_queue_has_a_bound_and_so_has_the_list_of_what_is_over() {
         if begun.is_empty() {
             break;
         }
-        begun.into_iter().for_each(|job| queue.finish(job, Ended::Done(json!({})), at(0)));
+        begun.into_iter().for_each(|job| queue.finish(job, Ended::Done(Outcome::default()), at(0)));
     }
     assert_eq!(queue.jobs().count(), MAX_OVER);
     let gone = queue.take_changed().into_iter().filter(|(_, job)| job.is_none()).count();
@@ -271,7 +270,7 @@ proptest! {
                 Step::Submit(n) => { add(&mut queue, work(n), now); }
                 Step::Start => { queue.start(at(now), |_| false); }
                 Step::Finish(n, well) => if let Some(job) = pick(n) {
-                    let ended = if well { Ended::Done(json!({})) } else { failed() };
+                    let ended = if well { Ended::Done(Outcome::default()) } else { failed() };
                     queue.finish(job, ended, at(now));
                 },
                 Step::Cancel(n) => if let Some(job) = pick(n) {
@@ -296,7 +295,9 @@ proptest! {
             now += 3600;
             queue.start(at(now), |_| false);
             let running: Vec<u64> = queue.running().map(|job| job.number).collect();
-            running.into_iter().for_each(|job| queue.finish(job, Ended::Done(json!({})), at(now)));
+            for job in running {
+                queue.finish(job, Ended::Done(Outcome::default()), at(now));
+            }
         }
         prop_assert!(queue.jobs().all(|job| job.state.is_over()));
     }

@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
+use ::catalog::Change;
 use bus::{Command, Fate, Refusal, RefusalKind, Reply};
-use catalog::Change;
 use operations::{Expire, Failure};
 
+use super::catalog;
 use super::commands::{failed, locked, panicked};
 use crate::engine::Engine;
 
@@ -19,6 +20,7 @@ pub(super) async fn expire(engine: &Arc<Engine>, dry_run: bool) -> Result<Reply,
     let expired = expired.await.map_err(|_| panicked())?.map_err(failed)?;
     if !dry_run {
         engine.expired();
+        catalog::show(engine).await;
         engine.refresh.notify_one();
     }
     let fates = expired.fates().map(|(point, verdict, reason)| Fate {
@@ -35,7 +37,9 @@ pub(super) async fn point(engine: &Arc<Engine>, command: Command) -> Result<Repl
         Command::HoldPoint { point, .. } => (point, Change::Hold),
         Command::ReleasePoint { point, .. } => (point, Change::Release),
         Command::RemovePoint { point, .. } => (point, Change::Remove { newest: false }),
+        Command::RemoveNewestPoint { point, .. } => (point, Change::Remove { newest: true }),
         Command::ReturnPoint { point } => (point, Change::Return),
+        Command::ClearPoint { point } => (point, Change::Clear),
         _ => return Err(panicked()),
     };
     if engine.pool.catalog.point(point).is_none() {
@@ -49,6 +53,8 @@ pub(super) async fn point(engine: &Arc<Engine>, command: Command) -> Result<Repl
         pool.commit(events)
     });
     changed.await.map_err(|_| panicked())?.map_err(failed)?;
+    // Who asked finds the point as it is now.
+    catalog::show(engine).await;
     engine.refresh.notify_one();
     Ok(Reply::Done)
 }

@@ -9,7 +9,10 @@ use operations::{Failure, Secret};
 use super::{change, disks, give, planning, receive, show};
 use crate::engine::{Engine, NotTaken};
 use crate::exports::STATE_NEXT;
-use crate::jobs::{Refused, Retry, Work};
+use crate::jobs::{JobState, Refused, Retry, Work};
+
+/// What the volume of a source is called that nobody has given a name.
+const VOLUME: &str = "disk";
 
 /// Carries out what callers want, once it is known that they may.
 pub(super) struct Desk {
@@ -52,6 +55,10 @@ async fn carry_out(engine: &Arc<Engine>, command: Command) -> Result<Reply, Refu
         Command::Reclaim(options) => begin(engine, Work::reclaim(&options)),
         Command::Verify(options) => verify(engine, &options),
         Command::Expire { dry_run } => change::expire(engine, dry_run).await,
+        Command::Ingest { system, source, options } => {
+            let volume = options.volume.unwrap_or_else(|| VOLUME.to_owned());
+            begin(engine, Work::Ingest { system, volume, source, full: options.full })
+        }
         Command::AddDisk { device } => disks::add(engine, device).await,
         Command::RemoveDisk { disk } => disks::remove(engine, disk).await,
         Command::ReturnDisk { disk } => disks::take_back(engine, disk).await,
@@ -72,11 +79,14 @@ async fn carry_out(engine: &Arc<Engine>, command: Command) -> Result<Reply, Refu
         Command::HoldPoint { .. }
         | Command::ReleasePoint { .. }
         | Command::RemovePoint { .. }
-        | Command::ReturnPoint { .. } => change::point(engine, command).await,
+        | Command::RemoveNewestPoint { .. }
+        | Command::ReturnPoint { .. }
+        | Command::ClearPoint { .. } => change::point(engine, command).await,
         Command::CancelJob { job } => {
             engine.cancel(job).map_err(refused)?;
             Ok(Reply::Done)
         }
+        Command::RetryJob { job } => retry(engine, job),
         Command::ExportPlan => match engine.protection.unreadable() {
             None => Ok(Reply::Text(engine.protection.plan().to_toml())),
             Some(failure) => Err(failed(failure)),
@@ -97,7 +107,7 @@ async fn unlock(engine: &Arc<Engine>, passphrase: &bus::Passphrase) -> Result<Re
     let text = std::str::from_utf8(passphrase.as_bytes());
     let text =
         text.map_err(|_| Refusal::new(INVALID, "the passphrase is no UTF-8", "type it again"))?;
-    let secret = Secret::passphrase(text.to_owned());
+    let secret = Secret::either(text.to_owned());
     let own = engine.clone();
     // Argon2 takes a moment of a processor.
     let unlocked = tokio::task::spawn_blocking(move || own.unlock(&secret)).await;
@@ -141,12 +151,30 @@ fn acknowledge(engine: &Arc<Engine>, alert: u64, by: &str) -> Result<Reply, Refu
     }
 }
 
+/// Does what a job did, or failed to do, once more.
+fn retry(engine: &Arc<Engine>, number: u64) -> Result<Reply, Refusal> {
+    let job = engine.job(number).ok_or_else(|| refused(Refused::Unknown { number }))?;
+    if job.state == JobState::Running {
+        let problem = format!("job {number} is running");
+        return Err(Refusal::new(RefusalKind::Busy, problem, "cancel it first"));
+    }
+    if matches!(job.work, Work::Give { .. }) {
+        let problem = format!("what job {number} was to write to is gone");
+        return Err(Refusal::new(INVALID, problem, "ask for the restore again"));
+    }
+    submit(engine, job.work, &job.client, job.retry)
+}
+
 /// Takes a job that is tried once: who asked for it looks at what comes of it.
 pub(super) fn begin(engine: &Arc<Engine>, work: Work) -> Result<Reply, Refusal> {
+    submit(engine, work, "", Retry::NEVER)
+}
+
+fn submit(engine: &Arc<Engine>, work: Work, client: &str, retry: Retry) -> Result<Reply, Refusal> {
     if engine.access().is_none() {
         return Err(locked());
     }
-    let taken = engine.submit(work, "", Retry::NEVER);
+    let taken = engine.submit(work, client, retry);
     taken.map(|number| Reply::Object(Place::Job(number))).map_err(|error| match error {
         NotTaken::Refused(error) => refused(error),
         NotTaken::State(error) => Refusal::new(RefusalKind::Failed, error.to_string(), STATE_NEXT),
@@ -165,9 +193,9 @@ pub(super) fn panicked() -> Refusal {
 }
 
 pub(super) fn failed(failure: Failure) -> Refusal {
-    let kind = match failure.next {
-        operations::MAKE_ROOM => RefusalKind::Full,
-        _ => RefusalKind::Failed,
+    let kind = match failure.next == operations::MAKE_ROOM {
+        true => RefusalKind::Full,
+        false => RefusalKind::Failed,
     };
     Refusal::new(kind, failure.what, failure.next)
 }

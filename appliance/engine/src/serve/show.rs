@@ -240,6 +240,11 @@ pub(crate) fn job_view(job: &Job, system: Option<String>) -> JobView {
         cause: job.cause.clone(),
         next_step: job.next.clone(),
         result: facts(&job.result),
+        outcome: match &job.result {
+            Value::Null => String::new(),
+            value => value.to_string(),
+        },
+        report: job.report.clone(),
     }
 }
 

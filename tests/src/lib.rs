@@ -9,6 +9,7 @@
 mod harness;
 
 mod age;
+mod asked;
 mod changed_disks;
 mod clients;
 mod engine;

@@ -9,10 +9,12 @@ use record::TenantAccess;
 use crate::arguments::{Cipher, PoolDisks, Unlock};
 use crate::output::Output;
 use crate::passphrase;
+use crate::remote;
 
 /// Opens a pool, and says which of its disks are not used.
 pub(crate) fn open(disks: &PoolDisks, mode: Access, output: &Output) -> Result<OpenPool, Failure> {
-    let pool = OpenPool::open(&disks.wanted(), mode)?;
+    let pool = OpenPool::open(&disks.wanted(), mode);
+    let pool = pool.map_err(|failure| remote::by_engine(failure, &disks.disks))?;
     tell_stale_disks(&pool, output);
     Ok(pool)
 }

@@ -4,25 +4,34 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, Parser, Subcommand};
 
+mod alerts;
 mod check;
 mod disk;
+mod engine;
 mod export;
 mod ingest;
+mod jobs;
 mod kit;
+mod plan;
 mod points;
 mod pool;
 mod reclaim;
 mod restore;
 mod retention;
+mod systems;
 mod values;
 
+pub(crate) use alerts::{AlertAcknowledge, Alerts};
 pub(crate) use check::{Scrub, Verify};
 pub(crate) use disk::{
     Copying, DiskAdd, DiskCommand, DiskRemove, DiskReplace, DiskReturn, DiskStatus, NewDisk,
 };
-pub(crate) use export::Export;
+pub(crate) use engine::{AskEngine, OnBus, Top, UnlockEngine, Waiting};
+pub(crate) use export::{Export, ExportChange, ExportStart, ExportStop};
 pub(crate) use ingest::{Compression, Ingest};
+pub(crate) use jobs::{JobRetry, Jobs, JobsList};
 pub(crate) use kit::{Kit, KitAdd, KitList, KitProve};
+pub(crate) use plan::{Plan, PlanApply, PlanExport, PlanFile};
 pub(crate) use points::{Points, Which};
 pub(crate) use pool::{Cipher, Io, Pool, PoolCreate, PoolDisks, PoolStatus, Unlock};
 pub(crate) use reclaim::Reclaim;
@@ -30,6 +39,7 @@ pub(crate) use restore::Restore;
 pub(crate) use retention::{
     Expire, PointsChange, PointsNamed, Policy, PolicyDrop, PolicyRules, PolicySet, PolicyShow,
 };
+pub(crate) use systems::Systems;
 
 /// Protects systems: takes their disks in, keeps them sealed, gives them back, boots from them.
 #[derive(Debug, Parser)]
@@ -76,7 +86,8 @@ pub(crate) enum Command {
     Reclaim(Reclaim),
     /// Give a recovery point back as a raw image.
     Restore(Restore),
-    /// Serve a recovery point as a disk over NBD, until interrupted.
+    /// Serve a recovery point as a disk over NBD, until interrupted; start, list and stop what an
+    /// engine serves.
     Export(Export),
     /// Read everything, check it, and heal what one disk has wrong.
     Verify(Verify),
@@ -86,14 +97,22 @@ pub(crate) enum Command {
     Inspect(Inspect),
     /// Show what a running engine does, live.
     Top(Top),
-}
-
-/// The engine is found on the system's bus, or at the address in HOLDFAST_BUS_ADDRESS.
-#[derive(Debug, Args)]
-pub(crate) struct Top {
-    /// Show it once. Without a terminal that is always so.
-    #[arg(long)]
-    pub(crate) once: bool,
+    /// The jobs of a running engine.
+    #[command(subcommand)]
+    Jobs(Jobs),
+    /// What is wrong, as a running engine sees it.
+    #[command(subcommand)]
+    Alerts(Alerts),
+    /// The protection plan of a running engine: systems, schedules, retention.
+    #[command(subcommand)]
+    Plan(Plan),
+    /// The protected systems of a running engine.
+    #[command(subcommand)]
+    Systems(Systems),
+    /// Give a running engine its keys.
+    Unlock(UnlockEngine),
+    /// Take its keys from a running engine.
+    Lock(OnBus),
 }
 
 #[derive(Debug, Args)]

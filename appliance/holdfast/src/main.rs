@@ -14,6 +14,7 @@ mod interrupt;
 mod output;
 mod passphrase;
 mod progress;
+mod remote;
 
 use std::process::ExitCode;
 
@@ -51,5 +52,11 @@ fn run(command: Command, output: &Output) -> Result<(), Failure> {
         Command::Scrub(scrub) => command::scrub::run(&scrub, output),
         Command::Inspect(inspect) => command::inspect::run(&inspect, output),
         Command::Top(top) => command::top::run(&top, output),
+        Command::Jobs(jobs) => remote::jobs(&jobs, output),
+        Command::Alerts(alerts) => remote::alerts(&alerts, output),
+        Command::Plan(plan) => remote::plan(&plan, output),
+        Command::Systems(systems) => remote::systems(&systems, output),
+        Command::Unlock(unlock) => remote::unlock(&unlock, output),
+        Command::Lock(on) => remote::lock(&on, output),
     }
 }

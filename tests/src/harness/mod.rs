@@ -1,5 +1,6 @@
 //! What the scenarios are made of.
 
+mod asked;
 mod campaign;
 mod damage;
 mod engine;
@@ -16,10 +17,11 @@ mod small_room;
 mod tools;
 mod work;
 
+pub(crate) use asked::{Asked, ended};
 pub(crate) use campaign::{first_seed, scaled};
 pub(crate) use damage::flip_between;
 pub(crate) use engine::{Bus, Engine};
-pub(crate) use export::Export;
+pub(crate) use export::{Export, signal};
 pub(crate) use image::{Random, allocated, changed_blocks, image, scatter, write_sparse};
 pub(crate) use loop_device::Loop;
 pub(crate) use machine::Machine;

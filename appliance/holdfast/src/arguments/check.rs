@@ -5,7 +5,7 @@ use std::time::Duration;
 use clap::Args;
 
 use super::values::{duration, percent};
-use super::{PoolDisks, Unlock};
+use super::{PoolDisks, Unlock, Waiting};
 
 #[derive(Debug, Args)]
 pub(crate) struct Verify {
@@ -20,6 +20,8 @@ pub(crate) struct Verify {
     /// Only tell what is wrong: write nothing to the disks.
     #[arg(long)]
     pub(crate) no_heal: bool,
+    #[command(flatten)]
+    pub(crate) waiting: Waiting,
 }
 
 #[derive(Debug, Args)]
@@ -40,4 +42,6 @@ pub(crate) struct Scrub {
     /// List the scrubs instead. Needs no key.
     #[arg(long, conflicts_with_all = ["duty", "run_for", "new"])]
     pub(crate) history: bool,
+    #[command(flatten)]
+    pub(crate) waiting: Waiting,
 }

@@ -5,8 +5,8 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
-use super::PoolDisks;
 use super::values::{bytes, rate};
+use super::{PoolDisks, Waiting};
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum DiskCommand {
@@ -74,6 +74,8 @@ pub(crate) struct Copying {
     pub(crate) no_resync: bool,
     #[command(flatten)]
     pub(crate) rate: Rate,
+    #[command(flatten)]
+    pub(crate) waiting: Waiting,
 }
 
 /// How fast copies are made. Beside reads and writes of others they always go slower.

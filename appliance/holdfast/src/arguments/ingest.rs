@@ -2,7 +2,7 @@
 
 use clap::{Args, ValueEnum};
 
-use super::{PoolDisks, Unlock};
+use super::{PoolDisks, Unlock, Waiting};
 
 #[derive(Debug, Args)]
 pub(crate) struct Ingest {
@@ -28,8 +28,11 @@ pub(crate) struct Ingest {
     /// Worker threads; each takes 20 MiB of memory. One more than there are cores by default.
     #[arg(long, value_parser = clap::value_parser!(u8).range(1..=8))]
     pub(crate) workers: Option<u8>,
+    #[command(flatten)]
+    pub(crate) waiting: Waiting,
     /// A raw image or block device; an image in qcow2, VMDK, VHD, VHDX or VDI; or an NBD server.
-    pub(crate) source: String,
+    /// Of an engine's machine. Without it an engine takes what its plan says of the system.
+    pub(crate) source: Option<String>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]

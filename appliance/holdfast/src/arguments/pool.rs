@@ -4,16 +4,20 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueEnum};
 
+use super::AskEngine;
 use super::values::bytes;
 
 /// Which pool, and how its disks are used.
 #[derive(Debug, Args)]
 pub(crate) struct PoolDisks {
-    /// Disks of the pool: block devices or files, separated by commas.
-    #[arg(long = "pool", value_name = "DISK,…", value_delimiter = ',', required = true)]
+    /// Disks of the pool: block devices or files, separated by commas. Without them the running
+    /// engine is asked, which has them open and its keys.
+    #[arg(long = "pool", value_name = "DISK,…", value_delimiter = ',')]
     pub(crate) disks: Vec<PathBuf>,
+    #[command(flatten)]
+    pub(crate) ask: AskEngine,
     /// Go on without a disk that is missing. It must be resynchronised before it is used again.
-    #[arg(long)]
+    #[arg(long, requires = "disks")]
     pub(crate) degraded: bool,
     /// How transfers reach the kernel.
     #[arg(long, value_enum, default_value_t)]
@@ -23,7 +27,7 @@ pub(crate) struct PoolDisks {
 impl PoolDisks {
     /// The pool that is wanted.
     pub(crate) fn wanted(&self) -> operations::PoolDisks {
-        let Self { disks, degraded, io } = self;
+        let Self { disks, degraded, io, .. } = self;
         operations::PoolDisks { disks: disks.clone(), degraded: *degraded, io: (*io).into() }
     }
 }

@@ -4,7 +4,7 @@ use clap::Args;
 use model::Span;
 
 use super::values::bytes;
-use super::{PoolDisks, Unlock, retention};
+use super::{PoolDisks, Unlock, Waiting, retention};
 
 #[derive(Debug, Args)]
 pub(crate) struct Reclaim {
@@ -28,4 +28,6 @@ pub(crate) struct Reclaim {
     /// Only say what would be done.
     #[arg(long)]
     pub(crate) dry_run: bool,
+    #[command(flatten)]
+    pub(crate) waiting: Waiting,
 }

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::{PoolDisks, Unlock, Which};
+use super::{PoolDisks, Unlock, Waiting, Which};
 
 #[derive(Debug, Args)]
 pub(crate) struct Restore {
@@ -20,4 +20,9 @@ pub(crate) struct Restore {
     /// Do not ask before what is on a block device is lost.
     #[arg(long)]
     pub(crate) yes: bool,
+    /// TARGET is a path that the engine opens itself, not this command.
+    #[arg(long, conflicts_with = "disks")]
+    pub(crate) on_box: bool,
+    #[command(flatten)]
+    pub(crate) waiting: Waiting,
 }

@@ -9,7 +9,7 @@ use disk::Access;
 use futures_executor::block_on;
 use operations::{Failure, OpenPool, create_file, is_same, member_json, member_text, open_disk};
 use serde_json::{Value, json};
-use store::{Admission, MAX_DISKS, StoreError};
+use store::{Admission, MAX_DISKS, MemberStatus, StoreError};
 
 use self::copying::fill;
 use crate::access::{close, open};
@@ -19,11 +19,25 @@ use crate::arguments::{
 use crate::command::pool::confirm;
 use crate::confirm;
 use crate::output::Output;
+use crate::remote;
 
 mod copying;
 mod replace;
 
+pub(crate) use replace::only_missing;
+
 pub(crate) fn run(command: DiskCommand, output: &Output) -> Result<(), Failure> {
+    let pool = match &command {
+        DiskCommand::Status(status) => &status.pool,
+        DiskCommand::Add(add) => &add.pool,
+        DiskCommand::Replace(replace) => &replace.pool,
+        DiskCommand::Return(come_back) => &come_back.pool,
+        DiskCommand::Remove(remove) => &remove.pool,
+        DiskCommand::Resync(resync) => &resync.pool,
+    };
+    if let Some(engine) = remote::reach(pool)? {
+        return remote::disk(&engine, &command, output);
+    }
     match command {
         DiskCommand::Status(status) => self::status(&status, output),
         DiskCommand::Add(add) => self::add(&add, output),
@@ -40,8 +54,14 @@ pub(crate) fn run(command: DiskCommand, output: &Output) -> Result<(), Failure> 
 fn status(status: &DiskStatus, output: &Output) -> Result<(), Failure> {
     let pool = open(&status.pool, Access::ReadOnly, output)?;
     let members = block_on(pool.store.members());
+    tell(&pool.store.pool_id().to_string(), &members, output);
+    Ok(())
+}
+
+/// Tells what each disk is to a pool.
+pub(crate) fn tell(pool: &str, members: &[MemberStatus], output: &Output) {
     let list: Vec<Value> = members.iter().map(member_json).collect();
-    let value = json!({ "pool": pool.store.pool_id().to_string(), "disks": list });
+    let value = json!({ "pool": pool, "disks": list });
     output.result(&value, || {
         let mut lines: Vec<String> = members.iter().map(member_text).collect();
         if members.len() > MAX_DISKS {
@@ -52,9 +72,8 @@ fn status(status: &DiskStatus, output: &Output) -> Result<(), Failure> {
                     .to_owned(),
             );
         }
-        format!("pool {}\n{}", pool.store.pool_id(), lines.join("\n"))
+        format!("pool {pool}\n{}", lines.join("\n"))
     });
-    Ok(())
 }
 
 /// A disk is not put in as another while it is named as one of the pool's.
@@ -174,22 +193,32 @@ fn remove(remove: &DiskRemove, output: &Output) -> Result<(), Failure> {
     let members = block_on(pool.store.members());
     let member = members.iter().find(|member| member.number == remove.member);
     let member = member.ok_or(StoreError::NoMember { member: remove.member })?;
+    let name = confirm_leaving(member, remove.yes)?;
+    let told = block_on(pool.store.remove(remove.member))?;
+    note_untold(told, output);
+    close(&pool, output)?;
+    let left = block_on(pool.store.members());
+    tell_removed(&pool.store.pool_id().to_string(), &name, &left, output);
+    Ok(())
+}
+
+/// Asks before a disk leaves for good, and gives its name.
+pub(crate) fn confirm_leaving(member: &MemberStatus, yes: bool) -> Result<String, Failure> {
     let name = member.name.clone().unwrap_or_else(|| format!("disk {}", member.disk_id));
     let (refusal, warning) = (
         format!("{name} would leave the pool for good"),
         format!("{name} will leave the pool for good"),
     );
-    confirm::confirm(&refusal, &warning, remove.yes)?;
-    let told = block_on(pool.store.remove(remove.member))?;
-    note_untold(told, output);
-    close(&pool, output)?;
-    let left = block_on(pool.store.members());
+    confirm::confirm(&refusal, &warning, yes)?;
+    Ok(name)
+}
+
+/// Tells which disk has left, and which there are.
+pub(crate) fn tell_removed(pool: &str, name: &str, left: &[MemberStatus], output: &Output) {
     let list: Vec<Value> = left.iter().map(member_json).collect();
-    let pool_id = pool.store.pool_id().to_string();
-    let value = json!({ "pool": pool_id, "removed": name, "disks": list });
+    let value = json!({ "pool": pool, "removed": name, "disks": list });
     output.result(&value, || {
         let lines: Vec<String> = left.iter().map(member_text).collect();
         format!("{name} is none of the pool's disks any more\n{}", lines.join("\n"))
     });
-    Ok(())
 }

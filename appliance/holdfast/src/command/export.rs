@@ -15,12 +15,22 @@ use crate::access::{open, unlock};
 use crate::arguments;
 use crate::interrupt;
 use crate::output::Output;
+use crate::remote;
 
 pub(crate) fn run(arguments: &arguments::Export, output: &Output) -> Result<(), Failure> {
+    if let Some(change) = &arguments.change {
+        return remote::change_export(change, output);
+    }
+    if let Some(engine) = remote::reach(&arguments.pool)? {
+        return remote::export(&engine, arguments, output);
+    }
+    if arguments.socket.is_none() && arguments.listen.is_none() {
+        return Err(Failure::new("nobody could connect", "add --socket or --listen"));
+    }
     let pool = open(&arguments.pool, Access::ReadOnly, output)?;
     let access = unlock(&pool, &arguments.unlock)?;
-    let point = pool.point(&access, &arguments.which.point)?;
-    let number = arguments.which.volume;
+    let point = pool.point(&access, arguments.point.as_deref().unwrap_or_default())?;
+    let number = arguments.volume;
     let cache = arguments.cache.unwrap_or_else(default_cache);
     let image = VolumeImage::new(&point, number, cache as usize).ok_or_else(|| {
         let what = format!("the recovery point has no volume {number}");

@@ -8,9 +8,17 @@ use crate::arguments::{self, Compression};
 use crate::interrupt;
 use crate::output::{Output, peak_memory};
 use crate::progress::shown;
+use crate::remote;
 
 pub(crate) fn run(arguments: &arguments::Ingest, output: &Output) -> Result<(), Failure> {
-    let ingest = wanted(arguments);
+    if let Some(engine) = remote::reach(&arguments.pool)? {
+        return remote::ingest(&engine, arguments, output);
+    }
+    let Some(source) = &arguments.source else {
+        let next = "name the image, device or NBD server to take in";
+        return Err(Failure::new("there is no source", next));
+    };
+    let ingest = wanted(arguments, source);
     let source = ingest.open_source(&arguments.pool.disks)?;
     let pool: OpenPool = open(&arguments.pool, Access::ReadWrite, output)?;
     let access = unlock(&pool, &arguments.unlock)?;
@@ -35,9 +43,9 @@ pub(crate) fn run(arguments: &arguments::Ingest, output: &Output) -> Result<(), 
     Ok(())
 }
 
-fn wanted(arguments: &arguments::Ingest) -> Ingest {
+fn wanted(arguments: &arguments::Ingest, source: &str) -> Ingest {
     Ingest {
-        source: arguments.source.clone(),
+        source: source.to_owned(),
         system: arguments.system.clone(),
         volume: arguments.volume.clone(),
         parent: arguments.parent.clone(),

@@ -12,8 +12,9 @@ use seal::KitSecret;
 use serde_json::json;
 
 use crate::access::{close, open, secret};
-use crate::arguments::{Io, Kit, KitAdd, KitList, KitProve, PoolDisks};
+use crate::arguments::{AskEngine, Io, Kit, KitAdd, KitList, KitProve, PoolDisks};
 use crate::output::Output;
+use crate::remote::disks_only;
 
 pub(crate) fn run(kit: Kit, output: &Output) -> Result<(), Failure> {
     match kit {
@@ -25,7 +26,7 @@ pub(crate) fn run(kit: Kit, output: &Output) -> Result<(), Failure> {
 
 fn prove(prove: KitProve, output: &Output) -> Result<(), Failure> {
     let disks = if prove.disks.is_empty() { prove.listed } else { prove.disks };
-    let pool = PoolDisks { disks, degraded: false, io: Io::Auto };
+    let pool = PoolDisks { disks, ask: AskEngine::default(), degraded: false, io: Io::Auto };
     let mut pool = open(&pool, Access::ReadWrite, output)?;
     let slot = pool.keyring.prove_with_kit(&Secret::read_kit(&prove.kit_file)?, now())?;
     block_on(pool.store.set_keys(&pool.keyring.encode()))?;
@@ -37,6 +38,7 @@ fn prove(prove: KitProve, output: &Output) -> Result<(), Failure> {
 }
 
 fn add(add: &KitAdd, output: &Output) -> Result<(), Failure> {
+    disks_only(&add.pool, "a new kit")?;
     let mut pool = open(&add.pool, Access::ReadWrite, output)?;
     let unlocked = unlock_keyring(&pool.keyring, &secret(&add.unlock)?)?;
     let mut random = |bytes: &mut [u8]| fill_random(bytes);
@@ -52,6 +54,7 @@ fn add(add: &KitAdd, output: &Output) -> Result<(), Failure> {
 }
 
 fn list(list: &KitList, output: &Output) -> Result<(), Failure> {
+    disks_only(&list.pool, "the list of kits")?;
     let pool = open(&list.pool, Access::ReadOnly, output)?;
     let slots: Vec<_> = pool.keyring.slots().collect();
     let value: Vec<_> = slots

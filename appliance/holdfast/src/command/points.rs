@@ -1,19 +1,22 @@
 //! `holdfast points`: list recovery points, and say what becomes of them.
 
 mod change;
+mod line;
 mod standing;
 
 use catalog::Listed;
 use disk::Access;
 use futures_executor::block_on;
-use model::Bytes;
+use operations::Failure;
 use restore::RestorePoint;
-use serde_json::{Value, json};
 
 use crate::access::{open, unlock};
 use crate::arguments::Points;
 use crate::output::Output;
-use operations::Failure;
+use crate::remote;
+
+pub(crate) use line::{PointLine, list_json, list_text};
+pub(crate) use standing::{Standing, changed_json, changed_text};
 
 pub(crate) fn run(arguments: &Points, output: &Output) -> Result<(), Failure> {
     match &arguments.change {
@@ -23,10 +26,12 @@ pub(crate) fn run(arguments: &Points, output: &Output) -> Result<(), Failure> {
 }
 
 fn list(arguments: &Points, output: &Output) -> Result<(), Failure> {
+    if let Some(engine) = remote::reach(&arguments.pool)? {
+        return remote::list(&engine, arguments, output);
+    }
     let pool = open(&arguments.pool, Access::ReadOnly, output)?;
     let access = unlock(&pool, &arguments.unlock)?;
     let age = pool.age();
-    let mut values = Vec::new();
     let mut lines = Vec::new();
     for listed in pool.catalog.listed() {
         let (system, trouble) = match block_on(RestorePoint::open(&access, listed.point)) {
@@ -36,48 +41,28 @@ fn list(arguments: &Points, output: &Output) -> Result<(), Failure> {
         if arguments.system.is_some() && arguments.system != system {
             continue;
         }
-        values.push(to_json(&listed, age, system.as_deref(), trouble.as_deref()));
-        lines.push(to_text(&listed, age, &trouble.or(system).unwrap_or_default()));
+        lines.push(line_of(&listed, age, system, trouble));
     }
-    output.result(&json!({ "points": values }), || match lines.is_empty() {
-        true => "no recovery points".to_owned(),
-        false => lines.join("\n"),
-    });
+    output.result(&list_json(&lines), || list_text(&lines));
     Ok(())
 }
 
-fn to_json(listed: &Listed, age: u64, system: Option<&str>, trouble: Option<&str>) -> Value {
+fn line_of(
+    listed: &Listed,
+    age: u64,
+    system: Option<String>,
+    trouble: Option<String>,
+) -> PointLine {
     let point = &listed.point;
-    let removed = listed.removed.map(|removal| {
-        json!({
-            "by": standing::by(removal.by),
-            "goes_in_seconds": removal.due.saturating_sub(age),
-        })
-    });
-    json!({
-        "point": point.id.to_string(),
-        "system": system,
-        "created": point.created.0,
-        "age_seconds": age.saturating_sub(point.age),
-        "volumes": point.volumes,
-        "bytes_logical": point.logical_bytes,
-        "bytes_added": point.added_bytes,
-        "held": listed.held,
-        "removed": removed,
-        "signals": standing::signals(point.signals),
-        "cleared": listed.cleared,
-        "error": trouble,
-    })
-}
-
-fn to_text(listed: &Listed, age: u64, system: &str) -> String {
-    let point = &listed.point;
-    format!(
-        "{}  {}  {:>10}  +{:>10}  {system}{}",
-        point.id,
-        point.created,
-        Bytes(point.logical_bytes).to_string(),
-        Bytes(point.added_bytes).to_string(),
-        standing::text(listed, age),
-    )
+    PointLine {
+        id: point.id.to_string(),
+        system,
+        created: point.created,
+        age: Some(age.saturating_sub(point.age)),
+        volumes: point.volumes.into(),
+        logical: point.logical_bytes,
+        added: point.added_bytes,
+        standing: Standing::of(listed, age),
+        trouble,
+    }
 }

@@ -10,11 +10,20 @@ use crate::access::{close, open, unlock};
 use crate::arguments::{self, PolicyDrop, PolicyRules, PolicySet, PolicyShow};
 use crate::confirm::confirm;
 use crate::output::Output;
+use crate::remote;
 
 /// How the policy of all systems without one of their own is called.
 const ALL_SYSTEMS: &str = "all other systems";
 
 pub(crate) fn run(policy: arguments::Policy, output: &Output) -> Result<(), Failure> {
+    let pool = match &policy {
+        arguments::Policy::Show(show) => &show.pool,
+        arguments::Policy::Set(set) => &set.pool,
+        arguments::Policy::Drop(drop) => &drop.pool,
+    };
+    if let Some(engine) = remote::reach(pool)? {
+        return remote::policy(&engine, &policy, output);
+    }
     match policy {
         arguments::Policy::Show(show) => self::show(&show, output),
         arguments::Policy::Set(set) => self::set(&set, output),
@@ -35,6 +44,12 @@ fn show(show: &PolicyShow, output: &Output) -> Result<(), Failure> {
             shown.push((system.map(name), policy));
         }
     }
+    tell(&shown, output);
+    Ok(())
+}
+
+/// Tells the policies of systems by their names; without one it is that of all others.
+pub(crate) fn tell(shown: &[(Option<String>, Policy)], output: &Output) {
     let values = shown.iter().map(|(system, policy)| to_json(system.as_deref(), policy));
     let value = json!({ "policies": values.collect::<Vec<_>>() });
     output.result(&value, || {
@@ -44,7 +59,6 @@ fn show(show: &PolicyShow, output: &Output) -> Result<(), Failure> {
             false => lines.collect::<Vec<_>>().join("\n"),
         }
     });
-    Ok(())
 }
 
 fn set(set: &PolicySet, output: &Output) -> Result<(), Failure> {

@@ -22,6 +22,7 @@ use crate::command::kit::write_kit;
 use crate::confirm;
 use crate::output::Output;
 use crate::passphrase;
+use crate::remote;
 
 pub(crate) fn run(pool: Pool, output: &Output) -> Result<(), Failure> {
     match pool {
@@ -141,6 +142,9 @@ pub(crate) fn confirm(path: &Path, yes: bool) -> Result<(), Failure> {
 }
 
 fn status(status: &PoolStatus, output: &Output) -> Result<(), Failure> {
+    if let Some(engine) = remote::reach(&status.pool)? {
+        return remote::status(&engine, output);
+    }
     let pool = open(&status.pool, Access::ReadOnly, output)?;
     let status = pool.store.status();
     let points = pool.catalog.points();

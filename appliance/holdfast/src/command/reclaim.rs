@@ -8,8 +8,12 @@ use crate::arguments;
 use crate::interrupt;
 use crate::output::Output;
 use crate::progress::shown;
+use crate::remote;
 
 pub(crate) fn run(arguments: &arguments::Reclaim, output: &Output) -> Result<(), Failure> {
+    if let Some(engine) = remote::reach(&arguments.pool)? {
+        return remote::reclaim(&engine, arguments, output);
+    }
     let mode = if arguments.dry_run { Access::ReadOnly } else { Access::ReadWrite };
     let pool = open(&arguments.pool, mode, output)?;
     let access = unlock(&pool, &arguments.unlock)?;

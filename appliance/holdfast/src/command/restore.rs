@@ -9,8 +9,12 @@ use crate::command::pool::confirm;
 use crate::interrupt;
 use crate::output::{Output, peak_memory};
 use crate::progress::shown;
+use crate::remote;
 
 pub(crate) fn run(arguments: &arguments::Restore, output: &Output) -> Result<(), Failure> {
+    if let Some(engine) = remote::reach(&arguments.pool)? {
+        return remote::restore(&engine, arguments, output);
+    }
     let pool = open(&arguments.pool, Access::ReadOnly, output)?;
     let access = unlock(&pool, &arguments.unlock)?;
     let point = pool.point(&access, &arguments.which.point)?;

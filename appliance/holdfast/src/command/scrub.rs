@@ -9,8 +9,12 @@ use crate::arguments;
 use crate::interrupt;
 use crate::output::Output;
 use crate::progress::shown;
+use crate::remote;
 
 pub(crate) fn run(arguments: &arguments::Scrub, output: &Output) -> Result<(), Failure> {
+    if let Some(engine) = remote::reach(&arguments.pool)? {
+        return remote::scrub(&engine, arguments, output);
+    }
     if arguments.history {
         let pool = open(&arguments.pool, Access::ReadOnly, output)?;
         let (value, text) = scrub_history(&pool);

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::io::IsTerminal;
 use std::time::{Duration, Instant};
 
-use bus::{AlertView, ApplianceView, Client, ClientError, ExportView, JobView, Object, PoolView};
+use bus::{AlertView, ApplianceView, Client, ExportView, JobView, Object, PoolView};
 use model::{Bytes, Span};
 use operations::Failure;
 use serde_json::{Value, json};
@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 use crate::arguments::Top;
 use crate::interrupt::{requested, runtime};
 use crate::output::Output;
+use crate::remote::failure;
 
 /// How often the picture is drawn anew.
 const EVERY: Duration = Duration::from_secs(1);
@@ -29,12 +30,17 @@ pub(crate) fn run(top: &Top, output: &Output) -> Result<(), Failure> {
     // Whoever reads a pipe wants what there is now.
     let once = top.once || !std::io::stdout().is_terminal();
     runtime(1)?.block_on(async {
-        let client = Client::connect().await.map_err(failed)?;
+        let client = match &top.on.bus {
+            Some(address) => Client::connect_to(address).await,
+            None => Client::connect().await,
+        };
+        let client = client.map_err(|error| failure(&error))?;
         let ended = requested();
         tokio::pin!(ended);
         let mut rates = Rates::default();
         loop {
-            let picture = Picture::of(client.objects().await.map_err(failed)?, &mut rates);
+            let picture =
+                Picture::of(client.objects().await.map_err(|error| failure(&error))?, &mut rates);
             let clear = if once { "" } else { CLEAR };
             output.result(&picture.json(), || format!("{clear}{}", picture.text()));
             if once {
@@ -46,15 +52,6 @@ pub(crate) fn run(top: &Top, output: &Output) -> Result<(), Failure> {
             }
         }
     })
-}
-
-fn failed(error: ClientError) -> Failure {
-    if error.is_absence() {
-        let next = "start holdfast-engine, or use the commands that take --pool";
-        return Failure::new("no engine runs on this bus", next);
-    }
-    let next = "see that the bus runs; HOLDFAST_BUS_ADDRESS names another than the system's";
-    Failure::new(error, next)
 }
 
 /// Bytes of running jobs as they were last seen.

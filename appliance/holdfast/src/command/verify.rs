@@ -8,8 +8,12 @@ use crate::arguments;
 use crate::interrupt;
 use crate::output::Output;
 use crate::progress::shown;
+use crate::remote;
 
 pub(crate) fn run(arguments: &arguments::Verify, output: &Output) -> Result<(), Failure> {
+    if let Some(engine) = remote::reach(&arguments.pool)? {
+        return remote::verify(&engine, arguments, output);
+    }
     let mode = if arguments.no_heal { Access::ReadOnly } else { Access::ReadWrite };
     let pool = open(&arguments.pool, mode, output)?;
     let access = unlock(&pool, &arguments.unlock)?;

@@ -19,6 +19,7 @@ use crate::access::{close, open_on};
 use crate::arguments::{DiskReplace, PoolDisks};
 use crate::confirm::confirm;
 use crate::output::Output;
+use crate::remote;
 
 const NEXT: ResyncNext = ResyncNext {
     rest: "run the same command again; until then no disk leaves, and what was copied is kept",
@@ -75,7 +76,8 @@ pub(super) fn run(replace: &DiskReplace, output: &Output) -> Result<(), Failure>
 
 /// Whether the new disk is in the pool already, and who has left it.
 fn look(on: &PoolDisks, path: &Path) -> Result<Seen, Failure> {
-    let disks = open_disks(&on.disks, Access::ReadWrite, on.io.into())?;
+    let disks = open_disks(&on.disks, Access::ReadWrite, on.io.into());
+    let disks = disks.map_err(|failure| remote::by_engine(failure, &on.disks))?;
     if !path.exists() {
         return Ok(Seen { disks, gone: Vec::new(), begun: false });
     }
@@ -156,7 +158,7 @@ fn name_of(members: &[MemberStatus], number: usize) -> String {
     name.unwrap_or_else(|| format!("member {number}"))
 }
 
-fn only_missing(members: &[MemberStatus]) -> Result<usize, Failure> {
+pub(crate) fn only_missing(members: &[MemberStatus]) -> Result<usize, Failure> {
     let mut missing = members.iter().filter(|member| member.state == MemberState::Missing);
     match (missing.next(), missing.next()) {
         (Some(member), None) => Ok(member.number),

@@ -3,12 +3,12 @@
 use catalog::Change;
 use disk::Access;
 use model::PointId;
-use serde_json::json;
 
-use super::standing;
+use super::{Standing, changed_json, changed_text};
 use crate::access::{close, open, unlock};
 use crate::arguments::{PointsChange, PointsNamed};
 use crate::output::Output;
+use crate::remote;
 use operations::Failure;
 
 pub(super) fn run(change: &PointsChange, output: &Output) -> Result<(), Failure> {
@@ -23,6 +23,9 @@ pub(super) fn run(change: &PointsChange, output: &Output) -> Result<(), Failure>
 }
 
 fn make(named: &PointsNamed, change: Change, output: &Output) -> Result<(), Failure> {
+    if let Some(engine) = remote::reach(&named.pool)? {
+        return remote::change(&engine, &named.ids, change, output);
+    }
     let pool = open(&named.pool, Access::ReadWrite, output)?;
     let tenant = unlock(&pool, &named.unlock)?.tenant();
     let found = named.ids.iter().map(|typed| pool.find(tenant, typed).map(|point| point.id));
@@ -33,23 +36,8 @@ fn make(named: &PointsNamed, change: Change, output: &Output) -> Result<(), Fail
     pool.commit(events)?;
     close(&pool, output)?;
     let now = catalog.listed().into_iter().filter(|listed| ids.contains(&listed.point.id));
+    let now = now.map(|listed| (listed.point.id.to_string(), Standing::of(&listed, age)));
     let now: Vec<_> = now.collect();
-    let values = now.iter().map(|listed| {
-        json!({
-            "point": listed.point.id.to_string(),
-            "held": listed.held,
-            "removed": listed.removed.is_some(),
-            "goes_in_seconds": listed.removed.map(|removal| removal.due.saturating_sub(age)),
-            "cleared": listed.cleared,
-        })
-    });
-    let value = json!({ "points": values.collect::<Vec<_>>(), "changed": changed });
-    output.result(&value, || {
-        let lines = now.iter().map(|listed| match standing::text(listed, age) {
-            text if text.is_empty() => format!("{}  kept as its policy says", listed.point.id),
-            text => format!("{}{text}", listed.point.id),
-        });
-        lines.collect::<Vec<_>>().join("\n")
-    });
+    output.result(&changed_json(&now, changed), || changed_text(&now));
     Ok(())
 }

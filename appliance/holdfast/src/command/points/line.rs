@@ -1,0 +1,69 @@
+//! One recovery point in the list of all.
+
+use model::{Bytes, WallTime};
+use serde_json::{Value, json};
+
+use super::Standing;
+
+/// What the list says of a recovery point.
+#[derive(Debug)]
+pub(crate) struct PointLine {
+    pub(crate) id: String,
+    /// `None` if nobody knows.
+    pub(crate) system: Option<String>,
+    pub(crate) created: WallTime,
+    /// Seconds of running time; `None` if nobody knows.
+    pub(crate) age: Option<u64>,
+    pub(crate) volumes: u64,
+    pub(crate) logical: u64,
+    pub(crate) added: u64,
+    pub(crate) standing: Standing,
+    /// What is wrong with it.
+    pub(crate) trouble: Option<String>,
+}
+
+impl PointLine {
+    pub(crate) fn json(&self) -> Value {
+        let removed = self.standing.removed.as_ref();
+        let removed = removed.map(|(by, left)| json!({ "by": by, "goes_in_seconds": left }));
+        json!({
+            "point": self.id,
+            "system": self.system,
+            "created": self.created.0,
+            "age_seconds": self.age,
+            "volumes": self.volumes,
+            "bytes_logical": self.logical,
+            "bytes_added": self.added,
+            "held": self.standing.held,
+            "removed": removed,
+            "signals": self.standing.signals,
+            "cleared": self.standing.cleared,
+            "error": self.trouble,
+        })
+    }
+
+    pub(crate) fn text(&self) -> String {
+        format!(
+            "{}  {}  {:>10}  +{:>10}  {}{}",
+            self.id,
+            self.created,
+            Bytes(self.logical).to_string(),
+            Bytes(self.added).to_string(),
+            self.trouble.as_ref().or(self.system.as_ref()).map_or("", String::as_str),
+            self.standing.text(),
+        )
+    }
+}
+
+/// All that are listed, for programs.
+pub(crate) fn list_json(points: &[PointLine]) -> Value {
+    json!({ "points": points.iter().map(PointLine::json).collect::<Vec<_>>() })
+}
+
+/// The same for people.
+pub(crate) fn list_text(points: &[PointLine]) -> String {
+    match points.is_empty() {
+        true => "no recovery points".to_owned(),
+        false => points.iter().map(PointLine::text).collect::<Vec<_>>().join("\n"),
+    }
+}

@@ -169,7 +169,7 @@ fn view(number: u64, alert: &Alert, priorities: &Priorities) -> AlertView {
         cause: finding.cause.clone(),
         next_step: finding.next.clone(),
         since: alert.raised.0,
-        last_seen: moment().wall,
+        last_seen: alert.seen.0,
         count: alert.returns + 1,
         acknowledged_by: known.map(|known| known.by.clone()).unwrap_or_default(),
     }
@@ -202,26 +202,52 @@ fn side(side: Side) -> AlertSide {
 /// One line in the journal, with its fields.
 fn tell(change: &Change) {
     let finding = &change.alert().finding;
-    let (code, subject) = (finding.code, finding.subject.name.as_str());
     let (word, level) = match change {
-        Change::Cleared(_) => ("over", log::Level::Info),
+        Change::Cleared(_) => ("over: ", log::Level::Info),
         Change::Raised(_) | Change::Changed(_) if finding.severity.number() >= 7 => {
             ("", log::Level::Error)
         }
         Change::Raised(_) | Change::Changed(_) | Change::Reminded(_) => ("", log::Level::Warn),
     };
-    let id = format!("{:032x}", code.message_id());
-    let word = if word.is_empty() { String::new() } else { format!("{word}: ") };
-    log::log!(
-        level,
-        MESSAGE_ID = id.as_str(),
-        HOLDFAST_CODE = code.as_str(),
-        HOLDFAST_SUBJECT = subject,
-        HOLDFAST_SEVERITY = finding.severity.number();
-        "{word}{} {}",
-        finding.cause,
-        finding.next
+    let fields = fields(change);
+    let fields: Vec<_> = fields.iter().map(|(name, text)| (name.as_str(), text.as_str())).collect();
+    log::logger().log(
+        &log::Record::builder()
+            .level(level)
+            .target(module_path!())
+            .key_values(&fields.as_slice())
+            .args(format_args!("{word}{} {}", finding.cause, finding.next))
+            .build(),
     );
+}
+
+/// What the journal has of an alert beside its sentences, as ALERTS.md says.
+fn fields(change: &Change) -> Vec<(String, String)> {
+    let finding = &change.alert().finding;
+    let change = match change {
+        Change::Raised(_) => "raised",
+        Change::Changed(_) => "changed",
+        Change::Reminded(_) => "reminded",
+        Change::Cleared(_) => "cleared",
+    };
+    let own = [
+        ("MESSAGE_ID", format!("{:032x}", finding.code.message_id())),
+        ("HOLDFAST_CODE", finding.code.to_string()),
+        ("HOLDFAST_CHANGE", change.to_owned()),
+        ("HOLDFAST_SUBJECT", finding.subject.name.clone()),
+        ("HOLDFAST_SEVERITY", finding.severity.to_string()),
+        ("HOLDFAST_SIDE", finding.side.to_string()),
+        ("HOLDFAST_CLIENT", finding.client.clone().unwrap_or_default()),
+    ];
+    let own = own.into_iter().map(|(name, text)| (name.to_owned(), text));
+    let figures = finding.facts.iter();
+    let figures = figures.map(|(name, fact)| (figure_field(name), fact.clone()));
+    own.chain(figures).filter(|(_, text)| !text.is_empty()).collect()
+}
+
+/// The field of a figure that ALERTS.md has in braces.
+fn figure_field(name: &str) -> String {
+    format!("HOLDFAST_{}", name.to_ascii_uppercase())
 }
 
 /// The verdict as the bus says it.
@@ -242,6 +268,29 @@ mod tests {
 
     const PLAN: &str = "format = 1\n[[client]]\nname = \"acme\"\nzone = \"UTC\"\n\
         severity-priority = { 7 = \"notify\" }\ncode-priority = { job-failed = \"p1\" }\n";
+
+    #[test]
+    fn the_journal_has_the_figures_of_an_alert_each_in_a_field_of_its_own() {
+        let facts: [(&str, &dyn std::fmt::Display); 1] = [("service", &"holdfast-x.service")];
+        let subject = Subject::service("holdfast-x.service");
+        let finding = Finding::new(AlertCode::ServiceFailed, subject, &facts);
+        let mut book = AlertBook::new(BookLimits::default(), now());
+        let told = fields(&book.update(&[finding], now())[0]);
+        let has =
+            |name: &str| told.iter().find(|(field, _)| field == name).map(|(_, text)| &**text);
+        assert_eq!(has("MESSAGE_ID"), Some("2dac141189c9dba4edc18ab90be4fabb"));
+        assert_eq!(has("HOLDFAST_SERVICE"), Some("holdfast-x.service"));
+        assert_eq!((has("HOLDFAST_CHANGE"), has("HOLDFAST_SEVERITY")), (Some("raised"), Some("7")));
+        assert_eq!(has("HOLDFAST_CLIENT"), None);
+        // No figure takes the name of another field.
+        for code in AlertCode::ALL {
+            for part in format!("{}{}", code.cause(), code.next()).split('{').skip(1) {
+                let figure = figure_field(part.split('}').next().unwrap());
+                let own = ["CODE", "CHANGE", "SUBJECT", "SEVERITY", "SIDE", "CLIENT"];
+                assert!(!own.iter().any(|own| figure == figure_field(own)), "{code}: {figure}");
+            }
+        }
+    }
 
     #[test]
     fn a_clients_own_priorities_are_those_of_its_plan() {

@@ -37,7 +37,7 @@ view! {
     State next_step: String = "NextStep";
     /// When it was raised.
     Constant since: u64 = "Since";
-    /// When it was last seen.
+    /// When it was last found. What is over stays for a while, and clears if it does not come back.
     Progress last_seen: u64 = "LastSeen";
     /// How often it was seen.
     Progress count: u32 = "Count";

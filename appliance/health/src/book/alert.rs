@@ -33,6 +33,8 @@ pub struct Alert {
     pub finding: Finding,
     /// The wall clock when it was raised.
     pub raised: WallTime,
+    /// The wall clock when it was found last.
+    pub seen: WallTime,
     /// How often it went away and came back within its hold time.
     pub returns: u32,
     pub acknowledged: Option<Acknowledged>,
@@ -55,7 +57,16 @@ pub struct Acknowledged {
 impl Alert {
     pub(super) fn new(finding: Finding, now: u64, raised: WallTime) -> Self {
         let told_count = finding.count;
-        Self { finding, raised, returns: 0, acknowledged: None, told: now, gone: None, told_count }
+        Self {
+            finding,
+            raised,
+            seen: raised,
+            returns: 0,
+            acknowledged: None,
+            told: now,
+            gone: None,
+            told_count,
+        }
     }
 
     /// It is open, though not found any more: it clears when that lasts.

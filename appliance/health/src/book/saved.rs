@@ -37,6 +37,9 @@ pub struct SavedAlert {
     pub count: u64,
     /// Seconds since 1970.
     pub raised: u64,
+    /// Likewise; 0 in what an older version has kept.
+    #[serde(default)]
+    pub seen: u64,
     pub returns: u32,
     pub acknowledged: Option<Acknowledged>,
     pub told: u64,
@@ -109,6 +112,7 @@ impl SavedAlert {
             next: finding.next,
             count: finding.count,
             raised: alert.raised.0,
+            seen: alert.seen.0,
             returns: alert.returns,
             acknowledged: alert.acknowledged.clone(),
             told: alert.told,
@@ -131,6 +135,7 @@ impl SavedAlert {
         Some(Alert {
             finding,
             raised: WallTime(self.raised),
+            seen: WallTime(self.seen.max(self.raised)),
             returns: self.returns,
             acknowledged: self.acknowledged,
             told: self.told,

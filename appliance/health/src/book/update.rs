@@ -24,7 +24,7 @@ impl AlertBook {
         let mut dropped = 0;
         for (key, finding) in by_severity(found.clone()) {
             match self.open.contains_key(&key) {
-                true => changes.extend(self.seen_again(&key, finding)),
+                true => changes.extend(self.seen_again(&key, finding, now)),
                 false => dropped += self.raise(key, finding, now, &mut changes),
             }
         }
@@ -68,7 +68,7 @@ impl AlertBook {
     fn overflow(&mut self, finding: Finding, now: Moment) -> Option<Change> {
         let key = Key::of(&finding);
         if self.open.contains_key(&key) {
-            return self.seen_again(&key, finding);
+            return self.seen_again(&key, finding, now);
         }
         let alert = Alert::new(finding, self.now, now.wall);
         self.open.insert(key, alert.clone());
@@ -77,8 +77,9 @@ impl AlertBook {
 
     /// What is found again takes the place of what was found before. It is told when it is worse,
     /// better, on another side, or more; a cause with other figures alone is not.
-    fn seen_again(&mut self, key: &Key, finding: Finding) -> Option<Change> {
+    fn seen_again(&mut self, key: &Key, finding: Finding, at: Moment) -> Option<Change> {
         let alert = self.open.get_mut(key)?;
+        alert.seen = at.wall;
         if alert.gone.take().is_some() {
             alert.returns = alert.returns.saturating_add(1);
             self.rates.count(key.code);

@@ -69,10 +69,10 @@ pub(crate) const ENGINE_RESTARTED: Row = Row {
     severity: 6,
     side: Side::Box,
     message_id: 0x75aec7c8_6bbaf6b0_16e6efcf_3a2f65fc,
-    cause: "The engine ended without being asked to {count} times within the last day, {ago} ago \
-        the last time.",
-    next: "Read `journalctl -u holdfast-engine` before the restart: after `watchdog` look for a \
-        disk that hangs, after `oom` for what takes the memory.",
+    cause: "The engine ended without being told to and was started again: {count} times within the \
+        last day, {ago} ago the last time.",
+    next: "Read `journalctl -u holdfast-engine` before the restart: whether it crashed, ran out of \
+        memory, or hung on a disk and was ended by the watchdog.",
     clears: "it has not happened for a day",
     hold_minutes: 0,
 };

@@ -47,7 +47,9 @@ fn an_alert_is_raised_once_and_clears_after_its_hold() {
     assert_eq!(told(&book.update(&[hot.clone(), hot.clone()].concat(), at(0))), ["+disk-hot a"]);
     assert!(book.update(&hot, at(MINUTE)).is_empty());
     assert!(book.update(&[], at(2 * MINUTE)).is_empty());
-    assert!(book.get(AlertCode::DiskHot, &Subject::disk("a")).unwrap().is_going());
+    let going = book.get(AlertCode::DiskHot, &Subject::disk("a")).unwrap();
+    assert!(going.is_going());
+    assert_eq!((going.raised, going.seen), (at(0).wall, at(MINUTE).wall));
     assert!(book.update(&[], at(32 * MINUTE - 1)).is_empty());
     assert_eq!(told(&book.update(&[], at(32 * MINUTE))), ["-disk-hot a"]);
     assert!(book.alerts().is_empty());

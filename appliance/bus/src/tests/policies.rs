@@ -26,6 +26,10 @@ fn polkit_knows_every_action_and_no_other() {
         let count = tags.iter().filter(|tag| tag.name == part).count();
         assert_eq!(count, known.len(), "{part}");
     }
+    // Only an action's owner and root are told whether somebody else may do it.
+    let is_owner =
+        |tag: &&Tag| tag.name == "annotate" && tag.get("key") == "org.freedesktop.policykit.owner";
+    assert_eq!(tags.iter().filter(is_owner).count(), known.len());
 }
 
 /// The rules of the policy for somebody, as `allow` or `deny` with what they are about.
@@ -41,12 +45,14 @@ fn rules(tags: &[Tag], attribute: &str, who: &str) -> Vec<String> {
 }
 
 #[test]
-fn the_bus_lets_only_root_be_the_engine_and_only_the_group_see_it() {
+fn the_bus_lets_only_the_engines_user_and_root_be_it_and_only_the_group_see_it() {
     let tags = installed("usr/share/dbus-1/system.d/org.holdfast.Engine1.conf");
     let default = rules(&tags, "context", "default");
     assert_eq!(default, ["deny own", "deny send_destination", "deny receive_sender receive_type"]);
     let group = rules(&tags, "group", "holdfast");
     assert_eq!(group, ["allow send_destination", "allow receive_sender"]);
+    let engine = rules(&tags, "user", "holdfast");
+    assert_eq!(engine, ["allow own"]);
     let root = rules(&tags, "user", "root");
     assert_eq!(root, ["allow own", "allow send_destination", "allow receive_sender"]);
 }

@@ -15,6 +15,9 @@ use crate::jobs::Limits;
 /// Longest configuration file, in bytes.
 const MAX_BYTES: u64 = 64 << 10;
 
+/// What the service manager calls the credential with the passphrase.
+const CREDENTIAL: &str = "holdfast.passphrase";
+
 /// What the file says.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -24,8 +27,9 @@ pub(crate) struct Config {
     /// Go on without a disk that is missing.
     #[serde(default)]
     pub(crate) degraded: bool,
-    /// A file with the passphrase, such as a credential of the service manager. Without it the
-    /// engine starts locked and waits to be unlocked over the bus.
+    /// A file with the passphrase. Without it the service manager's credential [`CREDENTIAL`] is
+    /// the passphrase; without that, too, the engine starts locked and waits to be unlocked over
+    /// the bus.
     pub(crate) passphrase_file: Option<PathBuf>,
     /// Folder for jobs, alerts, overlays. It survives restarts.
     pub(crate) state: PathBuf,
@@ -90,13 +94,22 @@ impl Config {
 
     /// What opens the keys, if it is known at start.
     pub(crate) fn secret(&self) -> Result<Option<Secret>> {
-        Ok(self.passphrase_file.as_deref().map(Secret::passphrase_file).transpose()?)
+        let folder = std::env::var_os("CREDENTIALS_DIRECTORY").map(PathBuf::from);
+        let file = self.passphrase_file.clone().or_else(|| credential(&folder?));
+        Ok(file.as_deref().map(Secret::passphrase_file).transpose()?)
     }
+}
+
+/// The file of the credential, if it is among those that the service manager has given.
+fn credential(folder: &Path) -> Option<PathBuf> {
+    Some(folder.join(CREDENTIAL)).filter(|path| path.exists())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    const EXAMPLE: &str = include_str!("../../../image/files/usr/share/holdfast/engine.toml");
 
     fn read(text: &str) -> Result<Config> {
         let folder = tempfile::tempdir().unwrap();
@@ -104,7 +117,7 @@ mod tests {
         std::fs::write(&path, text).unwrap();
         let config = Config::read(&path);
         config.map(|config| Config {
-            state: config.state.strip_prefix(folder.path()).unwrap().to_owned(),
+            state: config.state.strip_prefix(folder.path()).unwrap_or(&config.state).to_owned(),
             ..config
         })
     }
@@ -115,6 +128,17 @@ mod tests {
         assert_eq!((config.state, config.runtime), ("s".into(), "/run/h".into()));
         assert_eq!((config.limits.restores, config.jobs.deadline_hours), (4, 24));
         assert!(config.passphrase_file.is_none());
+    }
+
+    #[test]
+    fn the_example_is_read_and_a_credential_is_taken_if_there_is_one() {
+        let config = read(EXAMPLE).unwrap();
+        assert_eq!((config.disks.len(), config.passphrase_file), (2, None));
+        let folder = tempfile::tempdir().unwrap();
+        assert_eq!(credential(folder.path()), None);
+        let given = folder.path().join(CREDENTIAL);
+        std::fs::write(&given, "correct horse\n").unwrap();
+        assert_eq!(credential(folder.path()), Some(given));
     }
 
     #[test]

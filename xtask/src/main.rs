@@ -15,6 +15,7 @@ mod guest;
 mod mounted;
 mod process;
 mod run;
+mod service;
 mod soak;
 mod test;
 mod tidy;
@@ -42,6 +43,14 @@ enum Task {
     /// Make the demo's disk images in an empty folder: a part of `demo`, in a process of its own.
     #[command(hide = true)]
     System { folder: PathBuf },
+    /// Run the engine under systemd, in a container, and see that it does what its units say.
+    Service,
+    /// Boot the container of `service`: a part of it, in name spaces of its own.
+    #[command(hide = true)]
+    Container { tree: PathBuf, state: PathBuf },
+    /// What is done in the container of `service`.
+    #[command(hide = true)]
+    Inside,
     /// Run every check, installing the Debian packages that they need.
     Test,
     /// Compare with rivals and limits on the same images, in one table.
@@ -69,6 +78,9 @@ fn run(task: Task) -> Result<()> {
         Task::Demo(args) => demo::run(&args),
         Task::Run(args) => run::run(&args),
         Task::System { folder } => demo::make_system(&folder),
+        Task::Service => service::run(),
+        Task::Container { tree, state } => service::boot(&tree, &state),
+        Task::Inside => service::tell(),
         Task::Test => test::run(),
         Task::Bench(args) => bench::run(&args),
         Task::Fuzz(args) => fuzz::run(&args),

@@ -9,6 +9,7 @@ use crate::debian::{self, Package};
 use crate::error::Result;
 use crate::fuzz;
 use crate::process::{cargo, is_installed, shown};
+use crate::service;
 use crate::tidy;
 
 mod counts;
@@ -65,6 +66,7 @@ pub(crate) fn run() -> Result<()> {
     let mut counts = steps.run("cargo test", || counts::run_tests(&["--workspace"]))?;
     counts += steps.run("planted bugs", || counts::run_tests(PLANTED))?;
     counts += steps.run("schedules", || counts::run_tests(SCHEDULES))?;
+    steps.run("service", service::run)?;
     steps.run("fuzz", fuzz::run_shortly)?;
     steps.print();
     println!("{}", counts.line(begin.elapsed()));

@@ -1,0 +1,83 @@
+//! The engine as a service: under a real systemd, with D-Bus, polkit and the journal, in a
+//! container.
+//!
+//! The container is Debian with what the image has for the engine (`image/files`), nothing in it
+//! changed, and the programs of this checkout. This program goes into it as well and tells a story
+//! there: it makes a pool, has the service manager start, restart and kill the engine, and judges
+//! by what other people's tools say (`systemctl`, `busctl`, `journalctl`, `qemu-io`). Everything
+//! happens in name spaces that end with it: whatever stops it, no mount or process stays behind.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use crate::cache;
+use crate::debian::{self, Package, bootstrap};
+use crate::error::{Error, Result};
+use crate::process::{cargo, command, quiet, shown, target_folder};
+
+mod alerts;
+mod bus;
+mod callers;
+mod container;
+mod exports;
+mod jobs;
+mod machine;
+mod set_up;
+mod story;
+mod tools;
+mod units;
+
+pub(crate) use container::boot;
+pub(crate) use story::tell;
+
+const NEEDED: &[Package] =
+    &[Package { name: "systemd-container", why: "systemd-nspawn boots a system in a container" }];
+
+const PACKAGES: &str = "systemd-sysv,dbus,polkitd,qemu-utils";
+
+/// Boots the container and goes through the story. Needs root, and an operating system in which
+/// root may mount; half a minute when Debian's packages are in the cache.
+pub(crate) fn run() -> Result<()> {
+    debian::demand_root("systemd is tested in a container, which mounts file systems")?;
+    debian::ensure(NEEDED)?;
+    demand_name_spaces()?;
+    let mut build = cargo();
+    shown(build.args(["build", "--locked", "--package", "holdfast", "--package", "engine"]))?;
+    let release = debian::release()?;
+    let recipe = [PACKAGES, &release, include_str!("debian/bootstrap.rs")];
+    let tree = cache::entry("service", &recipe, |folder| {
+        println!("    installing Debian {release} with systemd, D-Bus and polkit");
+        bootstrap::install(&release, PACKAGES, &folder.join("tree"))
+    })?;
+    let target = target_folder();
+    // Of the same user as the checkout, on a file system that has disks below it.
+    let state = tempfile::tempdir_in(&target).map_err(Error::io(&target))?;
+    boot_apart(&tree.join("tree"), state.path())
+}
+
+/// What a process needs that may mount what it likes and leaves nothing behind.
+const APART: [&str; 5] = ["--mount", "--pid", "--fork", "--kill-child", "--mount-proc"];
+
+/// Fails with a sentence for the user where root is not allowed what a container needs.
+fn demand_name_spaces() -> Result<()> {
+    quiet(command("unshare").args(APART).arg("true")).map(drop).map_err(|error| Error::Needs {
+        what:
+            "run on a machine, in a virtual machine, or in a container that was started with all \
+               privileges"
+                .into(),
+        why: format!("root may not mount here, and a container needs that: {error}"),
+    })
+}
+
+/// In a process of its own, which may mount what it likes.
+fn boot_apart(tree: &Path, state: &Path) -> Result<()> {
+    let own = Path::new("/proc/self/exe");
+    let own = fs::read_link(own).map_err(Error::io(own))?;
+    let mut unshare = command("unshare");
+    shown(unshare.args(APART).arg(own).arg("container").arg(tree).arg(state))
+}
+
+/// A program of this checkout, as `run` has built it.
+fn program(name: &str) -> PathBuf {
+    target_folder().join("debug").join(name)
+}

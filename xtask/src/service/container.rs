@@ -1,0 +1,95 @@
+//! The container: a copy of Debian's tree in memory, with what the image adds to it.
+
+use std::fs;
+use std::path::Path;
+
+use super::program;
+use crate::error::{Error, Result};
+use crate::process::{command, quiet, shown, workspace};
+
+/// The system's root, on a file system in memory that only this process sees.
+const ROOT: &str = "/run/holdfast-service";
+
+/// Where this program is in the container.
+const STORY: &str = "/usr/libexec/holdfast-story";
+
+/// The unit that the container is booted for: whatever becomes of it ends the container, which
+/// ends with its exit status.
+const STORY_UNIT: &str = "[Unit]
+Description=What is to be seen of the engine as a service
+After=dbus.socket
+SuccessAction=exit
+FailureAction=exit
+
+[Service]
+Type=oneshot
+ExecStart=/usr/libexec/holdfast-story inside
+TimeoutStartSec=240
+StandardOutput=tty
+StandardError=tty
+TTYPath=/dev/console
+";
+
+/// Beyond it the container hangs, in seconds.
+const LIMIT: &str = "300";
+
+/// What the engine's unit has to do without where there are no user name spaces.
+const WITHOUT: &str = "[Service]\nPrivateUsers=no\n";
+
+/// Boots the system of `tree` with `state` as the folder of the engine's state. It mounts what it
+/// likes: for a process in name spaces of its own.
+pub(crate) fn boot(tree: &Path, state: &Path) -> Result<()> {
+    // systemd-nspawn keeps its own files in /run, which has to be a file system.
+    quiet(command("mount").args(["-t", "tmpfs", "-o", "mode=755", "tmpfs", "/run"]))?;
+    let root = Path::new(ROOT);
+    for folder in [Path::new("/run/systemd"), root] {
+        fs::create_dir(folder).map_err(Error::io(folder))?;
+    }
+    quiet(command("cp").arg("--archive").arg(tree.join(".")).arg(root))?;
+    add_ours(root)?;
+    allow_for_missing_user_spaces(root)?;
+    let mut nspawn = command("timeout");
+    nspawn.args(["--kill-after=5", LIMIT, "systemd-nspawn", "--quiet", "--boot"]);
+    nspawn.args(["--register=no", "--keep-unit", "--private-network", "--machine=holdfast"]);
+    nspawn.args(["--console=read-only", "--resolv-conf=off", "--timezone=off"]);
+    nspawn.args(["--link-journal=no", "--directory", ROOT]);
+    nspawn.arg(format!("--bind={}:/var/lib/holdfast", state.display()));
+    // What the service manager says of itself is in the journal.
+    nspawn.args(["systemd.unit=story.service", "systemd.show_status=0"]);
+    nspawn.args(["systemd.log_target=journal", "systemd.log_level=warning"]);
+    // A newer systemd in the container knows no older kind of control groups.
+    shown(nspawn.env("SYSTEMD_NSPAWN_UNIFIED_HIERARCHY", "1"))
+}
+
+/// What the image has for the engine, as it is, and programs.
+fn add_ours(root: &Path) -> Result<()> {
+    let files = workspace().join("image/files/.");
+    quiet(command("cp").args(["--recursive", "--no-preserve=ownership"]).arg(files).arg(root))?;
+    let own = std::env::current_exe().map_err(Error::io(root))?;
+    let programs = [
+        (program("holdfast"), "usr/bin/holdfast"),
+        (program("holdfast-engine"), "usr/bin/holdfast-engine"),
+        (own, STORY.trim_start_matches('/')),
+    ];
+    for (from, to) in programs {
+        fs::copy(&from, root.join(to)).map_err(Error::io(&from))?;
+    }
+    let unit = root.join("etc/systemd/system/story.service");
+    fs::write(&unit, STORY_UNIT).map_err(Error::io(&unit))?;
+    Ok(())
+}
+
+/// In a chroot nobody gets a user name space. All but that is tested there, and it is said.
+fn allow_for_missing_user_spaces(root: &Path) -> Result<()> {
+    if quiet(command("unshare").args(["--user", "true"])).is_ok() {
+        return Ok(());
+    }
+    println!(
+        "    not tested: PrivateUsers= of the engine's unit. There are no user name spaces here; a \
+         chroot has none, a machine or a container has"
+    );
+    let folder = root.join("etc/systemd/system/holdfast-engine.service.d");
+    fs::create_dir(&folder).map_err(Error::io(&folder))?;
+    let path = folder.join("no-user-spaces.conf");
+    fs::write(&path, WITHOUT).map_err(Error::io(&path))
+}

@@ -1,6 +1,7 @@
 //! The nouns of Holdfast: ids, digests, sizes, times, priorities. No I/O, no async.
 
 mod digest;
+mod fingerprint;
 mod hex;
 mod id;
 mod priority;
@@ -10,6 +11,7 @@ mod tag;
 mod time;
 
 pub use digest::Digest;
+pub use fingerprint::Fingerprint;
 pub use hex::HexError;
 pub use id::{DataKeyId, DiskId, Epoch, PointId, PoolId, SegmentId, Sequence, SystemId, TenantId};
 pub use priority::Priority;

@@ -9,6 +9,7 @@
 mod harness;
 
 mod age;
+mod agents;
 mod asked;
 mod changed_disks;
 mod clients;

@@ -27,7 +27,7 @@ pub(crate) use loop_device::Loop;
 pub(crate) use machine::Machine;
 pub(crate) use outcome::{Outcome, number, run, run_with, text};
 pub(crate) use pool::{Pool, points};
-pub(crate) use program::{engine, holdfast};
+pub(crate) use program::{beside, engine, holdfast};
 pub(crate) use qemu_io::QemuIo;
 pub(crate) use small_room::SmallRoom;
 pub(crate) use tools::{client, run_tool, skipped};

@@ -25,14 +25,25 @@ pub(crate) fn engine() -> &'static Path {
     })
 }
 
+/// The path of another program of the workspace, brought up to date with all of them.
+pub(crate) fn beside(name: &str) -> PathBuf {
+    static FOLDER: OnceLock<PathBuf> = OnceLock::new();
+    FOLDER.get_or_init(|| build_these(&["--workspace", "--bins"])).join(name)
+}
+
 /// Has cargo build both, so that what they share is built once; the folder that they are in.
 fn build() -> PathBuf {
+    build_these(&["--package", "holdfast", "--package", "engine"])
+}
+
+fn build_these(which: &[&str]) -> PathBuf {
     let test = env::current_exe().expect("the path of the test executable");
     let folder = test.ancestors().nth(2).expect("target/<profile>/deps above the executable");
     let profile = if folder.ends_with("release") { "release" } else { "dev" };
     let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let status = Command::new(cargo)
-        .args(["build", "--quiet", "--locked", "--package", "holdfast", "--package", "engine"])
+        .args(["build", "--quiet", "--locked"])
+        .args(which)
         .args(["--profile", profile])
         .arg("--target-dir")
         .arg(folder.parent().expect("target above the profile"))

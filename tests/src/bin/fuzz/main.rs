@@ -27,6 +27,7 @@ mod manifest;
 mod mutate;
 mod nbd;
 mod pool;
+mod request;
 mod run;
 mod segment;
 mod sign;
@@ -164,6 +165,7 @@ mod tests {
         keyring: 5_000,
         envelope: 4_000,
         nbd: 150_000,
+        request: 150_000,
         source: 12_000,
         address: 200_000,
         image: 40_000,

@@ -3,7 +3,7 @@
 use disk::sim::SimRng;
 
 use crate::{checkpoint, chunk, envelope, event, forged, image, keyring, log, manifest, nbd, pool};
-use crate::{segment, source, superblock};
+use crate::{request, segment, source, superblock};
 
 /// Something that reads bytes.
 pub(crate) trait Reader {
@@ -70,6 +70,11 @@ pub(crate) static TARGETS: &[Target] = &[
         name: "nbd",
         about: "export: what an NBD client sends",
         make: || Box::new(nbd::Clients),
+    },
+    Target {
+        name: "request",
+        about: "receiver: what an agent asks for",
+        make: || Box::new(request::Requests),
     },
     Target {
         name: "source",

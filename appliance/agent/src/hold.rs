@@ -42,7 +42,7 @@ pub(crate) async fn hold(volume: &VolumeConfig, marks: &mut Marks) -> Result<Hel
         Hold::Lvm => lvm(volume, marks).await?,
         Hold::Btrfs => btrfs(volume, marks).await?,
         Hold::Freeze => {
-            clean(volume).await?;
+            clean(volume, marks).await?;
             volume.path.clone()
         }
         Hold::None => volume.path.clone(),
@@ -53,16 +53,30 @@ pub(crate) async fn hold(volume: &VolumeConfig, marks: &mut Marks) -> Result<Hel
 /// Makes the file system of a volume clean on its disk: all that is dirty is written, and the
 /// journal is empty.
 ///
-/// The thaw belongs to the program that freezes, in a process group of its own, and not to this
-/// process: a kill between the two would leave the system frozen.
-async fn clean(volume: &VolumeConfig) -> Result<()> {
+/// The thaw belongs to the program that freezes, which nothing but a kill of its own can stop; and
+/// should that come, the next run thaws before anything else.
+async fn clean(volume: &VolumeConfig, marks: &mut Marks) -> Result<()> {
     let Some(mount) = &volume.mount else { return Ok(()) };
-    let both = "fsfreeze --freeze \"$1\" && fsfreeze --unfreeze \"$1\"";
+    let both = "trap '' TERM INT HUP; fsfreeze --freeze \"$1\" && fsfreeze --unfreeze \"$1\"";
+    let mark = Mark::Frozen(mount.clone());
+    marks.add(mark.clone())?;
     let words = words(["/bin/sh", "-c", both, "sh"], [mount.as_path()]);
-    script::run(&words, FREEZE).await.map(drop).map_err(|error| AgentError::Hold {
+    script::run_unbroken(&words, FREEZE).await.map_err(|error| AgentError::Hold {
         what: error.to_string(),
         next: format!("see that {} is a mounted file system that can freeze", mount.display()),
-    })
+    })?;
+    marks.remove(&mark)
+}
+
+/// Thaws what is marked as frozen. Writes nothing itself: what it would write to may be frozen.
+pub(crate) async fn thaw(marks: &Marks) {
+    for mark in marks.all() {
+        if let Mark::Frozen(mount) = mark {
+            // It fails where nothing is frozen, which is as it should be.
+            let thaw = words(["fsfreeze", "--unfreeze"], [mount.as_path()]);
+            let _ = script::run_unbroken(&thaw, FREEZE).await;
+        }
+    }
 }
 
 /// Undoes one thing.
@@ -76,6 +90,7 @@ pub(crate) async fn undo(config: &Config, marks: &mut Marks, mark: &Mark) -> Res
         }
         Mark::Lvm(name) => remove_lvm(name).await?,
         Mark::Btrfs(path) => remove_btrfs(path).await?,
+        Mark::Frozen(_) => thaw(marks).await,
     }
     marks.remove(mark)
 }

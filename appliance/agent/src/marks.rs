@@ -17,6 +17,9 @@ struct Open {
     lvm: Vec<String>,
     /// Copies that btrfs keeps, by their paths.
     btrfs: Vec<PathBuf>,
+    /// Mounted file systems that were frozen, and maybe not thawed.
+    #[serde(default)]
+    frozen: Vec<PathBuf>,
 }
 
 /// One thing that is to be undone.
@@ -25,6 +28,7 @@ pub(crate) enum Mark {
     Post,
     Lvm(String),
     Btrfs(PathBuf),
+    Frozen(PathBuf),
 }
 
 /// The list of them, in a file.
@@ -51,11 +55,12 @@ impl Marks {
         Ok(Self { path, open })
     }
 
-    /// All that is to be undone; what holds a volume first.
+    /// All that is to be undone; what holds a volume first, and before that what stands still.
     pub(crate) fn all(&self) -> Vec<Mark> {
+        let frozen = self.open.frozen.iter().cloned().map(Mark::Frozen);
         let lvm = self.open.lvm.iter().cloned().map(Mark::Lvm);
         let btrfs = self.open.btrfs.iter().cloned().map(Mark::Btrfs);
-        lvm.chain(btrfs).chain(self.open.post.then_some(Mark::Post)).collect()
+        frozen.chain(lvm).chain(btrfs).chain(self.open.post.then_some(Mark::Post)).collect()
     }
 
     /// Notes, durably, what is about to be begun.
@@ -64,6 +69,7 @@ impl Marks {
             Mark::Post => self.open.post = true,
             Mark::Lvm(name) => self.open.lvm.push(name),
             Mark::Btrfs(path) => self.open.btrfs.push(path),
+            Mark::Frozen(mount) => self.open.frozen.push(mount),
         }
         self.write()
     }
@@ -74,6 +80,7 @@ impl Marks {
             Mark::Post => self.open.post = false,
             Mark::Lvm(name) => self.open.lvm.retain(|other| other != name),
             Mark::Btrfs(path) => self.open.btrfs.retain(|other| other != path),
+            Mark::Frozen(mount) => self.open.frozen.retain(|other| other != mount),
         }
         self.write()
     }

@@ -70,6 +70,7 @@ pub(crate) async fn run(
     progress: &mut Progress,
     stop: impl Future<Output = ()>,
 ) -> Result<Outcome> {
+    hold::thaw(&Marks::read(&config.state)?).await;
     let _alone = alone(&config.state)?;
     let mut marks = Marks::read(&config.state)?;
     // What a run left that was killed. A copy that stays would be in the way of the next one.

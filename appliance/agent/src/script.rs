@@ -19,6 +19,15 @@ const MAX_OUTPUT: u64 = 16 << 10;
 /// It cannot be started, fails, or takes longer: then it is ended with all that it has started in
 /// its own process group.
 pub(crate) async fn run(words: &[String], limit: Duration) -> Result<String> {
+    start(words, limit, true).await
+}
+
+/// As [`run`], but nothing here ever ends the program: it must come to its own end.
+pub(crate) async fn run_unbroken(words: &[String], limit: Duration) -> Result<String> {
+    start(words, limit, false).await
+}
+
+async fn start(words: &[String], limit: Duration, ends: bool) -> Result<String> {
     let Some((program, arguments)) = words.split_first() else { return Ok(String::new()) };
     let failed = |what: String| AgentError::Program { program: program.clone(), what };
     let mut child = Command::new(program)
@@ -30,11 +39,12 @@ pub(crate) async fn run(words: &[String], limit: Duration) -> Result<String> {
         .spawn()
         .map_err(|error| failed(error.to_string()))?;
     let group = child.id().and_then(|id| Pid::from_raw(id.cast_signed()));
-    let _ends = Group(group);
+    let _ends = Group(group.filter(|_| ends));
     let (out, complaints) = (child.stdout.take(), child.stderr.take());
     let whole = async { tokio::join!(child.wait(), kept(out), kept(complaints)) };
     let Ok((status, out, complaints)) = timeout(limit, whole).await else {
-        return Err(failed(format!("it took longer than {} s and was ended", limit.as_secs())));
+        let then = if ends { "was ended" } else { "goes on" };
+        return Err(failed(format!("it took longer than {} s and {then}", limit.as_secs())));
     };
     match status {
         Ok(status) if status.success() => Ok(out),

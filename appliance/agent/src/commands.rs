@@ -34,9 +34,11 @@ pub async fn run_once(
 ) -> Result<()> {
     let outcome = run::run(config, &mut Progress::new(output.quiet), stop).await?;
     tell(output, &shown(&outcome), &lines(&outcome));
-    match outcome.failed.len() {
-        0 => Ok(()),
-        failed => Err(AgentError::Volumes { failed, all: failed + outcome.done.len() }),
+    let done = outcome.done.len();
+    match (outcome.failed.len(), outcome.post) {
+        (0, None) => Ok(()),
+        (0, Some(error)) => Err(error),
+        (failed, _) => Err(AgentError::Volumes { failed, all: failed + done }),
     }
 }
 
@@ -120,7 +122,8 @@ fn shown(outcome: &Outcome) -> Value {
         .iter()
         .map(|(name, error)| json!({ "name": name, "cause": error.to_string() }))
         .collect();
-    json!({ "volumes": outcome.done, "failed": failed })
+    let after = outcome.post.as_ref().map(ToString::to_string);
+    json!({ "volumes": outcome.done, "failed": failed, "after": after })
 }
 
 fn lines(outcome: &Outcome) -> String {

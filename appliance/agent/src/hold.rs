@@ -121,15 +121,22 @@ async fn lvm(volume: &VolumeConfig, marks: &mut Marks) -> Result<PathBuf> {
         return Err(AgentError::Hold { what, next: "see that it is a logical volume".to_owned() });
     };
     let copy = format!("holdfast-{}", volume.name);
-    let mark = Mark::Lvm(format!("{group}/{copy}"));
-    marks.add(mark)?;
+    let name = format!("{group}/{copy}");
+    if is_there(&name).await? {
+        // It would be removed in the end, and is not ours.
+        let what = format!("there is a logical volume {name} already");
+        let next = format!("rename it, or remove it with `lvremove {name}` if nobody needs it");
+        return Err(AgentError::Hold { what, next });
+    }
+    marks.add(Mark::Lvm(name))?;
     let mut make =
         words(["lvcreate", "--snapshot", "--setactivationskip", "n", "--name"], [Path::new(&copy)]);
     if let Some(room) = volume.room {
         make.extend(["--size".to_owned(), format!("{room}b")]);
     }
     make.push(origin.clone());
-    script::run(&make, TOOL).await.map_err(|error| AgentError::Hold {
+    // It freezes the volume for a moment: ended in there, the volume would stay so.
+    script::run_unbroken(&make, TOOL).await.map_err(|error| AgentError::Hold {
         what: error.to_string(),
         next: format!(
             "see that group {group} has room; a volume that is not thin needs room = \"...\""
@@ -139,17 +146,25 @@ async fn lvm(volume: &VolumeConfig, marks: &mut Marks) -> Result<PathBuf> {
 }
 
 async fn remove_lvm(name: &str) -> Result<()> {
-    let path = Path::new(name);
-    let removed = script::run(&words(["lvremove", "--yes"], [path]), TOOL).await;
+    let removed =
+        script::run_unbroken(&words(["lvremove", "--yes"], [Path::new(name)]), TOOL).await;
     let Err(error) = removed else { return Ok(()) };
     // It may never have been made, or be gone.
-    match script::run(&words(["lvs", "--noheadings"], [path]), TOOL).await {
-        Err(_) => Ok(()),
-        Ok(_) => {
+    match is_there(name).await {
+        Ok(false) => Ok(()),
+        _ => {
             let next = format!("remove it with `lvremove {name}`: it fills up");
             Err(AgentError::Hold { what: error.to_string(), next })
         }
     }
+}
+
+/// Whether there is a logical volume of this name.
+async fn is_there(name: &str) -> Result<bool> {
+    let group = name.split_once('/').map_or(name, |(group, _)| group);
+    let list = ["lvs", "--noheadings", "--separator", "/", "--options", "vg_name,lv_name"];
+    let told = script::run(&words(list, [Path::new(group)]), TOOL).await?;
+    Ok(told.lines().any(|line| line.trim() == name))
 }
 
 async fn btrfs(volume: &VolumeConfig, marks: &mut Marks) -> Result<PathBuf> {

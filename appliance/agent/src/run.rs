@@ -47,6 +47,8 @@ pub(crate) struct Volume {
 pub(crate) struct Outcome {
     pub(crate) done: Vec<Volume>,
     pub(crate) failed: Vec<(String, AgentError)>,
+    /// What could not be let go after it, or a script that failed; the points are there.
+    pub(crate) post: Option<AgentError>,
 }
 
 /// Keeps other runs away until it is dropped.
@@ -74,7 +76,9 @@ pub(crate) async fn run(
     let _alone = alone(&config.state)?;
     let mut marks = Marks::read(&config.state)?;
     // What a run left that was killed. A copy that stays would be in the way of the next one.
-    hold::undo_all(config, &mut marks).await?;
+    if let Err(error) = hold::undo_all(config, &mut marks).await {
+        log::error!("what the last run left: {error}");
+    }
     let outcome = tokio::select! {
         outcome = work(config, &mut marks, progress) => outcome,
         () = stop => Err(AgentError::Program {
@@ -83,8 +87,8 @@ pub(crate) async fn run(
         }),
     };
     let tidied = hold::undo_all(config, &mut marks).await;
-    let outcome = outcome?;
-    tidied?;
+    let mut outcome = outcome?;
+    outcome.post = outcome.post.or(tidied.err());
     Ok(outcome)
 }
 
@@ -104,7 +108,8 @@ async fn work(config: &Config, marks: &mut Marks, progress: &mut Progress) -> Re
     }
     let kept = |(_, held): &(_, Held)| matches!(held.kind, Hold::Lvm | Hold::Btrfs);
     if held.iter().all(kept) && marks.all().contains(&Mark::Post) {
-        hold::undo(config, marks, &Mark::Post).await?;
+        // Its failure is told, and is no reason to send nothing.
+        outcome.post = hold::undo(config, marks, &Mark::Post).await.err();
     }
     for (volume, held) in held {
         match send(config, &mut remote, volume, &held, progress).await {

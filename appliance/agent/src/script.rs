@@ -13,7 +13,12 @@ use crate::error::{AgentError, Result};
 /// Most bytes that are kept of what a program prints, for its failure or for its answer.
 const MAX_OUTPUT: u64 = 16 << 10;
 
+/// How long what a program printed is waited for after its end.
+const LAST_WORDS: Duration = Duration::from_secs(2);
+
 /// Runs a program to its success, within `limit`, and gives what it printed.
+///
+/// What it leaves running when it succeeds goes on.
 ///
 /// # Errors
 /// It cannot be started, fails, or takes longer: then it is ended with all that it has started in
@@ -39,15 +44,28 @@ async fn start(words: &[String], limit: Duration, ends: bool) -> Result<String> 
         .spawn()
         .map_err(|error| failed(error.to_string()))?;
     let group = child.id().and_then(|id| Pid::from_raw(id.cast_signed()));
-    let _ends = Group(group.filter(|_| ends));
+    let mut ending = Group(group.filter(|_| ends));
     let (out, complaints) = (child.stdout.take(), child.stderr.take());
-    let whole = async { tokio::join!(child.wait(), kept(out), kept(complaints)) };
+    let whole = async {
+        let mut reading = Box::pin(async { tokio::join!(kept(out), kept(complaints)) });
+        tokio::select! {
+            // What it leaves running may keep its output open.
+            status = child.wait() => {
+                let rest = timeout(LAST_WORDS, reading).await.unwrap_or_default();
+                (status, rest.0, rest.1)
+            }
+            (out, complaints) = &mut reading => (child.wait().await, out, complaints),
+        }
+    };
     let Ok((status, out, complaints)) = timeout(limit, whole).await else {
         let then = if ends { "was ended" } else { "goes on" };
         return Err(failed(format!("it took longer than {} s and {then}", limit.as_secs())));
     };
     match status {
-        Ok(status) if status.success() => Ok(out),
+        Ok(status) if status.success() => {
+            ending.0 = None;
+            Ok(out)
+        }
         Ok(status) => Err(failed(format!("{status}: {}{}", out.trim(), complaints.trim()))),
         Err(error) => Err(failed(error.to_string())),
     }

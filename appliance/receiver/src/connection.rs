@@ -84,8 +84,9 @@ impl<I: Intakes> Door<I> {
     }
 
     async fn requests(&self, agent: &Agent, stream: TlsStream<TcpStream>) {
+        let from = (agent, agent.number());
         let service = service_fn(|request| async move {
-            Ok::<_, std::convert::Infallible>(self.handler.handle(agent, request).await)
+            Ok::<_, std::convert::Infallible>(self.handler.handle(from, request).await)
         });
         let served = http1::Builder::new()
             .timer(TokioTimer::new())

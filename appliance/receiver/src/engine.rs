@@ -246,10 +246,16 @@ impl Intakes for Engine {
     }
 
     async fn find(&self, number: u64) -> std::result::Result<Intake, Fault> {
-        if let Some(intake) = self.remembered(number).await? {
+        let view = self.view(number).await?;
+        // What the engine has now goes before what is remembered: after its state was lost numbers
+        // begin anew.
+        if view.as_ref().is_none_or(|view| view.finished)
+            && let Some(intake) = self.remembered(number).await?
+            && view.as_ref().is_none_or(|view| view.since == intake.since)
+        {
             return Ok(intake);
         }
-        let view = self.view(number).await?.ok_or(Fault::Gone)?;
+        let view = view.ok_or(Fault::Gone)?;
         let system = self.name_of(&view).await?;
         let base = match Place::parse(view.base.as_str()) {
             Some(Place::Point(id)) => id.to_string(),

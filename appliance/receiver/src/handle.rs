@@ -39,23 +39,32 @@ impl<I: Intakes> Handler<I> {
     }
 
     /// Answers one request. Errors are answers too.
-    pub(crate) async fn handle(&self, agent: &Agent, request: hyper::Request<Incoming>) -> Answer {
+    pub(crate) async fn handle(
+        &self,
+        from: (&Agent, u64),
+        request: hyper::Request<Incoming>,
+    ) -> Answer {
         let (head, body) = request.into_parts();
         let request = Request::parse(&head.method, &head.uri, &head.headers);
         let answer = match request {
-            Ok(request) => self.act(agent, request, body).await,
+            Ok(request) => self.act(from, request, body).await,
             Err(error) => Err(error),
         };
         match answer {
             Ok(answer) => done(&answer),
             Err(error) => {
-                log::debug!("{}: {error}", agent.system);
+                log::debug!("{}: {error}", from.0.system);
                 error.answer()
             }
         }
     }
 
-    async fn act(&self, agent: &Agent, request: Request, body: Incoming) -> Result<Value, Error> {
+    async fn act(
+        &self,
+        (agent, connection): (&Agent, u64),
+        request: Request,
+        body: Incoming,
+    ) -> Result<Value, Error> {
         match request {
             Request::Greet => Ok(greeting(agent)),
             Request::Begin { volume } => {
@@ -73,10 +82,15 @@ impl<I: Intakes> Handler<I> {
                 if blake3::hash(&body) != digest {
                     return Err(Error::Digest);
                 }
+                in_order(agent, connection)?;
                 let session = engine(self.intakes.write(intake.number, offset, body)).await?;
                 Ok(in_session(session))
             }
-            Request::Zero { intake } => self.zero(agent, intake, body::json(body).await?).await,
+            Request::Zero { intake } => {
+                let zero = body::json(body).await?;
+                in_order(agent, connection)?;
+                self.zero(agent, intake, zero).await
+            }
             Request::Flush { intake } => {
                 let intake = self.open(agent, intake).await?;
                 Ok(in_session(engine(self.intakes.flush(intake.number)).await?))
@@ -210,4 +224,10 @@ fn shown(intake: &Intake) -> Value {
             json!({ "state": "failed", "cause": cause, "next": next })
         }
     }
+}
+
+/// Refuses what comes by a connection that a younger one has taken the place of.
+fn in_order(agent: &Agent, connection: u64) -> Result<(), Error> {
+    let what = || "a younger connection of this agent writes".to_owned();
+    agent.may_write(connection).then_some(()).ok_or_else(|| Error::Busy { what: what() })
 }

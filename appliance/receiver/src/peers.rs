@@ -2,6 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use model::{Bytes, Fingerprint};
 use tokio::sync::{Mutex, Semaphore};
@@ -26,6 +27,23 @@ pub(crate) struct Agent {
     pub(crate) bodies: Arc<Semaphore>,
     /// Held while an intake is begun, so that there is one for each volume.
     pub(crate) beginning: Mutex<()>,
+    /// The connections so far.
+    last: AtomicU64,
+    /// The youngest connection that has written.
+    writes: AtomicU64,
+}
+
+impl Agent {
+    /// The number of a connection that begins: a younger one has a higher.
+    pub(crate) fn number(&self) -> u64 {
+        self.last.fetch_add(1, Ordering::Relaxed) + 1
+    }
+
+    /// Whether a connection may write still. What an older one sends after a younger one has
+    /// written was on its way for too long: it would go over what is newer.
+    pub(crate) fn may_write(&self, connection: u64) -> bool {
+        self.writes.fetch_max(connection, Ordering::Relaxed) <= connection
+    }
 }
 
 /// All agents by their fingerprints.
@@ -41,6 +59,8 @@ impl Peers {
             connections: Arc::new(Semaphore::new(MOST_CONNECTIONS)),
             bodies: Arc::new(Semaphore::new(MOST_BODIES)),
             beginning: Mutex::new(()),
+            last: AtomicU64::new(0),
+            writes: AtomicU64::new(0),
         };
         Self(agents.iter().map(|one| (one.fingerprint, Arc::new(agent(one)))).collect())
     }

@@ -35,6 +35,9 @@ pub(crate) struct Config {
     pub(crate) state: PathBuf,
     /// Folder for sockets. It need not survive.
     pub(crate) runtime: PathBuf,
+    /// Folder for the sockets of intakes, which its group may write to: whoever takes volumes from
+    /// agents is another user. Without it they are in `runtime`, and this user's alone.
+    pub(crate) intakes: Option<PathBuf>,
     /// Address of the bus, as in `unix:path=/run/bus`. Without it the system's.
     pub(crate) bus: Option<String>,
     #[serde(default)]
@@ -84,6 +87,7 @@ impl Config {
         config.passphrase_file.iter_mut().for_each(absolute);
         absolute(&mut config.state);
         absolute(&mut config.runtime);
+        config.intakes.iter_mut().for_each(absolute);
         Ok(config)
     }
 

@@ -99,7 +99,7 @@ impl Engine {
     ) -> Result<Arc<Self>> {
         let (left, next) = state.jobs()?;
         let lasts = state.value(LASTS)?.unwrap_or_default();
-        let exports = Exports::load(&state, &config.state, &config.runtime)?;
+        let exports = Exports::load(&state, &config)?;
         let (protection, alerts) =
             (Protection::load(&state, &config.state)?, Alerts::load(&state)?);
         let life = Life::begin(&state, &boot_text(uptime()), pool.age())?;

@@ -11,7 +11,9 @@ mod intake;
 
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, HashMap};
+use std::fs::Permissions;
 use std::os::fd::AsFd;
+use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
@@ -23,10 +25,11 @@ use restore::VolumeImage;
 use sd_notify::NotifyState;
 use serde::{Deserialize, Serialize};
 
+use crate::config::Config;
 use crate::engine::lock;
 use crate::state::State;
 
-pub(crate) use intake::{Intake, Wanted};
+pub(crate) use intake::{Intake, WAIT_FOR_OTHERS, Wanted};
 
 /// Exports and intakes at once: the service manager keeps so many sockets.
 pub(crate) const MAX_EXPORTS: usize = 64;
@@ -39,6 +42,9 @@ pub(crate) const STATE_NEXT: &str = "see the disk of the engine's state";
 
 /// Memory of one export for opened chunks, in bytes.
 const CACHE: usize = 128 << 20;
+
+/// The same of an intake, which is read from only where a write fills a part of a block.
+const INTAKE_CACHE: usize = 4 << 20;
 
 /// One export as it is kept.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -57,8 +63,8 @@ pub(crate) struct Exported {
 }
 
 impl Exported {
-    pub(crate) fn socket(&self, runtime: &Path) -> PathBuf {
-        runtime.join(format!("export-{}.sock", self.number))
+    fn socket(&self, folder: &Path) -> PathBuf {
+        folder.join(format!("export-{}.sock", self.number))
     }
 
     fn overlay(&self, state: &Path) -> PathBuf {
@@ -94,6 +100,8 @@ struct Kept {
 pub(crate) struct Exports {
     state: PathBuf,
     runtime: PathBuf,
+    /// Where sockets of intakes are, if their group may write to them.
+    intakes: Option<PathBuf>,
     inner: Mutex<Inner>,
     /// Sockets from the service manager that nobody serves yet, by name.
     inherited: Mutex<HashMap<String, UnixListener>>,
@@ -142,9 +150,10 @@ impl Live {
 impl Exports {
     /// The exports that an earlier engine served, with the sockets that were kept for it. Nobody is
     /// served before [`Exports::resume`].
-    pub(crate) fn load(state: &State, folder: &Path, runtime: &Path) -> crate::error::Result<Self> {
+    pub(crate) fn load(state: &State, config: &Config) -> crate::error::Result<Self> {
         let kept = state.value(EXPORTS)?.unwrap_or_default();
-        Ok(Self::new(folder, runtime, kept))
+        let exports = Self::new(&config.state, &config.runtime, kept);
+        Ok(Self { intakes: config.intakes.clone(), ..exports })
     }
 
     fn new(state: &Path, runtime: &Path, kept: Kept) -> Self {
@@ -154,9 +163,16 @@ impl Exports {
         Self {
             state: state.to_owned(),
             runtime: runtime.to_owned(),
+            intakes: None,
             inner: Mutex::new(Inner { last, live }),
             inherited: Mutex::new(inherited()),
         }
+    }
+
+    /// Where clients connect.
+    pub(crate) fn socket(&self, exported: &Exported) -> PathBuf {
+        let shared = self.intakes.as_deref().filter(|_| exported.intake.is_some());
+        exported.socket(shared.unwrap_or(&self.runtime))
     }
 
     /// Keeps all that somebody was told of.
@@ -242,7 +258,7 @@ impl Exports {
     /// logged, and kept for later.
     pub(crate) async fn resume(&self, pool: &OpenPool, access: &Arc<TenantAccess>) {
         for exported in self.to_resume() {
-            if exported.writable && !exported.overlay(&self.state).exists() {
+            if exported.writable && !self.has_overlay(&exported) {
                 log::warn!("export {} ended: what was written to it is gone", exported.number);
                 self.forget_socket(&exported);
                 lock(&self.inner).live.remove(&exported.number);
@@ -263,6 +279,10 @@ impl Exports {
                 live.stage = stage;
             }
         }
+    }
+
+    fn has_overlay(&self, exported: &Exported) -> bool {
+        exported.overlay(&self.state).exists()
     }
 
     /// All that wait: from here on nobody else serves them.
@@ -395,7 +415,8 @@ impl Exports {
         }
         let pool_point = pool.find(access.tenant(), &exported.point)?;
         let point = restore::RestorePoint::open(access, pool_point).await?;
-        let image = VolumeImage::new(&point, exported.volume, CACHE).ok_or_else(|| {
+        let cache = if exported.intake.is_some() { INTAKE_CACHE } else { CACHE };
+        let image = VolumeImage::new(&point, exported.volume, cache).ok_or_else(|| {
             let what = format!("the recovery point has no volume {}", exported.volume);
             Failure::new(what, "see its volumes")
         })?;
@@ -409,7 +430,11 @@ impl Exports {
         if let Some(listener) = lock(&self.inherited).remove(&name) {
             return Ok(listener);
         }
-        let listener = bind_unix(&exported.socket(&self.runtime)).await?;
+        let path = self.socket(exported);
+        let listener = bind_unix(&path).await?;
+        if exported.intake.is_some() && self.intakes.is_some() {
+            std::fs::set_permissions(&path, Permissions::from_mode(0o660))?;
+        }
         let keep = [NotifyState::FdStore, NotifyState::FdName(&name)];
         // Without a service manager nobody keeps it: clients connect anew.
         let _ = sd_notify::notify_with_fds(&keep, &[listener.as_fd()]);

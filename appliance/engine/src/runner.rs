@@ -10,12 +10,14 @@ use std::time::Duration;
 
 use export::Overlay;
 use futures_executor::block_on;
+use model::PointId;
 use operations::{
     Expire, Failure, Ingest, Ingested, OpenPool, Pull, Receive, Restore, Resync, ResyncNext, Scrub,
-    TokioPacer, Verify, VerifyPoint,
+    TokioPacer, Verify, VerifyPoint, random_point,
 };
 use record::{Progress, TenantAccess};
 use rustix::process::setpriority_process;
+use serde_json::json;
 use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 
@@ -93,10 +95,16 @@ fn attempt(
             let (socket, disk, full) = (socket.clone(), disk.clone(), *full);
             taken_in(&Pull { system, volume, socket, disk, full }.run(pool, access, progress)?)
         }
-        Work::Receive { system, volume, intake } => {
+        Work::Receive { system, volume, intake, point } => {
+            let id: PointId = point.parse().unwrap_or_else(|_| random_point());
+            // An engine that was killed had come so far.
+            if pool.catalog.point(id).is_some() {
+                let text = format!("recovery point {id} was there already");
+                return Ok(ended(json!({ "point": point }), text, None));
+            }
             let (exported, overlay) = written(unlocked, *intake, &handle)?;
             let (system, volume) = (system.clone(), volume.clone());
-            let receive = Receive { system, volume, base: exported.point.parse().ok() };
+            let receive = Receive { system, volume, base: exported.point.parse().ok(), point: id };
             taken_in(&receive.run(pool, access, (overlay, handle), progress)?)
         }
         Work::Restore { point, volume, to } => {

@@ -225,7 +225,7 @@ impl Ingested {
 }
 
 /// An identity that no other recovery point has.
-pub(crate) fn random_point() -> PointId {
+pub fn random_point() -> PointId {
     let mut point = PointId::default();
     fill_random(&mut point.0);
     point

@@ -28,7 +28,7 @@ pub use clock::{now, uptime};
 pub use expire::{Expire, Expired};
 pub use failure::{Failure, MAKE_ROOM};
 pub use image::{PointImage, default_cache};
-pub use ingest::{Ingest, Ingested};
+pub use ingest::{Ingest, Ingested, random_point};
 pub use members::{is_in_service, member_json, member_text};
 pub use names::SystemNames;
 pub use pacer::TokioPacer;

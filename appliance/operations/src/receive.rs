@@ -22,6 +22,8 @@ pub struct Receive {
     pub volume: String,
     /// The recovery point that it was written above; `None` if that was a blank disk.
     pub base: Option<PointId>,
+    /// Identity of the new recovery point.
+    pub point: PointId,
 }
 
 impl Receive {
@@ -34,12 +36,11 @@ impl Receive {
         (overlay, handle): (Arc<Overlay>, Handle),
         progress: &Progress,
     ) -> Result<Ingested, Failure> {
-        // If the base has gone meanwhile, all is read: the overlay still has it.
-        let base = self.base.filter(|base| pool.catalog.point(*base).is_some());
         let dirty = || Dirty::new(overlay.held());
         let ingest = Ingest {
-            parent: base.map(|base| base.to_string()),
-            hint: base.map(|_| Hint { dirty: dirty(), recheck: Recheck::Nothing }),
+            parent: self.base.map(|base| base.to_string()),
+            hint: self.base.map(|_| Hint { dirty: dirty(), recheck: Recheck::Nothing }),
+            point: Some(self.point),
             ..Ingest::of(&self.system, &self.volume, "what was written")
         };
         ingest.run(pool, access, &Written { overlay: overlay.clone(), handle }, progress)

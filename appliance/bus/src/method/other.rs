@@ -28,8 +28,9 @@ pub(crate) const EXPORT: &[Method] = &[Method {
     name: "Stop",
     takes: &[("discard_overlay", "b")],
     action: Some(Action::ExportPoints),
-    about: "Ends the export and cuts its clients off. The overlay stays for the next export of \
-        the same volume, unless it is to be discarded: then what clients wrote is lost.",
+    about: "Ends the export and cuts its clients off. The overlay stays as a file in \
+        the folder of the engine's state, unless it is to be discarded: then what clients wrote is \
+        lost.",
     parse: |place, body| {
         let (discard_overlay,) = arguments(body)?;
         ready(Command::StopExport { export: at!(place, Export), discard_overlay })
@@ -43,7 +44,8 @@ pub(crate) const INTAKE: &[Method] = &[
         gives: &[("job", "o")],
         action: Some(Action::AddPoints),
         about: "Takes no more writes, and begins the job that makes a recovery point of what was \
-            written. Once that is done the intake goes; if it fails, `Finish` tries again.",
+            written. Once that is done the intake goes; if the job fails, `Finish` tries again. \
+            What was not flushed is lost when the engine is killed before.",
         parse: |place, _| ready(Command::FinishIntake { intake: at!(place, Intake) }),
         ..PLAIN
     },

@@ -29,7 +29,11 @@ impl Engine {
 
     /// Takes no more writes, and begins the job that makes a recovery point of them.
     pub(crate) async fn finish_intake(&self, number: u64) -> Result<u64, Failure> {
-        let exported = self.exports.finish(&self.state, number).await?;
+        self.finish(number, false).await
+    }
+
+    async fn finish(&self, number: u64, well: bool) -> Result<u64, Failure> {
+        let exported = self.exports.finish(&self.state, number, well).await?;
         self.begin_receiving(&exported)
     }
 
@@ -57,7 +61,8 @@ impl Engine {
         let planned = plan.systems.iter().find(|known| known.name == system);
         let client = planned.and_then(|planned| schedule::client(&plan, planned));
         let name = client.map_or("", |client| &client.name);
-        let work = Work::Receive { system: system.clone(), volume, intake: number };
+        let point = operations::random_point().to_string();
+        let work = Work::Receive { system: system.clone(), volume, intake: number, point };
         let taken = self.submit(work, name, protection::retry(client));
         let job = taken.map_err(|error| match error {
             NotTaken::Refused(error) => Failure::new(error, "finish it again in a moment"),
@@ -112,6 +117,10 @@ impl Engine {
 async fn attend(engine: Arc<Engine>, number: u64, mut ends: watch::Receiver<Ends>) {
     // The server is gone when somebody finished or discarded it.
     while let Some(now) = all_gone(&mut ends).await {
+        // Whoever finished it cut off those who were there.
+        if engine.exports.is_finished(number) {
+            break;
+        }
         if now.lost > 0 || now.refused > 0 {
             log::warn!("intake {number} ends: a client vanished, or could not write all");
             if let Err(Failure { what, next, .. }) = engine.stop_export(number, true).await {
@@ -121,7 +130,7 @@ async fn attend(engine: Arc<Engine>, number: u64, mut ends: watch::Receiver<Ends
         }
         let written = engine.exports.is_written(number);
         if written {
-            match engine.finish_intake(number).await {
+            match engine.finish(number, true).await {
                 Ok(job) => log::info!("intake {number} is whole: job {job} takes it in"),
                 Err(Failure { what, next, .. }) => log::error!("{what}; {next}"),
             }

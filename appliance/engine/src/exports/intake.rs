@@ -23,6 +23,9 @@ use crate::state::State;
 /// Intakes at once, finished ones included: half of what is served stays for machines that boot.
 const MAX_INTAKES: usize = MAX_EXPORTS / 2;
 
+/// What to do when there are too many.
+pub(crate) const WAIT_FOR_OTHERS: &str = "try again later, or finish or discard one of them";
+
 /// What becomes of a disk that somebody writes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Intake {
@@ -65,7 +68,7 @@ impl Inner {
         }
         if count >= MAX_INTAKES {
             let what = format!("there are {MAX_INTAKES} intakes already");
-            return Err(Failure::new(what, "finish or discard one of them"));
+            return Err(Failure::new(what, WAIT_FOR_OTHERS));
         }
         Ok(())
     }
@@ -103,7 +106,8 @@ impl Exports {
         inner.live.get(&number).and_then(Live::server).is_some_and(export::Server::is_written)
     }
 
-    /// The intakes that are finished, and those whose clients the last engine cut off.
+    /// The intakes that are finished, and those that the last engine left without what was written
+    /// or cut off.
     pub(crate) fn left(&self) -> (Vec<Exported>, Vec<Exported>) {
         let inner = lock(&self.inner);
         let waits = inner.live.values().filter(|live| matches!(live.stage, Stage::Waits));
@@ -111,20 +115,40 @@ impl Exports {
             let intake = live.exported.intake.as_ref()?;
             (intake.finished || !intake.explicit).then(|| live.exported.clone())
         });
-        intakes.partition(Exported::is_finished)
+        intakes.partition(|intake| intake.is_finished() && self.has_overlay(intake))
     }
 
     /// Ends writing for good: what was written is durable when this returns. Once more is as well.
-    pub(crate) async fn finish(&self, state: &State, number: u64) -> Result<Exported, Failure> {
-        let (exported, server) = match self.take_server(number)? {
-            (exported, None) => return Ok(exported),
-            (exported, Some(server)) => (exported, server),
-        };
-        self.forget_socket(&exported);
-        let flushed = server.shutdown().await;
-        let exported = self.note_finished(number, flushed.is_ok())?;
-        let next = "see the file system of the engine's state; discard the intake and begin anew";
-        flushed.map_err(|error| Failure::new(error, next))?;
+    /// With `well` all clients must have left in good order by the end, also those that came last.
+    ///
+    /// # Errors
+    /// What was written is gone if it could not be made durable, or a client was cut off.
+    pub(crate) async fn finish(
+        &self,
+        state: &State,
+        number: u64,
+        well: bool,
+    ) -> Result<Exported, Failure> {
+        let (exported, server) = self.take_server(number)?;
+        if let Some(server) = server {
+            self.forget_socket(&exported);
+            let ends = server.ends();
+            let flushed = server.shutdown().await.map(drop);
+            let ends = *ends.borrow();
+            let next = "see the file system of the engine's state; begin anew";
+            let ended =
+                flushed.map_err(|error| Failure::new(error, next)).and_then(|()| {
+                    match well && (ends.lost > 0 || ends.refused > 0) {
+                        true => Err(Failure::new("a client was cut off as it wrote", "begin anew")),
+                        false => Ok(()),
+                    }
+                });
+            self.note_finished(number)?;
+            if let Err(failure) = ended {
+                let _ = self.forget(state, number);
+                return Err(failure);
+            }
+        }
         self.keep(state).map_err(|error| Failure::new(error, STATE_NEXT))?;
         Ok(exported)
     }
@@ -147,14 +171,20 @@ impl Exports {
         }
     }
 
-    fn note_finished(&self, number: u64, finished: bool) -> Result<Exported, Failure> {
+    fn note_finished(&self, number: u64) -> Result<(), Failure> {
         let mut inner = lock(&self.inner);
         let live = inner.live.get_mut(&number).ok_or_else(|| no_intake(number))?;
         live.stage = Stage::Waits;
         if let Some(intake) = &mut live.exported.intake {
-            intake.finished = finished;
+            intake.finished = true;
         }
-        Ok(live.exported.clone())
+        Ok(())
+    }
+
+    /// Whether it takes no more writes, or is gone.
+    pub(crate) fn is_finished(&self, number: u64) -> bool {
+        let inner = lock(&self.inner);
+        inner.live.get(&number).is_none_or(|live| live.exported.is_finished())
     }
 
     /// What was written to a finished intake, above what it was written.
@@ -169,6 +199,11 @@ impl Exports {
             let live = inner.live.get(&number).filter(|live| live.exported.is_finished());
             live.map(|live| live.exported.clone()).ok_or_else(|| no_intake(number))?
         };
+        if !self.has_overlay(&exported) {
+            // An empty one in its place would pass for what was written.
+            let what = format!("what was written to intake {number} is gone");
+            return Err(Failure::new(what, "discard the intake, and write it again"));
+        }
         let (base, image) = self.below(pool, access, &exported).await?;
         Ok((exported.clone(), self.overlay(&exported, base, image).await?))
     }
@@ -176,6 +211,7 @@ impl Exports {
     /// Forgets an intake that nothing serves: its recovery point is there.
     pub(crate) fn forget(&self, state: &State, number: u64) -> Result<(), Failure> {
         let live = self.take_out(number)?;
+        self.forget_socket(&live.exported);
         let _ = std::fs::remove_file(live.exported.overlay(&self.state));
         self.keep(state).map_err(|error| Failure::new(error, STATE_NEXT))
     }
@@ -185,7 +221,7 @@ impl Exports {
         let name = exported.name();
         let forget = [NotifyState::FdStoreRemove, NotifyState::FdName(&name)];
         let _ = sd_notify::notify(&forget);
-        let _ = std::fs::remove_file(exported.socket(&self.runtime));
+        let _ = std::fs::remove_file(self.socket(exported));
         lock(&self.inherited).remove(&name);
     }
 }

@@ -64,12 +64,23 @@ impl Limits {
         Self { restores, ingests, ..self }
     }
 
-    /// What jobs up to this class may take together, in MiB.
-    pub(crate) fn memory_for(&self, class: Class, processors: u64) -> u64 {
-        match class {
-            Class::Restore => self.memory_mib,
-            _ => self.memory_mib.saturating_sub(Class::Restore.memory_mib(processors)),
+    /// Whether one more job may begin beside those that have `taken` memory, in MiB each. One alone
+    /// always may.
+    pub(crate) fn have_room(
+        &self,
+        taken: &[(Class, u64)],
+        (class, wants): (Class, u64),
+        processors: u64,
+    ) -> bool {
+        let all: u64 = taken.iter().map(|(_, took)| took).sum();
+        if all == 0 {
+            return true;
         }
+        let others = taken.iter().filter(|(class, _)| *class != Class::Restore);
+        let others: u64 = others.map(|(_, took)| took).sum();
+        let kept = self.memory_mib.saturating_sub(Class::Restore.memory_mib(processors));
+        let fits_beside = class == Class::Restore || others == 0 || others + wants <= kept;
+        fits_beside && all + wants <= self.memory_mib
     }
 
     pub(crate) fn of(&self, class: Class) -> usize {

@@ -145,7 +145,8 @@ impl Queue {
         let mut begun = Vec::new();
         let mut alone: HashSet<_> = self.running().flat_map(|job| job.work.alone()).collect();
         let processors = self.processors;
-        let mut taken: u64 = self.running().map(|job| job.class().memory_mib(processors)).sum();
+        let memory = |job: &Job| (job.class(), job.class().memory_mib(processors));
+        let mut taken: Vec<(Class, u64)> = self.running().map(memory).collect();
         for class in Class::ALL {
             let running = self.running().filter(|job| job.class() == class).count();
             let mut room = self.limits.of(class).saturating_sub(running);
@@ -156,12 +157,11 @@ impl Queue {
                 let keys = job.work.alone();
                 if is_due(job, now, &rests) && !keys.iter().any(|key| alone.contains(key)) {
                     let wants = class.memory_mib(processors);
-                    // The first of all that is due waits for memory, and none goes before it.
-                    if taken > 0 && taken + wants > self.limits.memory_for(class, processors) {
-                        self.changed.extend(&begun);
-                        return begun;
+                    // The first of a class that is due waits for memory, and none goes before it.
+                    if !self.limits.have_room(&taken, (class, wants), processors) {
+                        break;
                     }
-                    taken += wants;
+                    taken.push((class, wants));
                     alone.extend(keys);
                     begin(job, now);
                     begun.push(job.number);

@@ -36,6 +36,8 @@ pub(crate) enum Work {
         system: String,
         volume: String,
         intake: u64,
+        /// The identity of the recovery point that it makes: when that is there it is done.
+        point: String,
     },
     Restore {
         point: String,

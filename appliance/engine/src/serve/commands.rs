@@ -8,7 +8,7 @@ use operations::{Failure, Secret};
 
 use super::{change, disks, give, planning, receive, show};
 use crate::engine::{Engine, NotTaken};
-use crate::exports::STATE_NEXT;
+use crate::exports::{STATE_NEXT, WAIT_FOR_OTHERS};
 use crate::jobs::{JobState, Refused, Retry, Work};
 
 /// What the volume of a source is called that nobody has given a name.
@@ -158,11 +158,22 @@ fn retry(engine: &Arc<Engine>, number: u64) -> Result<Reply, Refusal> {
         let problem = format!("job {number} is running");
         return Err(Refusal::new(RefusalKind::Busy, problem, "cancel it first"));
     }
-    if matches!(job.work, Work::Give { .. }) {
-        let problem = format!("what job {number} was to write to is gone");
-        return Err(Refusal::new(INVALID, problem, "ask for the restore again"));
-    }
-    submit(engine, job.work, &job.client, job.retry)
+    // What it is done to may be something else by now, and other leave is needed for it.
+    let once = format!("job {number} is not done a second time without being asked for");
+    let (problem, next) = match &job.work {
+        Work::Give { .. } => {
+            let problem = format!("what job {number} was to write to is gone");
+            (problem, "ask for the restore again")
+        }
+        _ if matches!(job.state, JobState::Waiting { .. }) => {
+            return submit(engine, job.work, &job.client, job.retry);
+        }
+        Work::Restore { .. } => (once, "ask for the restore again"),
+        Work::Relieve { .. } => (once, "ask for the disk to be replaced again"),
+        Work::Receive { .. } => (once, "finish the intake again"),
+        _ => return submit(engine, job.work, &job.client, job.retry),
+    };
+    Err(Refusal::new(INVALID, problem, next))
 }
 
 /// Takes a job that is tried once: who asked for it looks at what comes of it.
@@ -193,9 +204,10 @@ pub(super) fn panicked() -> Refusal {
 }
 
 pub(super) fn failed(failure: Failure) -> Refusal {
-    let kind = match failure.next == operations::MAKE_ROOM {
-        true => RefusalKind::Full,
-        false => RefusalKind::Failed,
+    let kind = match &*failure.next {
+        operations::MAKE_ROOM => RefusalKind::Full,
+        WAIT_FOR_OTHERS => RefusalKind::Busy,
+        _ => RefusalKind::Failed,
     };
     Refusal::new(kind, failure.what, failure.next)
 }

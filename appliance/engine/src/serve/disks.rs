@@ -9,7 +9,7 @@ use model::DiskId;
 use operations::{Failure, Io, is_in_service, open_disk};
 use store::{Admission, MemberStatus, StoreError};
 
-use super::commands::{begin, failed, panicked};
+use super::commands::{begin, failed, locked, panicked};
 use super::show;
 use crate::engine::Engine;
 use crate::jobs::Work;
@@ -71,6 +71,8 @@ async fn member(engine: &Arc<Engine>, disk: DiskId) -> Result<MemberStatus, Refu
 
 /// Takes a disk in, and returns its number. From here on it is a disk of the next start, too.
 async fn admit(engine: &Arc<Engine>, device: String, how: Admission) -> Result<usize, Refusal> {
+    // A disk that came in and is not copied to would be told as one that was refused.
+    engine.access().ok_or_else(locked)?;
     if !Path::new(&device).is_absolute() {
         let problem = format!("{device} is no absolute path");
         let next = "name the disk as in /dev/disk/by-id/…";
@@ -85,12 +87,13 @@ async fn admit(engine: &Arc<Engine>, device: String, how: Admission) -> Result<u
     let number = admitted.map_err(refused)?;
     let members = engine.pool.store.members().await;
     let noted = engine.disks.note(&engine.state, &members, &engine.pool.stale);
+    // Who is refused for that sees that the disk is in the pool.
+    show(engine).await;
     noted.map_err(|error| {
         let next =
             "name all disks of the pool in the engine's configuration before it starts again";
         Refusal::new(RefusalKind::Failed, error.to_string(), next)
     })?;
-    show(engine).await;
     Ok(number)
 }
 

@@ -109,7 +109,9 @@ impl Session {
     /// The reply to a request that failed.
     pub(crate) fn error(&self, request: &Request, error: Errno) -> Buffer {
         use Command::{BlockStatus, Cache, Read};
-        if !matches!(request.command, Read | BlockStatus | Cache) {
+        // Zeroes that are no faster than a write are written instead.
+        let is_asked_back = error == Errno::NotSupported;
+        if !is_asked_back && !matches!(request.command, Read | BlockStatus | Cache) {
             self.served.ends.refused();
         }
         if self.structured {

@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use crate::harness::{
     Asked, Engine, Export, MIB, Pool, Random, allocated, client, ended, holdfast, image, number,
-    points, run, run_with, signal, text,
+    points, run, run_tool, run_with, signal, text,
 };
 
 fn noise(mib: usize, seed: u64) -> Vec<u8> {
@@ -372,4 +372,38 @@ fn what_people_read_fits_a_terminal() {
     let jobs = asked.says(&["jobs", "list"]);
     assert!(jobs.contains("failed") && jobs.contains("is empty"), "{jobs}");
     asked.ask(&["alerts", "acknowledge", "4711", "--by", "me"]).refused("no alert 4711", "list");
+}
+
+#[test]
+fn a_disk_is_received_finished_and_discarded_by_number() {
+    let asked = Asked::start(1, 128);
+    asked.engine().apply(
+        "format = 1\n[[client]]\nname = \"acme\"\nzone = \"UTC\"\n[[system]]\nname = \"mail\"\n\
+         client = \"acme\"\nrpo = \"8h\"\nrto = \"1h\"\ninterval = \"4h\"\n\
+         retention = { daily = 7 }\nsource = { kind = \"push\" }\n",
+    );
+    let start = ["receive", "start", "mail", "--size", "8MiB", "--explicit"];
+    let begun = asked.ask(&start).done();
+    let bytes = noise(8, 520);
+    let source = asked.pool.image("source", &bytes);
+    let uri = format!("nbd+unix:///?socket={}", text(&begun, "socket"));
+    let mut write = Command::new("qemu-img");
+    write.args(["convert", "-n", "-f", "raw", "-O", "raw"]).arg(&source).arg(&uri);
+    run_tool(&mut write);
+    asked.ask(&start).refused("there already", "discard it");
+    asked.ask(&["receive", "start", "mial", "--size", "8MiB"]).refused("mial", "mail");
+    assert!(asked.says(&["receive", "list"]).contains("mail disk"));
+    let intake = number(&begun, "intake").to_string();
+    let done = asked.ask(&["receive", "finish", &intake]).done();
+    let to = asked.pool.path("to");
+    let point = text(&done, "point");
+    run(asked.command(&["restore", "--point", point, "--to"]).arg(&to)).done();
+    assert!(std::fs::read(&to).expect("the restored file") == bytes);
+    let second = asked.ask(&["receive", "start", "mail", "--size", "8MiB", "--incremental"]).done();
+    assert_eq!(text(&second, "base"), point);
+    let intake = number(&second, "intake").to_string();
+    asked.ask(&["receive", "discard", &intake]).refused("would be lost", "--yes");
+    asked.ask(&["receive", "discard", &intake, "--yes"]).done();
+    asked.ask(&["receive", "finish", &intake]).refused("no intake", "receive list");
+    assert_eq!(asked.says(&["receive", "list"]).trim(), "nobody writes a disk");
 }

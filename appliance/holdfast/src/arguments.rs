@@ -15,6 +15,7 @@ mod kit;
 mod plan;
 mod points;
 mod pool;
+mod receive;
 mod reclaim;
 mod restore;
 mod retention;
@@ -34,6 +35,7 @@ pub(crate) use kit::{Kit, KitAdd, KitList, KitProve};
 pub(crate) use plan::{Plan, PlanApply, PlanExport, PlanFile};
 pub(crate) use points::{Points, Which};
 pub(crate) use pool::{Cipher, Io, Pool, PoolCreate, PoolDisks, PoolStatus, Unlock};
+pub(crate) use receive::{Receive, ReceiveDiscard, ReceiveFinish, ReceiveStart};
 pub(crate) use reclaim::Reclaim;
 pub(crate) use restore::Restore;
 pub(crate) use retention::{
@@ -109,6 +111,9 @@ pub(crate) enum Command {
     /// The protected systems of a running engine.
     #[command(subcommand)]
     Systems(Systems),
+    /// Disks that others write to a running engine, and that become recovery points.
+    #[command(subcommand)]
+    Receive(Receive),
     /// Give a running engine its keys.
     Unlock(UnlockEngine),
     /// Take its keys from a running engine.

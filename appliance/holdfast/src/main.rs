@@ -56,6 +56,7 @@ fn run(command: Command, output: &Output) -> Result<(), Failure> {
         Command::Alerts(alerts) => remote::alerts(&alerts, output),
         Command::Plan(plan) => remote::plan(&plan, output),
         Command::Systems(systems) => remote::systems(&systems, output),
+        Command::Receive(receive) => remote::receive(&receive, output),
         Command::Unlock(unlock) => remote::unlock(&unlock, output),
         Command::Lock(on) => remote::lock(&on, output),
     }

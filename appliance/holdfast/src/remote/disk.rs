@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use bus::{DiskState, DiskView, Place};
+use bus::{DiskState, DiskView, Object, Place};
 use model::DiskId;
 use operations::{Failure, create_file, is_in_service, is_same};
 use store::{MemberState, MemberStatus, StoreError};
@@ -124,13 +124,21 @@ fn bring(
     }
     let device = path.display().to_string();
     let begin = async {
+        // From here on the pool may have taken it, whatever is said of it.
+        let path = made.0.take();
         let begun = engine.client().begin(place, method, &device).await;
-        if begun.is_ok() {
-            made.0 = None;
+        if begun.is_err() && !may_have(engine, &device).await {
+            made.0 = path;
         }
         begun
     };
     run_and_tell(engine, new.copying.waiting.no_wait, output, begin)
+}
+
+/// Whether the pool has a disk of this name; also if that is not known.
+async fn may_have(engine: &Engine, device: &str) -> bool {
+    let Ok(objects) = engine.client().objects().await else { return true };
+    objects.iter().any(|object| matches!(object, Object::Disk(disk) if disk.name == device))
 }
 
 /// A file that was made, and is removed again unless the pool has taken it.

@@ -27,6 +27,8 @@ pub(super) enum Came {
     Begun(u64),
     /// Nobody waits for it any more, and it goes on.
     Left(u64),
+    /// Nobody waits for it any more, and it is being cancelled.
+    GivenUp(u64),
 }
 
 /// Asks for a job with `begin`, and waits for its end unless nobody wants to.
@@ -92,8 +94,10 @@ impl Waiting<'_> {
                     Followed::Lost => return Err(self.lost()),
                 },
                 wish = wishes.next() => {
-                    if wish == Wish::Leave || self.cancelled {
-                        return Ok(Came::Left(self.number));
+                    match (wish, self.cancelled) {
+                        (_, true) => return Ok(Came::GivenUp(self.number)),
+                        (Wish::Leave, false) => return Ok(Came::Left(self.number)),
+                        _ => {}
                     }
                     Line::clear(self.output);
                     self.cancel().await;
@@ -140,16 +144,21 @@ impl Waiting<'_> {
     fn lost(&self) -> Failure {
         let number = self.number;
         let what = format!("the engine went away while job {number} was under way");
-        let is_restore = self.last.as_ref().is_some_and(|job| job.kind == JobKind::Restore);
-        let next = match is_restore {
-            true => {
+        let next = match self.last.as_ref().map(|job| job.kind) {
+            Some(JobKind::Restore) => {
                 "see why (systemctl status holdfast-engine); what was restored is not whole: when \
                  it runs again, restore once more"
                     .to_owned()
             }
-            false => format!(
+            Some(_) => format!(
                 "see why (systemctl status holdfast-engine); when it runs again it goes on with \
                  the job by itself, and `holdfast jobs show {number}` tells how far it is"
+            ),
+            // It went before it could be asked.
+            None => format!(
+                "see why (systemctl status holdfast-engine); when it runs again it goes on with \
+                 the job by itself, as `holdfast jobs show {number}` tells; if it was a restore, \
+                 restore once more"
             ),
         };
         Failure::new(what, next).with(json!({ "job": number }))
@@ -196,6 +205,11 @@ impl Came {
                 Ok(())
             }
             Self::Left(number) => Err(left(number)),
+            Self::GivenUp(number) => {
+                let next = format!("`holdfast jobs show {number}` says when it has ended");
+                Err(Failure::interruption(format!("job {number} is being cancelled"), next)
+                    .with(json!({ "job": number })))
+            }
         }
     }
 }

@@ -42,6 +42,8 @@ pub(crate) fn run(engine: &Engine, restore: &Restore, output: &Output) -> Result
             }
             tell(&job, &restore.to, output)
         }
+        // What it wrote goes.
+        came @ Came::GivenUp(_) => came.tell(output),
         came => {
             // It is still being written.
             target.leave();

@@ -1,8 +1,8 @@
 //! Everything that an engine shows, by kind, and what somebody means by what was typed.
 
 use bus::{
-    AlertView, ApplianceView, DiskView, ExportView, JobView, Object, Place, PointView, PoolView,
-    SystemView, nearest,
+    AlertView, ApplianceView, DiskView, ExportView, IntakeView, JobView, Object, Place, PointView,
+    PoolView, SystemView, nearest,
 };
 use model::PointId;
 use operations::{Failure, point_matches};
@@ -17,6 +17,7 @@ pub(crate) struct Seen {
     pub(crate) points: Vec<PointView>,
     pub(crate) jobs: Vec<JobView>,
     pub(crate) exports: Vec<ExportView>,
+    pub(crate) intakes: Vec<IntakeView>,
     pub(crate) alerts: Vec<AlertView>,
 }
 
@@ -33,8 +34,7 @@ impl Seen {
                 Object::Job(view) => seen.jobs.push(view),
                 Object::Export(view) => seen.exports.push(view),
                 Object::Alert(view) => seen.alerts.push(view),
-                // No command is about those.
-                Object::Intake(_) => {}
+                Object::Intake(view) => seen.intakes.push(view),
             }
         }
         seen.points.sort_by_key(|point| point.sequence);

@@ -42,7 +42,8 @@ pub(crate) fn run() -> Result<()> {
     debian::ensure(NEEDED)?;
     demand_name_spaces()?;
     let mut build = cargo();
-    shown(build.args(["build", "--locked", "--package", "holdfast", "--package", "engine"]))?;
+    // As the tests before have built them.
+    shown(build.args(["build", "--locked", "--workspace", "--bins"]))?;
     let release = debian::release()?;
     let recipe = [PACKAGES, &release, include_str!("debian/bootstrap.rs")];
     let tree = cache::entry("service", &recipe, |folder| {

@@ -69,6 +69,7 @@ fn add_ours(root: &Path) -> Result<()> {
     let programs = [
         (program("holdfast"), "usr/bin/holdfast"),
         (program("holdfast-engine"), "usr/bin/holdfast-engine"),
+        (program("holdfast-receiver"), "usr/bin/holdfast-receiver"),
         (own, STORY.trim_start_matches('/')),
     ];
     for (from, to) in programs {

@@ -14,7 +14,7 @@ const INGESTS: usize = 10;
 const IMAGE_MIB: usize = 48;
 
 /// What the engine may take for jobs.
-const MEMORY_MIB: u64 = 7680;
+const MEMORY_MIB: u64 = 1536;
 
 /// What it takes beside its jobs: its index, the bus, the programs themselves.
 const OTHERS_MIB: u64 = 192;

@@ -46,14 +46,15 @@ pub(crate) struct Limits {
     pub(crate) restores: usize,
     pub(crate) ingests: usize,
     pub(crate) upkeep: usize,
-    /// Memory of all jobs, in MiB. More wait until others end; one alone may take more. What a
-    /// restore takes is left to restores.
-    pub(crate) memory_mib: u64,
+    /// Memory of all jobs, in MiB; without it as much as so many jobs take. What all restores and a
+    /// resync take is left to them, so that none ever waits for an ingest; of the rest more jobs
+    /// wait until others end, and one alone may take more.
+    pub(crate) memory_mib: Option<u64>,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { restores: 4, ingests: 4, upkeep: 2, memory_mib: 1536 }
+        Self { restores: 4, ingests: 4, upkeep: 2, memory_mib: None }
     }
 }
 
@@ -64,23 +65,21 @@ impl Limits {
         Self { restores, ingests, ..self }
     }
 
-    /// Whether one more job may begin beside those that have `taken` memory, in MiB each. One alone
-    /// always may.
+    /// Whether one more job may begin beside those that have `taken` memory, in MiB each.
     pub(crate) fn have_room(
         &self,
         taken: &[(Class, u64)],
         (class, wants): (Class, u64),
         processors: u64,
     ) -> bool {
-        let all: u64 = taken.iter().map(|(_, took)| took).sum();
-        if all == 0 {
+        const URGENT: [Class; 2] = [Class::Restore, Class::Resync];
+        let Some(memory) = self.memory_mib.filter(|_| !URGENT.contains(&class)) else {
             return true;
-        }
-        let others = taken.iter().filter(|(class, _)| *class != Class::Restore);
+        };
+        let kept = URGENT.map(|class| self.of(class) as u64 * class.memory_mib(processors));
+        let others = taken.iter().filter(|(class, _)| !URGENT.contains(class));
         let others: u64 = others.map(|(_, took)| took).sum();
-        let kept = self.memory_mib.saturating_sub(Class::Restore.memory_mib(processors));
-        let fits_beside = class == Class::Restore || others == 0 || others + wants <= kept;
-        fits_beside && all + wants <= self.memory_mib
+        others == 0 || others + wants <= memory.saturating_sub(kept.iter().sum())
     }
 
     pub(crate) fn of(&self, class: Class) -> usize {

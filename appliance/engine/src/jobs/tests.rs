@@ -302,3 +302,24 @@ proptest! {
         prop_assert!(queue.jobs().all(|job| job.state.is_over()));
     }
 }
+
+#[test]
+fn more_jobs_than_memory_wait_and_no_restore_or_resync_waits_for_an_ingest() {
+    let limits = Limits { ingests: 9, restores: 1, memory_mib: Some(700), ..Limits::default() };
+    let ingest = (Class::Ingest, Class::Ingest.memory_mib(2));
+    let mut taken = Vec::new();
+    while limits.have_room(&taken, ingest, 2) {
+        taken.push(ingest);
+    }
+    let all: u64 = taken.iter().map(|(_, took)| took).sum();
+    assert!(!taken.is_empty() && all < 700, "{taken:?}");
+    for urgent in [Class::Restore, Class::Resync] {
+        assert!(limits.have_room(&taken, (urgent, urgent.memory_mib(2)), 2));
+        taken.push((urgent, urgent.memory_mib(2)));
+    }
+    assert!(taken.iter().map(|(_, took)| took).sum::<u64>() <= 700, "{taken:?}");
+    // One alone always may; without a bound all may.
+    let tight = Limits { memory_mib: Some(1), ..limits };
+    assert!(tight.have_room(&[], ingest, 2) && !tight.have_room(&[ingest], ingest, 2));
+    assert!(Limits::default().have_room(&[ingest; 50], ingest, 2));
+}

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use bus::JobState;
+use bus::{JobState, Place};
 use nix::sys::signal::Signal;
 use serde_json::Value;
 
@@ -397,6 +397,7 @@ fn a_disk_is_received_finished_and_discarded_by_number() {
     let done = asked.ask(&["receive", "finish", &intake]).done();
     let to = asked.pool.path("to");
     let point = text(&done, "point");
+    asked.engine().shows(&Place::Point(point.parse().expect("an identity")));
     run(asked.command(&["restore", "--point", point, "--to"]).arg(&to)).done();
     assert!(std::fs::read(&to).expect("the restored file") == bytes);
     let second = asked.ask(&["receive", "start", "mail", "--size", "8MiB", "--incremental"]).done();

@@ -172,6 +172,16 @@ impl Engine {
         })
     }
 
+    /// Waits until something is shown: a point is, a moment after its job.
+    pub(crate) fn shows(&self, place: &Place) {
+        self.wait(async {
+            let mut watch = self.client.watch().await.expect("the engine answers");
+            while self.client.object(place).await.is_err() {
+                let _ = watch.next().await;
+            }
+        });
+    }
+
     /// The path of the one protected system there is.
     pub(crate) fn system(&self) -> zbus::OwnedObjectPath {
         self.find_system(|_| true)

@@ -40,6 +40,8 @@ impl Loop {
     pub(crate) fn cut(&self, bytes: usize) {
         let file = File::options().write(true).open(&self.file).expect("the file of the device");
         file.set_len(bytes as u64).expect("a shorter file");
+        // Somebody who has the device open for a moment keeps what was written to it cached.
+        client("blockdev", &["--flushbufs", &self.device.to_string_lossy()]);
     }
 }
 

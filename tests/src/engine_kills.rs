@@ -27,7 +27,7 @@ const KILLS: usize = 6;
 
 /// Room on each disk for what a kill leaves behind: an opening never writes on in the segments of
 /// an earlier one, and all of a round stays.
-const MIB_OF_A_KILL: usize = 64;
+const MIB_OF_A_KILL: usize = 192;
 
 /// The most that happens on the bus before a kill.
 const LATEST: usize = 60;

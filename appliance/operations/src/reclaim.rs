@@ -237,6 +237,8 @@ fn to_json(outcome: &ReclaimOutcome) -> Value {
         "newest_points": points.collect::<Vec<_>>(),
         "would_rewrite_segments": plan.rewritten,
         "would_recompress_segments": plan.squeezed,
+        "would_merge_segments": plan.merged,
+        "would_merge_bytes": plan.merged_bytes,
         "recompressed_chunks": done.squeezed_records,
         "recompressed_from_bytes": done.squeezed_from,
         "recompressed_to_bytes": done.squeezed_to,
@@ -267,6 +269,13 @@ fn to_text(outcome: &ReclaimOutcome) -> String {
     )];
     if marked.missing > 0 {
         lines.push(format!("{} chunks that are needed were lost before", marked.missing));
+    }
+    if plan.merged > 0 {
+        lines.push(format!(
+            "{} short segments go together, so that {} come back",
+            plan.merged,
+            Bytes(plan.merged_bytes)
+        ));
     }
     match done {
         None => lines.push(format!(

@@ -40,6 +40,7 @@ mod retired;
 mod scrub;
 mod scrubbing;
 mod segments;
+mod short;
 mod space;
 mod squeezing;
 mod standing;

@@ -76,6 +76,10 @@ pub struct ReclaimPlan {
     pub rewritten: u64,
     /// Those that go only so that what older points need is compressed better.
     pub squeezed: u64,
+    /// Those that go because they were ended long before they were full.
+    pub merged: u64,
+    /// The room of these, less that of the segments that they are put together in.
+    pub merged_bytes: u64,
 }
 
 /// How far reclaim came.
@@ -175,6 +179,7 @@ impl Reclaim<'_> {
         let all = self.victims(0);
         let victims = self.chosen(options);
         let sum = |list: &[Victim], bytes: fn(&Victim) -> u64| list.iter().map(bytes).sum();
+        let short = self.short(&self.dead(options), options);
         ReclaimPlan {
             segments: self.sealed.len() as u64,
             victims: victims.len() as u64,
@@ -183,6 +188,8 @@ impl Reclaim<'_> {
             dead_bytes: sum(&all, |victim| victim.dead_bytes),
             rewritten: self.arrangement.rewritten.len() as u64,
             squeezed: self.arrangement.squeezed.len() as u64,
+            merged: short.segments.len() as u64,
+            merged_bytes: short.gained * u64::from(self.inner.geometry.segment_bytes()),
         }
     }
 

@@ -34,9 +34,11 @@ impl Victim {
 
 impl Reclaim<'_> {
     /// Segments with at least so many percent of no use, those with the most first, as far as what
-    /// must be moved is not too much; then those that go for other reasons.
+    /// must be moved is not too much; then short ones, then those that go for other reasons.
     pub(crate) fn chosen(&self, options: &ReclaimOptions) -> Vec<Victim> {
         let mut victims = self.dead(options);
+        let short = self.short(&victims, options);
+        victims.extend(short.segments);
         let known: HashSet<u32> = victims.iter().map(|victim| victim.number).collect();
         let also = |number| self.arrangement.wants(number) && !known.contains(&number);
         let others = self.sealed.iter().filter(|s| also(number(s.place.info.segment)));
@@ -44,7 +46,7 @@ impl Reclaim<'_> {
         victims
     }
 
-    fn dead(&self, options: &ReclaimOptions) -> Vec<Victim> {
+    pub(crate) fn dead(&self, options: &ReclaimOptions) -> Vec<Victim> {
         let mut room = options.most_moved_bytes;
         let mut victims = self.victims(options.least_dead_percent.max(1));
         victims.retain(|victim| victim.fits(&mut room));

@@ -26,6 +26,7 @@ mod resync;
 #[cfg(feature = "schedules")]
 mod schedules;
 mod scrubs;
+mod shorts;
 mod smoke;
 mod starts;
 mod tasks;

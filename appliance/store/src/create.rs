@@ -140,7 +140,7 @@ impl Inner {
         Ok(Self {
             pool_id,
             geometry,
-            members,
+            members: Arc::new(members),
             index: Index::default(),
             segments: Default::default(),
             retired: Default::default(),

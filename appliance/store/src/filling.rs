@@ -26,7 +26,7 @@ use model::{BLOCK, SegmentId};
 
 use crate::create::SLABS;
 use crate::index::Place;
-use crate::members::{Slots, lock, padded};
+use crate::members::{Member, Slots, lock, padded};
 use crate::planted::{Bug, planted};
 use crate::segments::{OpenSegment, Segment, State, number};
 use crate::store::Inner;
@@ -205,13 +205,14 @@ impl WriterState {
     }
 
     fn submit(&mut self, inner: &Arc<Inner>, slots: Slots, offset: u32, data: SharedBuffer) {
-        let inner = inner.clone();
+        // Not the store itself: it holds this list, and must end although nobody polls it any more.
+        let members = inner.members.clone();
         self.in_flight.push(Box::pin(async move {
-            let place = |number: usize, member: &crate::members::Member| {
+            let place = |number: usize, member: &Member| {
                 let slot = slots.get(number).copied().unwrap_or(NO_SLOT);
                 (slot != NO_SLOT).then(|| member.segment_offset(slot, offset))
             };
-            inner.members.write(&data, place).await
+            members.write(&data, place).await
         }));
     }
 

@@ -49,7 +49,8 @@ pub trait Journal: Send + Sync {
 pub(crate) struct Inner {
     pub(crate) pool_id: PoolId,
     pub(crate) geometry: Geometry,
-    pub(crate) members: Members,
+    /// Shared with what is on its way to the disks.
+    pub(crate) members: Arc<Members>,
     pub(crate) index: Index,
     pub(crate) segments: Mutex<Segments>,
     pub(crate) retired: Mutex<RetiredSegments>,

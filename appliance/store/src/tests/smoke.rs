@@ -1,5 +1,9 @@
 //! What the store promises when nothing goes wrong.
 
+use std::pin::pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
 use format::segment::RecordKind;
 use futures_util::future::join_all;
 use model::Digest;
@@ -43,6 +47,25 @@ fn what_was_committed_is_there_after_reopening_with_and_without_close() {
             });
         }
     }
+}
+
+#[test]
+fn a_store_that_is_dropped_amid_writes_lets_its_disks_go() {
+    let machine = machine(1, 40);
+    let pace = Pace::default();
+    let disk = PacedDisk::over(machine.disk(0), &pace, 1);
+    let known = Arc::downgrade(&disk);
+    block_on(async {
+        let (store, _) = create(vec![disk], 1).await.unwrap();
+        let mut writer = store.writer(writer_keys(1));
+        append(&mut writer, 0).await.unwrap();
+        pace.set(true);
+        // Polled until its writes are under way, and no more.
+        let mut commit = pin!(store.commit(Vec::new()));
+        let begun = |context: &mut Context<'_>| Poll::Ready(commit.as_mut().poll(context));
+        assert!(std::future::poll_fn(begun).await.is_pending());
+    });
+    assert!(known.upgrade().is_none());
 }
 
 #[test]

@@ -8,6 +8,7 @@
 //! for.
 
 mod heard;
+mod ledger;
 
 use std::process::Command;
 use std::time::{Duration, Instant};
@@ -17,7 +18,8 @@ use crate::fuzz::CHECKED;
 use crate::guest;
 use crate::process::{cargo, command, quiet, shown, target_folder};
 use crate::soak::heard::{Totals, listened};
-use crate::test::SCHEDULES;
+use crate::soak::ledger::Ledger;
+use crate::test::{PLANTED, SCHEDULES};
 
 /// Seeds of one round: no campaign goes through more.
 const ROUND_SEEDS: u64 = 10_000_000;
@@ -37,7 +39,8 @@ pub(crate) struct Args {
     #[arg(long, default_value_t = 1)]
     seed: u64,
 
-    /// For how long; the round that is under way then is finished
+    /// For how long; the round that is under way then is finished. What a run with this seed went
+    /// through before, at this commit, is kept: it goes on with the round after that
     #[arg(long, default_value_t = 60, value_parser = clap::value_parser!(u64).range(1..))]
     minutes: u64,
 
@@ -52,24 +55,28 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn run(args: &Args) -> Result<()> {
-    let commit = quiet(command("git").args(["rev-parse", "--short", "HEAD"]))?;
+    let commit = quiet(command("git").args(["describe", "--always", "--dirty", "--exclude=*"]))?;
     if let Some(part) = args.guest {
         let outcome = guest::run(part, args.seed);
         return outcome.map_err(|error| guest_failed(error, commit.trim(), args.seed));
     }
     let (begin, time) = (Instant::now(), Duration::from_secs(60 * args.minutes));
-    let (mut rounds, mut totals) = (0, Totals::default());
-    while rounds == 0 || begin.elapsed() < time {
-        let seed = args.seed.wrapping_add(rounds).wrapping_mul(ROUND_SEEDS);
-        println!("==> round {} at {}, seeds from {seed}", rounds + 1, commit.trim());
-        Round { seed, percent: args.percent, commit: commit.trim() }.run(&mut totals)?;
-        rounds += 1;
+    let mut ledger = Ledger::of(commit.trim(), args.seed, args.percent);
+    if ledger.rounds > 0 {
+        println!("==> going on after {} rounds", ledger.rounds);
+    }
+    while ledger.rounds == 0 || begin.elapsed() < time {
+        let seed = args.seed.wrapping_add(ledger.rounds).wrapping_mul(ROUND_SEEDS);
+        println!("==> round {} at {}, seeds from {seed}", ledger.rounds + 1, commit.trim());
+        let round = Round { seed, percent: args.percent, commit: commit.trim() };
+        round.run(&mut ledger.totals)?;
+        ledger.round_done()?;
         println!("    {:.0} minutes so far; for each goal:", begin.elapsed().as_secs_f64() / 60.0);
-        totals.lines().for_each(|line| println!("{line}"));
+        ledger.totals.lines().for_each(|line| println!("{line}"));
     }
     let guest = guest::run(guest::Part::All, args.seed);
     guest.map_err(|error| guest_failed(error, commit.trim(), args.seed))?;
-    println!("{rounds} rounds at {} without a failure", commit.trim());
+    println!("{} rounds at {} without a failure", ledger.rounds, commit.trim());
     Ok(())
 }
 
@@ -85,7 +92,8 @@ impl Round<'_> {
         self.part(FLIPS).campaigns("store", &["::flips::"], totals)?;
         self.part(LIES).campaigns("store", &["::lies::"], totals)?;
         self.campaigns("catalog", &[], totals)?;
-        self.part(SCHEDULE_SHARE).schedules(totals)?;
+        self.with_feature("planted", PLANTED, totals)?;
+        self.part(SCHEDULE_SHARE).with_feature("schedules", SCHEDULES, totals)?;
         let mut holdfast = cargo();
         holdfast.args(["build", "--release", "--locked", "-p", "holdfast", "-p", "engine"]);
         shown(holdfast.args(CHECKED.iter().flat_map(|setting| ["--config", setting])))?;
@@ -111,13 +119,14 @@ impl Round<'_> {
         self.judge(tests, package, totals)
     }
 
-    fn schedules(&self, totals: &mut Totals) -> Result<()> {
-        let mut schedules = cargo();
-        schedules.args(["test", "--release", "--locked"]).args(SCHEDULES);
-        schedules.args(CHECKED.iter().flat_map(|setting| ["--config", setting]));
-        schedules.args(["--", "--nocapture"]).env("HOLDFAST_SEED", self.seed.to_string());
-        schedules.env("HOLDFAST_STATES_PERCENT", self.percent.to_string());
-        self.judge(schedules, "store", totals)
+    /// What is a run of its own in `cargo xtask test` too.
+    fn with_feature(&self, feature: &str, chosen: &[&str], totals: &mut Totals) -> Result<()> {
+        let mut tests = cargo();
+        tests.args(["test", "--release", "--locked"]);
+        tests.args(CHECKED.iter().flat_map(|setting| ["--config", setting])).args(chosen);
+        tests.args(["--", "--nocapture"]).env("HOLDFAST_SEED", self.seed.to_string());
+        tests.env("HOLDFAST_STATES_PERCENT", self.percent.to_string());
+        self.judge(tests, &format!("store --features {feature}"), totals)
     }
 
     fn fuzz(&self, totals: &mut Totals) -> Result<()> {

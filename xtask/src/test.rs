@@ -36,7 +36,7 @@ const PACKAGES: &[Package] = &[
 ];
 
 /// A run of its own, so that all other tests see the store as it is shipped.
-const PLANTED: &[&str] =
+pub(crate) const PLANTED: &[&str] =
     &["--package", "store", "--features", "planted", "every_planted_bug_is_found"];
 
 /// A run of its own, too: whoever works with locks there works with those of a scheduler.

@@ -12,6 +12,7 @@ use crate::process::{failed, start_error};
 /// What a run is meant to go through in the end, by goal, and what is counted.
 const GOALS: &[(&str, u64, &str)] = &[
     ("R1", 10_000_000, "contents of disks after a power failure"),
+    ("R2", 0, "times that a planted bug was found"),
     ("R3", 1_000_000, "flips of bits"),
     ("R4", 1_000_000, "lost, misdirected and stale transfers"),
     ("R5", 0, "errors of transfers"),
@@ -28,6 +29,10 @@ pub(super) struct Totals(BTreeMap<String, u64>);
 impl Totals {
     pub(super) fn add(&mut self, goal: &str, amount: u64) {
         *self.0.entry(goal.to_owned()).or_default() += amount;
+    }
+
+    pub(super) fn amounts(&self) -> &BTreeMap<String, u64> {
+        &self.0
     }
 
     /// Takes what a line says, wherever in it.

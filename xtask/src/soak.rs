@@ -31,6 +31,7 @@ const FUZZ_SECONDS: u64 = 28;
 /// together, after about 22 rounds.
 const FLIPS: u32 = 275;
 const LIES: u32 = 120;
+const HUNTS: u32 = 300;
 const SCHEDULE_SHARE: u32 = 450;
 
 #[derive(Debug, clap::Args)]
@@ -92,7 +93,7 @@ impl Round<'_> {
         self.part(FLIPS).campaigns("store", &["::flips::"], totals)?;
         self.part(LIES).campaigns("store", &["::lies::"], totals)?;
         self.campaigns("catalog", &[], totals)?;
-        self.with_feature("planted", PLANTED, totals)?;
+        self.part(HUNTS).with_feature("planted", PLANTED, totals)?;
         self.part(SCHEDULE_SHARE).with_feature("schedules", SCHEDULES, totals)?;
         let mut holdfast = cargo();
         holdfast.args(["build", "--release", "--locked", "-p", "holdfast", "-p", "engine"]);

@@ -192,11 +192,7 @@ pub(super) fn round(seed: u64, states: &AtomicUsize) -> Result<(), String> {
     block_on(async {
         let mut rng = SimRng::new(seed ^ 0xf11b);
         let disks = 1 + rng.below(2) as usize;
-        let ops: Vec<Op> = (0..3 + rng.below(16)).map(|_| Op::random(&mut rng)).collect();
-        let machine = machine(disks, 20);
-        let mut runner = Runner::create(&machine, seed << 16).await?;
-        runner.run(&ops).await?;
-        runner.store.settle().await.map_err(|error| error.to_string())?;
+        let runner = settled(disks, seed, &mut rng).await?;
         for _ in 0..40 {
             let machine = runner.machine.restarted();
             states.fetch_add(1, Ordering::Relaxed);
@@ -208,6 +204,30 @@ pub(super) fn round(seed: u64, states: &AtomicUsize) -> Result<(), String> {
         }
         Ok(())
     })
+}
+
+/// The same with flips in the log of a single disk only.
+pub(super) fn log_round(seed: u64, states: &AtomicUsize) -> Result<(), String> {
+    block_on(async {
+        let mut rng = SimRng::new(seed ^ 0x109f);
+        let runner = settled(1, seed, &mut rng).await?;
+        for _ in 0..40 {
+            let machine = runner.machine.restarted();
+            states.fetch_add(1, Ordering::Relaxed);
+            rot_log(&runner, &machine, &mut rng).await?;
+        }
+        Ok(())
+    })
+}
+
+/// A random history at whose end all is proved.
+async fn settled(disks: usize, seed: u64, rng: &mut SimRng) -> Result<Runner, String> {
+    let ops: Vec<Op> = (0..3 + rng.below(16)).map(|_| Op::random(rng)).collect();
+    let machine = machine(disks, 20);
+    let mut runner = Runner::create(&machine, seed << 16).await?;
+    runner.run(&ops).await?;
+    runner.store.settle().await.map_err(|error| error.to_string())?;
+    Ok(runner)
 }
 
 /// What was durable and is damaged in both copies may be reported; it may not be forgotten.

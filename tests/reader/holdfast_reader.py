@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Reads a Holdfast pool without Holdfast: lists its recovery points and gives volumes back.
+"""Reads a Holdfast pool without Holdfast: lists its recovery points and gives volumes back,
+and streams.
 
 Written from appliance/format/FORMAT.md, whose tables it reads when it starts. It never writes to
 a disk of the pool. Python 3.11 with python3-cryptography, python3-argon2, python3-lz4 and
@@ -78,6 +79,44 @@ class Volume:
         return self.chunks[digest]
 
 
+class Stream:
+    """A stream of a recovery point, chunk by chunk."""
+
+    def __init__(self, pool, keys, root, length):
+        self.pool, self.keys, self.root, self.bytes = pool, keys, root, length
+
+    def _leaves(self, digest):
+        refs, plain = self.pool.record(self.keys, digest, NODE)
+        for child in refs:
+            if load("NodeHeader", plain).level == 1:
+                yield child
+            else:
+                yield from self._leaves(child)
+
+    def pieces(self):
+        """Offset and bytes of every chunk."""
+        at = 0
+        for leaf in self._leaves(self.root):
+            refs, plain = self.pool.record(self.keys, leaf, LEAF)
+            if load("StreamLeafHeader", plain).chunks != len(refs):
+                raise Damaged("a leaf lists more chunks than it refers to, or fewer")
+            for number, digest in enumerate(refs):
+                length = int.from_bytes(plain[8 + 4 * number:12 + 4 * number], "little")
+                _, chunk = self.pool.record(self.keys, digest, CHUNK)
+                if len(chunk) != length:
+                    raise Damaged("a chunk is not as long as its manifest says")
+                yield at, chunk
+                at += length
+        if at != self.bytes:
+            raise Damaged("the stream is not as long as its recovery point says")
+
+
+def opened(pool, keys, root, about):
+    """What a recovery point describes: a volume or a stream."""
+    kind = Stream if about.get("content") == "stream" else Volume
+    return kind(pool, keys, root, about["bytes"])
+
+
 def describe(pool, keys, point):
     """Roots and description of a recovery point."""
     refs, plain = pool.record(keys, point.record, POINT)
@@ -110,7 +149,7 @@ def find_point(pool, wanted):
 def restore(pool, keys, args):
     refs, description = describe(pool, keys, find_point(pool, args.point))
     about = description["volumes"][args.volume]
-    volume = Volume(pool, keys, refs[args.volume], about["bytes"])
+    volume = opened(pool, keys, refs[args.volume], about)
     with open(args.to, "wb") as file:
         for at, data in volume.pieces():
             file.seek(at)

@@ -146,6 +146,19 @@ class Pools(unittest.TestCase):
             self.assertEqual([point.point.hex() for point in pool.points], ids[1:])
             self.assert_given_back(pool, keys, images=["second"])
 
+    def test_a_stream_comes_back(self):
+        with self.copy() as folder:
+            on = ["--pool", f"{folder}/disk0,{folder}/disk1", "--kit-file", f"{self.folder}/kit"]
+            holdfast("ingest", *on, "--system", "dump", "--stream", "--",
+                     "cat", str(self.folder / "first"), str(self.folder / "second"))
+            pool, keys = self.open(folder=folder)
+            point = max(pool.points, key=lambda point: point.sequence)
+            refs, about = reader.describe(pool, keys, point)
+            stream = reader.opened(pool, keys, refs[0], about["volumes"][0])
+            found = b"".join(data for _, data in stream.pieces())
+            both = (self.folder / "first").read_bytes() + (self.folder / "second").read_bytes()
+            self.assertTrue(found == both, "the stream differs")
+
     def test_volumes_come_back_with_kit_and_with_passphrase(self):
         for kit in (True, False):
             self.assert_given_back(*self.open(kit=kit))

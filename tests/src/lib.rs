@@ -38,6 +38,7 @@ mod signals;
 mod sources;
 mod sparse;
 mod strange_disks;
+mod streams;
 mod tags;
 mod tls;
 mod units;

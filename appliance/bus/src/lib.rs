@@ -32,7 +32,7 @@ pub use client::{
 };
 pub use command::{
     Command, Commands, ExportOptions, Fate, IngestOptions, Passphrase, ReceiveOptions,
-    ReclaimOptions, Reply, RestoreOptions, RunOptions, ScrubOptions, VerifyOptions,
+    ReclaimOptions, Reply, RestoreOptions, RunOptions, ScrubOptions, StreamOptions, VerifyOptions,
 };
 pub use nearest::nearest;
 pub use object::Object;

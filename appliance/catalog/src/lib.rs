@@ -37,6 +37,6 @@ pub use error::{CatalogError, Result};
 pub use expiry::{Judged, expiry_events};
 pub use forecast::days_until_full;
 pub use period::Period;
-pub use point::{Listed, Point, Removal, RemovedBy};
+pub use point::{Content, Listed, Point, Removal, RemovedBy};
 pub use policy::Policy;
 pub use retention::{Reason, Verdict, judge};

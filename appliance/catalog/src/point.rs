@@ -1,6 +1,8 @@
 //! A recovery point, and what was said about it since it was made.
 
-use format::event::{CONTENT_VOLUMES, EVENT_POINT, Event, MarkRow, PointRow, REASON_POLICY};
+use format::event::{
+    CONTENT_STREAM, CONTENT_VOLUMES, EVENT_POINT, Event, MarkRow, PointRow, REASON_POLICY,
+};
 use model::{Digest, PointId, Sequence, SystemId, TenantId, WallTime};
 
 /// A recovery point, as far as it can be told without keys.
@@ -15,8 +17,9 @@ pub struct Point {
     pub sequence: Sequence,
     /// When the source was read, by the box's clock: for people, never for order.
     pub created: WallTime,
+    pub content: Content,
     pub volumes: u16,
-    /// Bytes of its volumes together.
+    /// Bytes of its volumes, or of its stream, together.
     pub logical_bytes: u64,
     /// Bytes that it added to the store.
     pub added_bytes: u64,
@@ -28,6 +31,17 @@ pub struct Point {
     pub dense_bytes: u64,
     /// `SIGNAL_*` bits of `format::event`.
     pub signals: u8,
+}
+
+/// What a recovery point is of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Content {
+    #[default]
+    Volumes,
+    /// One stream: what a program wrote, from its first byte to its last.
+    Stream,
+    /// Something of a newer version.
+    Unknown(u8),
 }
 
 /// A recovery point with what holds of it now.
@@ -69,7 +83,7 @@ impl Point {
     pub(crate) fn event(&self) -> Event {
         Event::Point(PointRow {
             kind: EVENT_POINT,
-            content: CONTENT_VOLUMES,
+            content: self.content.number(),
             volumes: self.volumes,
             reserved: 0,
             point: self.id,
@@ -96,6 +110,7 @@ impl Point {
             record: row.record,
             sequence: row.sequence,
             created: row.created,
+            content: Content::of(row.content),
             volumes: row.volumes,
             logical_bytes: row.logical_bytes,
             added_bytes: row.added_bytes,
@@ -103,6 +118,33 @@ impl Point {
             changed_bytes: row.changed_bytes,
             dense_bytes: row.dense_bytes,
             signals: row.signals,
+        }
+    }
+}
+
+impl Content {
+    /// As programs read it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Volumes => "volumes",
+            Self::Stream => "stream",
+            Self::Unknown(_) => "unknown",
+        }
+    }
+
+    fn of(number: u8) -> Self {
+        match number {
+            CONTENT_VOLUMES => Self::Volumes,
+            CONTENT_STREAM => Self::Stream,
+            other => Self::Unknown(other),
+        }
+    }
+
+    fn number(self) -> u8 {
+        match self {
+            Self::Volumes => CONTENT_VOLUMES,
+            Self::Stream => CONTENT_STREAM,
+            Self::Unknown(number) => number,
         }
     }
 }

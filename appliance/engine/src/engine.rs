@@ -78,8 +78,8 @@ pub(crate) struct Engine {
     /// Names of systems and volumes, by recovery point.
     pub(crate) known: Mutex<Known>,
     /// Open files that restores are to write to, by the number that their jobs have for them.
-    pub(crate) targets: Mutex<HashMap<u64, OwnedFd>>,
-    last_target: AtomicU64,
+    pub(crate) handed: Mutex<HashMap<u64, Vec<OwnedFd>>>,
+    last_handed: AtomicU64,
     pub(crate) started: Moment,
     unlocked_at: AtomicU64,
     lasts: Mutex<Lasts>,
@@ -126,8 +126,8 @@ impl Engine {
             tree: Tree::new(),
             refresh: Notify::new(),
             known: Mutex::default(),
-            targets: Mutex::default(),
-            last_target: AtomicU64::new(0),
+            handed: Mutex::default(),
+            last_handed: AtomicU64::new(0),
             started: moment(),
             unlocked_at: AtomicU64::new(0),
             lasts: Mutex::new(lasts),
@@ -169,9 +169,16 @@ impl Engine {
         *lock(&self.lasts)
     }
 
-    /// A number for a file that a restore is to write to.
-    pub(crate) fn next_target(&self) -> u64 {
-        self.last_target.fetch_add(1, Ordering::Relaxed) + 1
+    /// Keeps what a caller has handed over, for the job that will ask for it by this number.
+    pub(crate) fn keep_handed(&self, files: Vec<OwnedFd>) -> u64 {
+        let number = self.last_handed.fetch_add(1, Ordering::Relaxed) + 1;
+        lock(&self.handed).insert(number, files);
+        number
+    }
+
+    /// Gives up what a caller has handed over, or hands it to its job.
+    pub(crate) fn take_handed(&self, number: u64) -> Vec<OwnedFd> {
+        lock(&self.handed).remove(&number).unwrap_or_default()
     }
 
     /// An expiry came to its end.
@@ -256,6 +263,9 @@ impl Engine {
     /// Ends a job at its next safe place.
     pub(crate) fn cancel(&self, number: u64) -> std::result::Result<(), Refused> {
         let tell = lock(&self.queue).cancel(number, moment())?;
+        if let Some(handed) = self.job(number).filter(|_| !tell).and_then(|job| job.work.handed()) {
+            self.take_handed(handed);
+        }
         if let (true, Some(progress)) = (tell, lock(&self.running).get(&number)) {
             progress.stop();
         }

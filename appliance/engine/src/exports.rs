@@ -19,9 +19,8 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
 use export::{Base, Blank, Disk, Export, Image, Overlay, Server, Stats, bind_unix};
-use operations::{Failure, OpenPool, PointImage};
+use operations::{Failure, OpenPool, PointImage, volume_image};
 use record::TenantAccess;
-use restore::VolumeImage;
 use sd_notify::NotifyState;
 use serde::{Deserialize, Serialize};
 
@@ -416,10 +415,7 @@ impl Exports {
         let pool_point = pool.find(access.tenant(), &exported.point)?;
         let point = restore::RestorePoint::open(access, pool_point).await?;
         let cache = if exported.intake.is_some() { INTAKE_CACHE } else { CACHE };
-        let image = VolumeImage::new(&point, exported.volume, cache).ok_or_else(|| {
-            let what = format!("the recovery point has no volume {}", exported.volume);
-            Failure::new(what, "see its volumes")
-        })?;
+        let image = volume_image(&point, exported.volume, cache)?;
         let base = Base { point: point.point.id, volume: exported.volume as u32 };
         Ok((base, Arc::new(PointImage(image))))
     }

@@ -12,8 +12,8 @@ use export::Overlay;
 use futures_executor::block_on;
 use model::PointId;
 use operations::{
-    Expire, Failure, Ingest, Ingested, OpenPool, Pull, Receive, Restore, Resync, ResyncNext, Scrub,
-    TokioPacer, Verify, VerifyPoint, random_point,
+    Expire, Failure, Ingest, Ingested, OpenPool, Pipe, Pull, Receive, Restore, Resync, ResyncNext,
+    Scrub, TokioPacer, Verdict, Verify, VerifyPoint, random_point,
 };
 use record::{Progress, TenantAccess};
 use rustix::process::setpriority_process;
@@ -39,7 +39,7 @@ pub(crate) struct Unlocked {
 /// program's own ends the job and nothing else.
 pub(crate) async fn run(
     work: Work,
-    target: Option<OwnedFd>,
+    handed: Vec<OwnedFd>,
     unlocked: Unlocked,
     progress: Arc<Progress>,
     handle: Handle,
@@ -49,7 +49,7 @@ pub(crate) async fn run(
     let working = thread.spawn(move || {
         // Where that may not be, all classes are alike.
         let _ = setpriority_process(None, work.class().nice());
-        let attempt = AssertUnwindSafe(|| attempt(&work, target, &unlocked, &progress, handle));
+        let attempt = AssertUnwindSafe(|| attempt(&work, handed, &unlocked, &progress, handle));
         // Nobody waits for it any more when the engine ends.
         let _ = tell.send(std::panic::catch_unwind(attempt));
     });
@@ -78,7 +78,7 @@ fn failed(failure: Failure) -> Ended {
 
 fn attempt(
     work: &Work,
-    target: Option<OwnedFd>,
+    handed: Vec<OwnedFd>,
     unlocked: &Unlocked,
     progress: &Progress,
     handle: Handle,
@@ -107,6 +107,14 @@ fn attempt(
             let receive = Receive { system, volume, base: exported.point.parse().ok(), point: id };
             taken_in(&receive.run(pool, access, (overlay, handle), progress)?)
         }
+        Work::Stream { system, volume, .. } => {
+            let Ok([stream, end]) = <[OwnedFd; 2]>::try_from(handed) else {
+                return Err(Failure::new("the pipe that it came from is gone", "send it again"));
+            };
+            let (stream, end) = (Pipe::new(stream), Verdict::new(end));
+            let ingest = Ingest::of(system, volume, "a stream");
+            taken_in(&ingest.run_stream(pool, access, stream, &end, progress)?)
+        }
         Work::Restore { point, volume, to } => {
             let point = pool.point(access, point)?;
             let restore = Restore { volume: *volume, to: to.clone() };
@@ -114,7 +122,7 @@ fn attempt(
             ended(done.json(), done.text(), None)
         }
         Work::Give { point, volume, .. } => {
-            let target = target.ok_or_else(|| {
+            let target = handed.into_iter().next().ok_or_else(|| {
                 Failure::new("what it was to be written to is gone", "start it again")
             })?;
             let point = pool.point(access, point)?;

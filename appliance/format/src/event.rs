@@ -16,7 +16,7 @@ layout! {
     /// A recovery point, as an event and as a row of the catalog in a checkpoint.
     pub struct PointRow = "PointRow", 160 bytes {
         kind: u8,
-        /// What the point is of: 1 volumes. Other numbers are reserved (file trees, streams).
+        /// What the point is of: 1 volumes, 3 one stream. 2 is reserved (file trees).
         content: u8,
         volumes: u16,
         reserved: u32,
@@ -156,6 +156,9 @@ pub const EVENT_SCRUB: u8 = 10;
 
 /// [`PointRow::content`] of a point that consists of volumes.
 pub const CONTENT_VOLUMES: u8 = 1;
+
+/// [`PointRow::content`] of a point of one stream.
+pub const CONTENT_STREAM: u8 = 3;
 
 /// [`PointRow::signals`]: far more of the system changed than it used to.
 pub const SIGNAL_CHANGE: u8 = 1;

@@ -11,6 +11,7 @@ pub mod layout;
 pub mod log;
 pub mod manifest;
 pub mod segment;
+pub mod stream;
 pub mod superblock;
 
 pub use error::FormatError;

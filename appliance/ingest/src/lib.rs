@@ -4,10 +4,13 @@
 //! chunks, name them, keep those that the store lacks, and write the leaf that maps the range.
 //! What is new is first compared with the parent recovery point, so that an incremental costs
 //! what changed. The nodes above the leaves, the point and its event come last.
+//!
+//! A stream is cut at any byte, as it comes; all else is the same.
 
 mod changes;
 mod claims;
 mod codec;
+mod finish;
 mod hint;
 mod layout;
 mod naming;
@@ -17,6 +20,7 @@ mod range;
 mod run;
 mod signals;
 mod source;
+mod stream;
 
 pub use codec::Compression;
 pub use hint::{Dirty, Hint, Recheck};
@@ -27,3 +31,4 @@ pub use nbd::{
 pub use run::{Ingest, Options, Parent, Report, system_id};
 pub use signals::{HISTORY_MAX, HISTORY_MIN, Measured, TINY_BYTES, judge};
 pub use source::{FileSource, Source};
+pub use stream::StreamIngest;

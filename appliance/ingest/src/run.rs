@@ -4,23 +4,22 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use catalog::{Catalog, Point, Uptime};
+use catalog::{Catalog, Content, Point, Uptime};
 use format::manifest::LEAF_BYTES;
 use format::segment::RecordKind;
 use futures_executor::block_on;
-use model::{Digest, PointId, Sequence, SystemId, WallTime};
+use model::{Digest, PointId, SystemId, WallTime};
 use record::{
-    Description, Progress, RecordError, RecordReader, RecordWriter, Result, SignalDescription,
-    TenantAccess, Volume, VolumeDescription, write_tree,
+    Progress, RecordError, RecordReader, RecordWriter, Result, SignalDescription, TenantAccess,
+    Volume, VolumeContent, write_tree,
 };
-use seal::Codec;
 use store::{Lease, StoreError};
 
 use crate::claims::Claims;
 use crate::codec::{Compression, Pace};
+use crate::finish::{Finish, Taken};
 use crate::hint::Hint;
 use crate::range::{Done, Worker};
-use crate::signals::{Measured, bits, judge};
 use crate::source::Source;
 
 /// How to take a volume in.
@@ -137,6 +136,7 @@ impl Ingest<'_> {
             Parent::None => None,
             Parent::Point(point) => Some(point),
         };
+        let point = point.filter(|point| point.content == Content::Volumes);
         let Some(point) = point else { return Ok(None) };
         let mut reader = RecordReader::new(self.access)?;
         // A parent that cannot be read is no parent: the ingest costs more, and heals.
@@ -197,16 +197,7 @@ impl Ingest<'_> {
                 })
                 .collect()
         });
-        // The failure that made the others stop says more than their being stopped.
-        let says_less = |error: &RecordError| match error {
-            RecordError::Interrupted => 2,
-            RecordError::Store(StoreError::Stopped) => 1,
-            _ => 0,
-        };
-        let errors = outcomes.into_iter().filter_map(Result::err);
-        if let Some(error) = errors.min_by_key(says_less) {
-            return Err(error);
-        }
+        worst(outcomes)?;
         let leaves = leaves.into_inner().unwrap_or_else(PoisonError::into_inner);
         Ok((leaves, total.into_inner().unwrap_or_else(PoisonError::into_inner)))
     }
@@ -220,88 +211,26 @@ impl Ingest<'_> {
     ) -> Result<Report> {
         let mut writer = RecordWriter::new(self.access)?;
         let (root, tree_bytes) = write_tree(&mut writer, leaves).await?;
-        let signals = self.signals(system, &total, parent);
-        let description = self.describe(&total, &signals);
-        let put = writer.put(RecordKind::Point, &[root], &description, Codec::Zstd).await?;
-        let mut point = Point {
-            id: self.options.point,
-            tenant: self.access.tenant(),
-            system,
-            record: put.digest,
-            sequence: Sequence(0),
-            created: self.options.now,
-            volumes: 1,
-            logical_bytes: self.source.size(),
-            added_bytes: total.stored_bytes + tree_bytes + put.stored_bytes,
-            age: self.catalog.age(self.options.uptime),
-            changed_bytes: total.changed_bytes,
-            dense_bytes: total.dense_bytes,
-            signals: bits(&signals),
-        };
-        let clock = self.catalog.clock_event(self.options.uptime, self.options.now);
-        self.access.store().commit(vec![Catalog::event(&point), clock]).await?;
-        if let Some(known) = self.catalog.point(point.id) {
-            point = known;
-        }
-        Ok(Report {
-            point,
-            data_bytes: total.data_bytes,
-            new_chunks: total.new_chunks,
-            new_bytes: total.new_bytes,
-            parent,
-            read_bytes: total.read_bytes,
-            denied_bytes: total.denied_bytes,
-            signals,
-        })
-    }
-
-    /// Judges the point by the system's history, if it was compared with a point of the system.
-    fn signals(
-        &self,
-        system: SystemId,
-        total: &Done,
-        parent: Option<PointId>,
-    ) -> Vec<SignalDescription> {
-        let tenant = self.access.tenant();
-        let own = self.catalog.points().into_iter();
-        let own = own.filter(|point| point.tenant == tenant && point.system == system);
-        let own: Vec<Point> = own.collect();
-        if !own.iter().any(|point| Some(point.id) == parent) {
-            return Vec::new();
-        }
-        // The oldest is left out: if it was the first, all of it was new.
-        let earlier = own.iter().skip(1);
-        let earlier: Vec<Measured> = earlier
-            .map(|point| Measured { changed: point.changed_bytes, dense: point.dense_bytes })
-            .collect();
-        let now = Measured { changed: total.changed_bytes, dense: total.dense_bytes };
-        judge(&earlier, now, total.data_bytes)
-    }
-
-    fn describe(&self, total: &Done, signals: &[SignalDescription]) -> Vec<u8> {
-        let description = Description {
-            system: self.options.system.clone(),
-            volumes: vec![VolumeDescription {
-                name: self.options.volume.clone(),
-                bytes: self.source.size(),
-                source: self.source.name(),
-                data_bytes: total.data_bytes,
-                new_chunks: total.new_chunks,
-                new_bytes: total.new_bytes,
-                changed_bytes: total.changed_bytes,
-                dense_bytes: total.dense_bytes,
-            }],
-            created: self.options.now.0,
-            signals: signals.to_vec(),
-            writer: format!("holdfast {}", env!("CARGO_PKG_VERSION")),
-        };
-        // Text and numbers always have a JSON form.
-        serde_json::to_vec(&description).unwrap_or_default()
+        let (bytes, name) = (self.source.size(), self.source.name());
+        let content = VolumeContent::Volume;
+        let taken = Taken { content, bytes, name, root, tree_bytes, total, parent };
+        let finish = Finish { access: self.access, catalog: self.catalog, options: &self.options };
+        finish.commit(&mut writer, system, taken).await
     }
 }
 
+/// The failure that made the others stop: it says more than their being stopped.
+pub(crate) fn worst(outcomes: Vec<Result<()>>) -> Result<()> {
+    let says_less = |error: &RecordError| match error {
+        RecordError::Interrupted => 2,
+        RecordError::Store(StoreError::Stopped) => 1,
+        _ => 0,
+    };
+    outcomes.into_iter().filter_map(Result::err).min_by_key(says_less).map_or(Ok(()), Err)
+}
+
 impl Done {
-    fn add(&mut self, other: &Self) {
+    pub(crate) fn add(&mut self, other: &Self) {
         self.data_bytes += other.data_bytes;
         self.new_chunks += other.new_chunks;
         self.new_bytes += other.new_bytes;

@@ -1,7 +1,27 @@
 //! A recovery point's volume as the disk of an export.
 
 use export::{BoxFuture, Content, Extent, Image, ImageError};
-use restore::VolumeImage;
+use restore::{RestorePoint, VolumeImage};
+
+use crate::Failure;
+
+/// A volume to be read here and there, with so many bytes of cache. A stream is none.
+pub fn volume_image(
+    point: &RestorePoint,
+    number: usize,
+    cache: usize,
+) -> Result<VolumeImage, Failure> {
+    VolumeImage::new(point, number, cache).ok_or_else(|| match point.stream(number) {
+        Some(_) => {
+            let what = format!("recovery point {} is a stream, which no disk is", point.point.id);
+            Failure::new(what, "restore it to a file, or to - for the program that reads it")
+        }
+        None => {
+            let what = format!("the recovery point has no volume {number}");
+            Failure::new(what, "see `holdfast points`")
+        }
+    })
+}
 
 /// A volume of a recovery point as the NBD server sees it.
 #[derive(Debug)]

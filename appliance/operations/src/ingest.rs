@@ -121,7 +121,7 @@ impl Ingest {
         })
     }
 
-    fn options(&self, parent: Parent) -> Options {
+    pub(crate) fn options(&self, parent: Parent) -> Options {
         let cores = std::thread::available_parallelism().map_or(2, usize::from).min(7) + 1;
         Options {
             system: self.system.clone(),

@@ -1,18 +1,18 @@
-//! Give a volume of a recovery point back as a raw image.
+//! Give a volume of a recovery point back as a raw image, or a stream as it came.
 
 use std::fs::File;
-use std::io::{Seek, SeekFrom};
-use std::os::fd::OwnedFd;
+use std::io::{ErrorKind, Seek, SeekFrom};
+use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::fs::FileTypeExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
 
-use disk::Access;
+use disk::{Access, DiskError};
 use model::{BLOCK_U64, Bytes, PointId};
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
-use record::{Progress, TenantAccess};
-use restore::{Discard, DiskTarget, FileTarget, RestorePoint, StreamTarget, Target};
+use record::{Progress, Stream, TenantAccess};
+use restore::{Discard, DiskTarget, FileTarget, PipeTarget, RestorePoint, Target};
 use serde_json::{Value, json};
 
 use crate::Failure;
@@ -45,6 +45,9 @@ impl Restore {
         access: &Arc<TenantAccess>,
         progress: &Progress,
     ) -> Result<Restored, Failure> {
+        if let Some(stream) = point.stream(self.volume) {
+            return self.run_stream(point, access, &stream, progress);
+        }
         let volume = point.volume(self.volume).ok_or_else(|| no_volume(self.volume))?;
         let began = Instant::now();
         let place = Place::of(&self.to);
@@ -82,12 +85,15 @@ impl Restore {
         access: &Arc<TenantAccess>,
         progress: &Progress,
     ) -> Result<Restored, Failure> {
+        if let Some(stream) = point.stream(number) {
+            return give_stream(&stream, File::from(to), point, access, progress);
+        }
         let volume = point.volume(number).ok_or_else(|| no_volume(number))?;
         let began = Instant::now();
         let (name, file) = ("the file that was given", File::from(to));
         let target: Box<dyn Target> = match is_fresh(&file) {
             true => Box::new(FileTarget::new(name, file, volume.bytes())),
-            false => Box::new(StreamTarget::new(name, file)),
+            false => Box::new(PipeTarget::new(name, file)),
         };
         // One more than there are cores: who writes may wait for the one before.
         let workers = std::thread::available_parallelism().map_or(2, usize::from) + 1;
@@ -100,6 +106,65 @@ impl Restore {
             seconds: began.elapsed().as_secs_f64(),
         })
     }
+}
+
+impl Restore {
+    /// Writes a stream, in order. A new file is removed when that fails.
+    fn run_stream(
+        &self,
+        point: &RestorePoint,
+        access: &Arc<TenantAccess>,
+        stream: &Stream,
+        progress: &Progress,
+    ) -> Result<Restored, Failure> {
+        let place = Place::of(&self.to);
+        let file = match place {
+            Place::Stdout => std::io::stdout().as_fd().try_clone_to_owned().map(File::from),
+            Place::Nowhere => File::options().write(true).open(&self.to),
+            Place::NewFile => File::options().write(true).create_new(true).open(&self.to),
+            Place::Device => return Err(no_device(&self.to)),
+        };
+        let file = file.map_err(|error| match error.kind() {
+            ErrorKind::AlreadyExists => DiskError::Exists { path: self.to.clone() }.into(),
+            _ => Failure::file(&self.to, &error),
+        })?;
+        let kept = file.try_clone().map_err(|error| Failure::file(&self.to, &error))?;
+        let restored = give_stream(stream, file, point, access, progress);
+        if place == Place::NewFile {
+            if restored.is_err() {
+                // A part of a stream must not pass for one.
+                let _ = std::fs::remove_file(&self.to);
+            } else {
+                kept.sync_all().map_err(|error| Failure::file(&self.to, &error))?;
+            }
+        }
+        Ok(Restored { to: self.to.clone(), ..restored? })
+    }
+}
+
+fn give_stream(
+    stream: &Stream,
+    mut to: File,
+    point: &RestorePoint,
+    access: &Arc<TenantAccess>,
+    progress: &Progress,
+) -> Result<Restored, Failure> {
+    let (name, began) = ("the file that was given", Instant::now());
+    // One more than there are cores: who writes may wait for the one before.
+    let workers = std::thread::available_parallelism().map_or(2, usize::from) + 1;
+    restore::restore_stream(access, stream, &mut to, name, workers, progress)?;
+    Ok(Restored {
+        point: point.point.id,
+        bytes: stream.bytes(),
+        written: progress.added(),
+        to: PathBuf::from(name),
+        seconds: began.elapsed().as_secs_f64(),
+    })
+}
+
+fn no_device(to: &Path) -> Failure {
+    let what = format!("{} is a block device, and the recovery point is a stream", to.display());
+    Failure::new(what, "name a new file, or - to pipe it into the program that reads it")
 }
 
 /// Whether it is an empty file that takes writes anywhere.
@@ -171,7 +236,7 @@ impl Place {
 
     fn open(self, to: &Path, bytes: u64) -> Result<Box<dyn Target>, Failure> {
         Ok(match self {
-            Self::Stdout => Box::new(StreamTarget::new("standard output", std::io::stdout())),
+            Self::Stdout => Box::new(PipeTarget::new("standard output", std::io::stdout())),
             Self::Nowhere => Box::new(Discard),
             Self::Device => {
                 let disk = open_disk(to, Access::ReadWrite, Io::Auto)?;

@@ -17,12 +17,23 @@ pub struct Description {
     pub writer: String,
 }
 
+/// What the bytes of a [`VolumeDescription`] are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum VolumeContent {
+    #[default]
+    Volume,
+    Stream,
+}
+
 /// One volume, in the order of the record's references.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct VolumeDescription {
     /// Name of the volume.
     pub name: String,
-    /// Exact bytes of the volume; its last block is filled up with zeroes.
+    #[serde(default)]
+    pub content: VolumeContent,
+    /// Exact bytes; of a volume the last block is filled up with zeroes.
     pub bytes: u64,
     /// Where it came from, for people.
     pub source: String,

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use chunk::{Namer, TagKey};
+use chunk::{Namer, StreamKey, TagKey};
 use format::segment::SegmentInfo;
 use model::{Digest, PoolId, SegmentId, TenantId};
 use seal::{Backend, RecordContext, SegmentCipher, SegmentKey, TenantKeys};
@@ -27,6 +27,7 @@ pub struct TenantAccess {
     backend: Backend,
     namer: Namer,
     tag_key: TagKey,
+    stream_key: StreamKey,
     ciphers: Mutex<HashMap<SegmentId, Arc<SegmentCipher>>>,
 }
 
@@ -34,8 +35,9 @@ impl TenantAccess {
     pub fn new(store: Store, keys: TenantKeys, backend: Backend) -> Arc<Self> {
         let namer = Namer::new(keys.digest_key().bytes());
         let tag_key = TagKey::new(keys.tag_seed().bytes());
-        let pool = store.pool_id();
-        Arc::new(Self { store, pool, keys, backend, namer, tag_key, ciphers: Mutex::default() })
+        let stream_key = StreamKey::new(keys.tag_seed().bytes());
+        let (pool, ciphers) = (store.pool_id(), Mutex::default());
+        Arc::new(Self { store, pool, keys, backend, namer, tag_key, stream_key, ciphers })
     }
 
     pub fn store(&self) -> &Store {
@@ -58,6 +60,11 @@ impl TenantAccess {
     /// Tags blocks, and so places chunk boundaries.
     pub fn tag_key(&self) -> &TagKey {
         &self.tag_key
+    }
+
+    /// Places chunk boundaries of streams.
+    pub fn stream_key(&self) -> &StreamKey {
+        &self.stream_key
     }
 
     /// What a writer of the store needs to know of the keys.

@@ -5,6 +5,8 @@
 //! that is wanted. What is missing is told as ranges of volumes. A leaf that was found whole once
 //! is not looked at again for the next point, up to a bound on memory.
 
+mod streams;
+
 use std::collections::HashSet;
 use std::sync::Arc;
 
@@ -39,10 +41,10 @@ pub struct Broken {
     pub more: bool,
 }
 
-/// Bytes of a volume.
+/// Bytes of a volume or stream.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct VolumeRange {
-    /// Number of the volume.
+    /// Number of the volume or stream.
     pub volume: usize,
     pub start: u64,
     pub bytes: u64,
@@ -109,7 +111,10 @@ impl Survey<'_> {
         };
         broken.system = Some(opened.description.system.clone());
         for number in 0..opened.description.volumes.len() {
-            self.volume(&opened, number, &mut broken).await?;
+            match opened.stream(number) {
+                Some(stream) => self.stream(&stream, number, &mut broken).await?,
+                None => self.volume(&opened, number, &mut broken).await?,
+            }
         }
         Ok((!broken.missing.is_empty() || !broken.mistagged.is_empty()).then_some(broken))
     }

@@ -5,7 +5,10 @@ use std::sync::Arc;
 use catalog::Point;
 use format::segment::RecordKind;
 use model::Digest;
-use record::{Description, RecordError, RecordReader, Result, TenantAccess, Volume};
+use record::{
+    Description, RecordError, RecordReader, Result, Stream, TenantAccess, Volume, VolumeContent,
+    VolumeDescription,
+};
 use store::Lease;
 
 /// A recovery point with its description.
@@ -32,11 +35,22 @@ impl RestorePoint {
         Ok(Self { point, description, access: access.clone(), roots: record.refs, lease })
     }
 
-    /// The volume with this number; `None` when there are fewer.
+    /// The volume with this number; `None` when there are fewer, or it is a stream.
     pub fn volume(&self, number: usize) -> Option<Volume> {
-        let root = self.roots.get(number)?;
-        let bytes = self.description.volumes.get(number)?.bytes;
-        Some(Volume::new(*root, bytes))
+        let (root, described) = self.part(number)?;
+        let is_volume = described.content == VolumeContent::Volume;
+        is_volume.then(|| Volume::new(root, described.bytes))
+    }
+
+    /// The stream with this number; `None` when there are fewer, or it is a volume.
+    pub fn stream(&self, number: usize) -> Option<Stream> {
+        let (root, described) = self.part(number)?;
+        let is_stream = described.content == VolumeContent::Stream;
+        is_stream.then(|| Stream::new(root, described.bytes))
+    }
+
+    fn part(&self, number: usize) -> Option<(Digest, &VolumeDescription)> {
+        Some((*self.roots.get(number)?, self.description.volumes.get(number)?))
     }
 
     /// Nothing of the point is taken away while somebody has this.

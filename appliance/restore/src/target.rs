@@ -152,27 +152,27 @@ impl Target for Discard {
 }
 
 /// A stream, which takes the ranges in order: each worker waits for its turn.
-pub struct StreamTarget<W> {
+pub struct PipeTarget<W> {
     name: String,
-    state: Mutex<Stream<W>>,
+    state: Mutex<Pipe<W>>,
     turn: Condvar,
 }
 
-struct Stream<W> {
+struct Pipe<W> {
     writer: W,
     next: u64,
     broken: bool,
 }
 
-impl<W> fmt::Debug for StreamTarget<W> {
+impl<W> fmt::Debug for PipeTarget<W> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "StreamTarget({})", self.name)
+        write!(f, "PipeTarget({})", self.name)
     }
 }
 
-impl<W: Write + Send> StreamTarget<W> {
+impl<W: Write + Send> PipeTarget<W> {
     pub fn new(name: &str, writer: W) -> Self {
-        let state = Mutex::new(Stream { writer, next: 0, broken: false });
+        let state = Mutex::new(Pipe { writer, next: 0, broken: false });
         Self { name: name.to_owned(), state, turn: Condvar::new() }
     }
 
@@ -199,7 +199,7 @@ impl<W: Write + Send> StreamTarget<W> {
     }
 }
 
-impl<W: Write + Send> Target for StreamTarget<W> {
+impl<W: Write + Send> Target for PipeTarget<W> {
     fn put(
         &self,
         number: u64,

@@ -17,7 +17,7 @@ use crate::refusal::Refusal;
 pub(crate) use check::{PLAN_MAX, comment, path, plan, source, system, volume};
 pub use options::{
     ExportOptions, IngestOptions, ReceiveOptions, ReclaimOptions, RestoreOptions, RunOptions,
-    ScrubOptions, VerifyOptions,
+    ScrubOptions, StreamOptions, VerifyOptions,
 };
 pub(crate) use options::{OptionKey, Options};
 pub use passphrase::Passphrase;
@@ -48,6 +48,13 @@ pub enum Command {
         system: String,
         source: String,
         options: IngestOptions,
+    },
+    /// What comes out of the pipe `stream` is whole when `end` gives a byte behind it.
+    IngestStream {
+        system: String,
+        options: StreamOptions,
+        stream: OwnedFd,
+        end: OwnedFd,
     },
     /// `device` is an absolute path.
     AddDisk {

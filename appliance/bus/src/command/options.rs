@@ -163,6 +163,11 @@ options! {
         /// Compare with no recovery point.
         full: bool,
     }
+    /// How to take a stream in.
+    StreamOptions checked by |options| name(&mut options.volume); {
+        /// The name of the stream. `stream` if not given.
+        volume: Option<String>,
+    }
     /// How to serve a recovery point.
     ExportOptions checked by |options| {
         name(&mut options.volume).and_then(|()| listen(options.listen.as_deref()))

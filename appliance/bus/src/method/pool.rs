@@ -1,9 +1,10 @@
 //! Methods of the pool.
 
-use super::{Method, PLAIN, arguments, ready};
+use super::{Method, PLAIN, arguments, descriptor, ready};
 use crate::authorize::Action;
 use crate::command::{
-    self, Command, IngestOptions, Options, ReclaimOptions, ScrubOptions, VerifyOptions,
+    self, Command, IngestOptions, Options, ReclaimOptions, ScrubOptions, StreamOptions,
+    VerifyOptions,
 };
 
 pub(crate) const METHODS: &[Method] = &[
@@ -75,6 +76,28 @@ pub(crate) const METHODS: &[Method] = &[
                 system: command::system(system)?,
                 source: command::source(source)?,
                 options: IngestOptions::parse(options)?,
+            })
+        },
+        ..PLAIN
+    },
+    Method {
+        name: "IngestStream",
+        takes: &[("system", "s"), ("stream", "h"), ("end", "h"), ("options", "a{sv}")],
+        gives: &[("job", "o")],
+        action: Some(Action::AddPoints),
+        options: StreamOptions::KEYS,
+        about: "Takes what comes out of the pipe `stream` in as a recovery point of a protected \
+            system, whether a plan names it or not: a dump, an archive. Nobody can tell from a \
+            pipe whether its writer came to an end or died; so when the stream has ended as it \
+            should, write the byte `w` to the other end of the pipe `end`. If that is closed \
+            without, there will be no recovery point.",
+        parse: |_, body| {
+            let (system, stream, end, options) = arguments(body)?;
+            ready(Command::IngestStream {
+                system: command::system(system)?,
+                options: StreamOptions::parse(options)?,
+                stream: descriptor(stream),
+                end: descriptor(end),
             })
         },
         ..PLAIN

@@ -61,6 +61,7 @@ fn reply(command: &Command) -> Reply {
         | Command::Reclaim(_)
         | Command::Verify(_)
         | Command::Ingest { .. }
+        | Command::IngestStream { .. }
         | Command::RetryJob { .. }
         | Command::AddDisk { .. }
         | Command::ReturnDisk { .. }

@@ -3,7 +3,7 @@
 use model::{Digest, PointId, Sequence, SystemId, TenantId, WallTime};
 use store::Journal;
 
-use crate::{Catalog, Change, Point, Policy, Uptime, expiry_events};
+use crate::{Catalog, Change, Content, Point, Policy, Uptime, expiry_events};
 
 pub(super) const TENANT: TenantId = TenantId([1; 16]);
 
@@ -32,6 +32,7 @@ pub(super) fn point(number: u32, age: u64) -> Point {
         record: Digest([number as u8; 32]),
         sequence: Sequence(0),
         created: WallTime(MONDAY + age),
+        content: Content::Volumes,
         volumes: 1,
         logical_bytes: 4096,
         added_bytes: 100,

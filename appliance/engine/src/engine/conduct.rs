@@ -10,7 +10,7 @@ use tokio::task::{JoinError, JoinSet};
 
 use super::{Engine, lock};
 use crate::clock::moment;
-use crate::jobs::{Ended, Work};
+use crate::jobs::Ended;
 use crate::runner::{self, Unlocked};
 use crate::schedule;
 
@@ -105,11 +105,9 @@ impl Engine {
                 disks: self.disks.paths().into(),
                 exports: self.exports.clone(),
             };
-            let target = match &job.work {
-                Work::Give { target, .. } => lock(&self.targets).remove(target),
-                _ => None,
-            };
-            let work = runner::run(job.work, target, unlocked, progress, Handle::current());
+            let handed = job.work.handed().map(|number| self.take_handed(number));
+            let handed = handed.unwrap_or_default();
+            let work = runner::run(job.work, handed, unlocked, progress, Handle::current());
             ends.spawn(async move { (number, work.await) });
         }
     }

@@ -39,16 +39,23 @@ pub(crate) enum Work {
         /// The identity of the recovery point that it makes: when that is there it is done.
         point: String,
     },
+    /// An ingest of what a caller writes to a pipe, whose other end this engine has under the number
+    /// `handed`, with that of the pipe in which the caller says that all was written.
+    Stream {
+        system: String,
+        volume: String,
+        handed: u64,
+    },
     Restore {
         point: String,
         volume: usize,
         to: PathBuf,
     },
-    /// A restore to an open file of who asked, which this engine has under the number `target`.
+    /// A restore to an open file of who asked, which this engine has under the number `handed`.
     Give {
         point: String,
         volume: usize,
-        target: u64,
+        handed: u64,
     },
     Verify {
         deep: bool,
@@ -116,7 +123,10 @@ impl Work {
 
     pub(crate) fn kind(&self) -> &'static str {
         match self {
-            Self::Ingest { .. } | Self::Pull { .. } | Self::Receive { .. } => "ingest",
+            Self::Ingest { .. }
+            | Self::Pull { .. }
+            | Self::Receive { .. }
+            | Self::Stream { .. } => "ingest",
             Self::Restore { .. } | Self::Give { .. } => "restore",
             Self::Verify { .. } | Self::VerifyPoint { .. } => "verify",
             Self::Scrub { .. } => "scrub",
@@ -131,7 +141,16 @@ impl Work {
         match self {
             Self::Ingest { system, .. }
             | Self::Pull { system, .. }
-            | Self::Receive { system, .. } => Some(system),
+            | Self::Receive { system, .. }
+            | Self::Stream { system, .. } => Some(system),
+            _ => None,
+        }
+    }
+
+    /// The number of what its caller has handed over for it.
+    pub(crate) fn handed(&self) -> Option<u64> {
+        match self {
+            Self::Give { handed, .. } | Self::Stream { handed, .. } => Some(*handed),
             _ => None,
         }
     }
@@ -141,7 +160,8 @@ impl Work {
         match self {
             Self::Ingest { system, .. }
             | Self::Pull { system, .. }
-            | Self::Receive { system, .. } => system,
+            | Self::Receive { system, .. }
+            | Self::Stream { system, .. } => system,
             Self::Restore { point, .. }
             | Self::Give { point, .. }
             | Self::VerifyPoint { point } => point,
@@ -152,7 +172,10 @@ impl Work {
     pub(crate) fn class(&self) -> Class {
         match self {
             Self::Restore { .. } | Self::Give { .. } => Class::Restore,
-            Self::Ingest { .. } | Self::Pull { .. } | Self::Receive { .. } => Class::Ingest,
+            Self::Ingest { .. }
+            | Self::Pull { .. }
+            | Self::Receive { .. }
+            | Self::Stream { .. } => Class::Ingest,
             Self::Resync | Self::Relieve { .. } => Class::Resync,
             _ => Class::Upkeep,
         }
@@ -162,16 +185,16 @@ impl Work {
     /// the other's point, two reclaims each other's moves, two restores each other's target.
     pub(crate) fn alone(&self) -> Vec<(&'static str, String)> {
         let key = match self {
-            Self::Ingest { system, .. } | Self::Receive { system, .. } => {
-                ("ingest", system.clone())
-            }
+            Self::Ingest { system, .. }
+            | Self::Receive { system, .. }
+            | Self::Stream { system, .. } => ("ingest", system.clone()),
             Self::Pull { system, socket, .. } => {
                 // A QEMU serves one client, who pulls one disk.
                 let machine = ("pull", socket.display().to_string());
                 return vec![("ingest", system.clone()), machine];
             }
             Self::Restore { to, .. } => ("restore", to.display().to_string()),
-            Self::Give { target, .. } => ("give", target.to_string()),
+            Self::Give { handed, .. } => ("give", handed.to_string()),
             Self::VerifyPoint { point } => ("verify", point.clone()),
             work => (work.kind(), String::new()),
         };
@@ -179,8 +202,9 @@ impl Work {
     }
 
     /// Whether doing it once more, after nobody knows how much of it, is right without asking. A
-    /// restore is not: somebody may use by now what it wrote to.
+    /// restore is not: somebody may use by now what it wrote to. What came through a pipe does not
+    /// come twice.
     pub(crate) fn repeats(&self) -> bool {
-        !matches!(self, Self::Restore { .. } | Self::Give { .. })
+        !matches!(self, Self::Restore { .. } | Self::Give { .. } | Self::Stream { .. })
     }
 }

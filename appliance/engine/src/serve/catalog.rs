@@ -156,6 +156,7 @@ fn point(listed: &Listed, description: Option<&Description>, age: u64) -> PointV
         created_at: point.created.0,
         sequence: point.sequence.0,
         volumes: (0..).zip(volumes).map(volume).collect(),
+        content: point.content.as_str().to_owned(),
         logical_bytes: point.logical_bytes,
         added_bytes: point.added_bytes,
         signals: signals.map(|(_, name)| (*name).to_owned()).collect(),

@@ -64,6 +64,9 @@ async fn carry_out(engine: &Arc<Engine>, command: Command) -> Result<Reply, Refu
         Command::ReturnDisk { disk } => disks::take_back(engine, disk).await,
         Command::ReplaceDisk { disk, device } => disks::replace(engine, disk, device).await,
         Command::ExportPoint { point, options } => give::export(engine, point, options).await,
+        Command::IngestStream { system, options, stream, end } => {
+            receive::stream(engine, system, options, stream, end)
+        }
         Command::RestorePoint { point, options } => give::restore(engine, point, options).await,
         Command::RestoreTo { point, volume, target } => {
             give::restore_to(engine, point, &volume, target).await
@@ -164,6 +167,9 @@ fn retry(engine: &Arc<Engine>, number: u64) -> Result<Reply, Refusal> {
         Work::Give { .. } => {
             let problem = format!("what job {number} was to write to is gone");
             (problem, "ask for the restore again")
+        }
+        Work::Stream { .. } => {
+            (format!("what job {number} was to read is gone"), "send the stream again")
         }
         _ if matches!(job.state, JobState::Waiting { .. }) => {
             return submit(engine, job.work, &job.client, job.retry);

@@ -9,7 +9,7 @@ use model::PointId;
 
 use super::commands::{INVALID, begin, failed, locked};
 use super::show;
-use crate::engine::{Engine, lock};
+use crate::engine::Engine;
 use crate::jobs::Work;
 
 /// Serves a volume as a disk on a socket.
@@ -57,11 +57,10 @@ pub(super) async fn restore_to(
 ) -> Result<Reply, Refusal> {
     let name = Some(name).filter(|name| !name.is_empty());
     let volume = volume(engine, point, name).await?;
-    let number = engine.next_target();
-    lock(&engine.targets).insert(number, target);
-    let taken = begin(engine, Work::Give { point: point.to_string(), volume, target: number });
+    let handed = engine.keep_handed(vec![target]);
+    let taken = begin(engine, Work::Give { point: point.to_string(), volume, handed });
     if taken.is_err() {
-        lock(&engine.targets).remove(&number);
+        engine.take_handed(handed);
     }
     taken
 }

@@ -1,16 +1,21 @@
 //! Disks that somebody writes and that become recovery points.
 
+use std::os::fd::OwnedFd;
 use std::sync::Arc;
 
-use bus::{Place, ReceiveOptions, Refusal, Reply};
+use bus::{Place, ReceiveOptions, Refusal, Reply, StreamOptions};
 
-use super::commands::failed;
+use super::commands::{begin, failed};
 use super::{planning, show};
 use crate::engine::Engine;
 use crate::exports::{Intake, Wanted};
+use crate::jobs::Work;
 
 /// What a volume is called that nobody named.
 const VOLUME: &str = "disk";
+
+/// What a stream is called that nobody named.
+const STREAM: &str = "stream";
 
 /// Serves a disk that a volume of a system is to be written to.
 pub(super) async fn receive(
@@ -29,6 +34,23 @@ pub(super) async fn receive(
     let number = engine.receive(wanted).await.map_err(failed)?.number;
     show::show_exports(engine);
     Ok(Reply::Object(Place::Intake(number)))
+}
+
+/// Begins to take in what comes out of a pipe.
+pub(super) fn stream(
+    engine: &Arc<Engine>,
+    system: String,
+    options: StreamOptions,
+    stream: OwnedFd,
+    end: OwnedFd,
+) -> Result<Reply, Refusal> {
+    let handed = engine.keep_handed(vec![stream, end]);
+    let volume = options.volume.unwrap_or_else(|| STREAM.to_owned());
+    let taken = begin(engine, Work::Stream { system, volume, handed });
+    if taken.is_err() {
+        engine.take_handed(handed);
+    }
+    taken
 }
 
 /// Begins the job that makes a recovery point of what was written.

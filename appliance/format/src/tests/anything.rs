@@ -10,7 +10,7 @@ use crate::layout::Fixed;
 use crate::log::{LogHeader, MAX_LOG_PAYLOAD};
 use crate::segment::{Entry, SegmentHeader, SegmentTrailer};
 use crate::superblock::Superblock;
-use crate::{catalog, event, manifest};
+use crate::{catalog, event, manifest, stream};
 use model::PoolId;
 
 const POOL: PoolId = PoolId([7; 16]);
@@ -62,6 +62,7 @@ proptest! {
         let _ = catalog::CatalogRows::decode(&bytes);
         let _ = manifest::decode_leaf(&bytes, refs);
         let _ = manifest::decode_node(&bytes, refs);
+        let _ = stream::decode_stream_leaf(&bytes, refs);
     }
 
     #[test]
@@ -137,6 +138,9 @@ proptest! {
         if let Ok((level, children)) = manifest::decode_node(&bytes, refs) {
             prop_assert!((1..=manifest::MAX_LEVEL).contains(&level));
             prop_assert_eq!(children.iter().flatten().count(), refs);
+        }
+        if let Ok(lengths) = stream::decode_stream_leaf(&bytes, refs) {
+            prop_assert_eq!(stream::encode_stream_leaf(&lengths).len(), bytes.len());
         }
     }
 }

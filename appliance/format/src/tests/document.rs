@@ -5,14 +5,16 @@ use std::fs;
 use std::path::Path;
 
 use crate::layout::Table;
-use crate::{catalog, checkpoint, event, geometry, keyring, log, manifest, segment, superblock};
+use crate::{
+    catalog, checkpoint, event, geometry, keyring, log, manifest, segment, stream, superblock,
+};
 
 pub(super) const DOCUMENT: &str = include_str!("../../FORMAT.md");
 
 const TABLE_HEAD: &str = "| offset | size | field | meaning | guards against |";
 
 /// Every structure of this crate; [`no_structure_is_forgotten_here`] sees to that.
-const STRUCTURES: [Table; 32] = [
+const STRUCTURES: [Table; 33] = [
     superblock::Superblock::TABLE,
     superblock::Member::TABLE,
     segment::SegmentInfo::TABLE,
@@ -39,6 +41,7 @@ const STRUCTURES: [Table; 32] = [
     manifest::LeafHeader::TABLE,
     manifest::Extent::TABLE,
     manifest::NodeHeader::TABLE,
+    stream::StreamLeafHeader::TABLE,
     keyring::KeyBlock::TABLE,
     keyring::KeyBlockHeader::TABLE,
     keyring::WrappedKey::TABLE,
@@ -161,6 +164,8 @@ fn limits_of_the_document_are_those_of_the_code() {
         ("LEAF_BLOCKS", manifest::LEAF_BLOCKS.into()),
         ("NODE_FANOUT", manifest::NODE_FANOUT.into()),
         ("MAX_LEVEL", manifest::MAX_LEVEL.into()),
+        ("STREAM_CHUNK_MAX", stream::STREAM_CHUNK_MAX.into()),
+        ("STREAM_LEAF_MAX", stream::STREAM_LEAF_MAX.into()),
         ("KEY_BLOCK_BYTES", keyring::KEY_BLOCK_BYTES as u64),
         ("MAX_SLOTS", keyring::MAX_SLOTS as u64),
         ("MAX_TENANTS", keyring::MAX_TENANTS as u64),

@@ -13,7 +13,7 @@ use crate::log::{LOG_CLOSE, LOG_COMMIT, LogHeader, encode_log_record, log_record
 use crate::manifest::{self, Extent, HOLE, LEAF_BLOCKS, LeafRows};
 use crate::segment::{Footer, SegmentHeader, SegmentInfo, SegmentTrailer, footer_bytes};
 use crate::superblock::{Superblock, slots_of};
-use crate::{checkpoint, keyring, log, segment, superblock};
+use crate::{checkpoint, keyring, log, segment, stream, superblock};
 use model::{BlockTag, Sequence};
 
 /// Any bytes of the structure's size are a value, and that value is those bytes.
@@ -45,6 +45,7 @@ proptest! {
             event::MarkRow, event::ClockRow, event::PolicyRow, event::ScrubRow,
             catalog::KeptEvent, checkpoint::CheckpointHead, checkpoint::PartPlace,
             checkpoint::SegmentRow, manifest::LeafHeader, manifest::Extent, manifest::NodeHeader,
+            stream::StreamLeafHeader,
             keyring::KeyBlockHeader, keyring::WrappedKey, keyring::KeySlot, keyring::TenantEntry,
             keyring::DataKeyEntry,
         );

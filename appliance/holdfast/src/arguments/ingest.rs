@@ -25,6 +25,10 @@ pub(crate) struct Ingest {
     /// Compare with no recovery point.
     #[arg(long)]
     pub(crate) no_parent: bool,
+    /// Take in a stream: what the COMMAND behind `--` writes to its standard output, until it ends
+    /// without failure; without a command what comes on standard input.
+    #[arg(long, conflicts_with_all = ["source", "parent", "no_parent"])]
+    pub(crate) stream: bool,
     /// Worker threads; each takes 20 MiB of memory. One more than there are cores by default.
     #[arg(long, value_parser = clap::value_parser!(u8).range(1..=8))]
     pub(crate) workers: Option<u8>,
@@ -33,6 +37,9 @@ pub(crate) struct Ingest {
     /// A raw image or block device; an image in qcow2, VMDK, VHD, VHDX or VDI; or an NBD server.
     /// Of an engine's machine. Without it an engine takes what its plan says of the system.
     pub(crate) source: Option<String>,
+    /// The program that writes the stream, with its arguments, as in `-- pg_dump -Fc shop`.
+    #[arg(last = true, requires = "stream", value_name = "COMMAND")]
+    pub(crate) command: Vec<String>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]

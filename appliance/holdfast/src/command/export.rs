@@ -5,8 +5,7 @@ use std::sync::Arc;
 
 use disk::Access;
 use export::{Base, Disk, Export, Image, Overlay, Server};
-use operations::{Failure, PointImage, default_cache};
-use restore::VolumeImage;
+use operations::{Failure, PointImage, default_cache, volume_image};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use serde_json::json;
@@ -32,10 +31,7 @@ pub(crate) fn run(arguments: &arguments::Export, output: &Output) -> Result<(), 
     let point = pool.point(&access, arguments.point.as_deref().unwrap_or_default())?;
     let number = arguments.volume;
     let cache = arguments.cache.unwrap_or_else(default_cache);
-    let image = VolumeImage::new(&point, number, cache as usize).ok_or_else(|| {
-        let what = format!("the recovery point has no volume {number}");
-        Failure::new(what, "see `holdfast points`")
-    })?;
+    let image = volume_image(&point, number, cache as usize)?;
     let image: Arc<dyn Image> = Arc::new(PointImage(image));
     let base = Base { point: point.point.id, volume: number as u32 };
     let threads = std::thread::available_parallelism().map_or(2, usize::from);

@@ -1,16 +1,20 @@
 //! `holdfast ingest`: take a disk in as a recovery point.
 
 use disk::Access;
-use operations::{Failure, Ingest, OpenPool};
+use operations::{Failure, Ingest, Ingested, OpenPool};
 
 use crate::access::{close, open, unlock};
 use crate::arguments::{self, Compression};
+use crate::command::stream;
 use crate::interrupt;
 use crate::output::{Output, peak_memory};
 use crate::progress::shown;
 use crate::remote;
 
 pub(crate) fn run(arguments: &arguments::Ingest, output: &Output) -> Result<(), Failure> {
+    if arguments.stream {
+        return stream::run(arguments, output);
+    }
     if let Some(engine) = remote::reach(&arguments.pool)? {
         return remote::ingest(&engine, arguments, output);
     }
@@ -28,8 +32,12 @@ pub(crate) fn run(arguments: &arguments::Ingest, output: &Output) -> Result<(), 
     });
     // What was stored stays also when the ingest failed: the next one is shorter.
     let closed = close(&pool, output);
-    let ingested = ingested?;
-    closed?;
+    told(&ingested?, output);
+    closed
+}
+
+/// Tells what came of it.
+pub(crate) fn told(ingested: &Ingested, output: &Output) {
     let peak = peak_memory();
     let mut value = ingested.json();
     value["peak_memory_bytes"] = peak.into();
@@ -40,10 +48,10 @@ pub(crate) fn run(arguments: &arguments::Ingest, output: &Output) -> Result<(), 
     if let Some(warning) = ingested.warning() {
         output.note(&warning);
     }
-    Ok(())
 }
 
-fn wanted(arguments: &arguments::Ingest, source: &str) -> Ingest {
+/// What was asked for.
+pub(crate) fn wanted(arguments: &arguments::Ingest, source: &str) -> Ingest {
     Ingest {
         source: source.to_owned(),
         system: arguments.system.clone(),

@@ -12,5 +12,6 @@ pub(crate) mod pool;
 pub(crate) mod reclaim;
 pub(crate) mod restore;
 pub(crate) mod scrub;
+pub(crate) mod stream;
 pub(crate) mod top;
 pub(crate) mod verify;

@@ -59,6 +59,7 @@ fn line_of(
         system,
         created: point.created,
         age: Some(age.saturating_sub(point.age)),
+        content: point.content.as_str().to_owned(),
         volumes: point.volumes.into(),
         logical: point.logical_bytes,
         added: point.added_bytes,

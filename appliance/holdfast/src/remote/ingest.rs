@@ -31,7 +31,7 @@ pub(crate) fn run(engine: &Engine, arguments: &Ingest, output: &Output) -> Resul
 }
 
 /// Refuses what the engine decides by itself.
-fn refuse_own_choices(arguments: &Ingest) -> Result<(), Failure> {
+pub(super) fn refuse_own_choices(arguments: &Ingest) -> Result<(), Failure> {
     let chosen = [
         ("--compression", arguments.compression != Compression::Auto),
         ("--workers", arguments.workers.is_some()),

@@ -38,6 +38,25 @@ pub(super) fn run(
     output: &Output,
     begin: impl Future<Output = Result<Place, ClientError>>,
 ) -> Result<Came, Failure> {
+    follow(engine, no_wait, true, output, begin)
+}
+
+/// As [`run`], of a job that is lost with its engine, because this command has a part in it.
+pub(super) fn run_together(
+    engine: &Engine,
+    output: &Output,
+    begin: impl Future<Output = Result<Place, ClientError>>,
+) -> Result<Came, Failure> {
+    follow(engine, false, false, output, begin)
+}
+
+fn follow(
+    engine: &Engine,
+    no_wait: bool,
+    goes_on: bool,
+    output: &Output,
+    begin: impl Future<Output = Result<Place, ClientError>>,
+) -> Result<Came, Failure> {
     engine.wait(async {
         // Before there is a job: a wish to stop must find it.
         let mut wishes = Wishes::listen()?;
@@ -53,7 +72,8 @@ pub(super) fn run(
             return Ok(Came::Begun(number));
         }
         let follow = engine.client().follow(&begun).await.map_err(|error| failure(&error))?;
-        let mut waiting = Waiting { engine, output, number, last: None, cancelled: false };
+        let (last, cancelled) = (None, false);
+        let mut waiting = Waiting { engine, output, number, goes_on, last, cancelled };
         let came = waiting.end(follow, wishes).await;
         Line::clear(output);
         came
@@ -74,6 +94,8 @@ struct Waiting<'a> {
     engine: &'a Engine,
     output: &'a Output,
     number: u64,
+    /// Whether the next engine goes on with it.
+    goes_on: bool,
     /// As it was last seen.
     last: Option<JobView>,
     cancelled: bool,
@@ -145,6 +167,11 @@ impl Waiting<'_> {
         let number = self.number;
         let what = format!("the engine went away while job {number} was under way");
         let next = match self.last.as_ref().map(|job| job.kind) {
+            _ if !self.goes_on => {
+                "see why (systemctl status holdfast-engine); when it runs again, \
+                                   give this command once more"
+                    .to_owned()
+            }
             Some(JobKind::Restore) => {
                 "see why (systemctl status holdfast-engine); what was restored is not whole: when \
                  it runs again, restore once more"

@@ -24,6 +24,7 @@ pub(crate) fn run(engine: &Engine, points: &Points, output: &Output) -> Result<(
             system,
             created: WallTime(point.created_at),
             age: None,
+            content: point.content.clone(),
             volumes: point.volumes.len() as u64,
             logical: point.logical_bytes,
             added: point.added_bytes,

@@ -207,6 +207,7 @@ pub(super) fn round(seed: u64, states: &AtomicUsize) -> Result<(), String> {
 }
 
 /// The same with flips in the log of a single disk only.
+#[cfg(feature = "planted")]
 pub(super) fn log_round(seed: u64, states: &AtomicUsize) -> Result<(), String> {
     block_on(async {
         let mut rng = SimRng::new(seed ^ 0x109f);

@@ -6,6 +6,7 @@ use format::manifest::{
     Extent, HOLE, LEAF_BLOCKS, LeafRows, MAX_LEVEL, NODE_FANOUT, decode_leaf, decode_node,
     encode_leaf, encode_node,
 };
+use format::stream::{STREAM_CHUNK_MAX, decode_stream_leaf, encode_stream_leaf};
 use model::BlockTag;
 
 use crate::mutate::{in_place, mutate, number};
@@ -13,13 +14,18 @@ use crate::target::Reader;
 
 const LEAF: u8 = 0;
 const NODE: u8 = 1;
+const STREAM_LEAF: u8 = 2;
 
-/// Input: which of the two, the number of references (two bytes), the payload.
+/// Input: which of the three, the number of references (two bytes), the payload.
 pub(crate) struct Manifests;
 
 impl Reader for Manifests {
     fn input(&mut self, rng: &mut SimRng) -> Vec<u8> {
-        let (kind, mut refs, mut payload) = if rng.below(2) == 0 { leaf(rng) } else { node(rng) };
+        let (kind, mut refs, mut payload) = match rng.below(3) {
+            0 => leaf(rng),
+            1 => node(rng),
+            _ => stream_leaf(rng),
+        };
         match rng.below(3) {
             0 => mutate(rng, &mut payload),
             1 => in_place(rng, &mut payload),
@@ -34,6 +40,7 @@ impl Reader for Manifests {
         let refs = usize::from(u16::from_le_bytes([*low, *high]));
         match *kind {
             LEAF => read_leaf(payload, refs),
+            STREAM_LEAF => read_stream_leaf(payload, refs),
             _ => read_node(payload, refs),
         }
     }
@@ -64,6 +71,13 @@ fn node(rng: &mut SimRng) -> (u8, u16, Vec<u8>) {
     (NODE, refs, encode_node(level, &present))
 }
 
+fn stream_leaf(rng: &mut SimRng) -> (u8, u16, Vec<u8>) {
+    let refs = rng.below(40) as u16;
+    let length = |rng: &mut SimRng| 1 + rng.below(STREAM_CHUNK_MAX.into()) as u32;
+    let lengths: Vec<u32> = (0..refs).map(|_| length(rng)).collect();
+    (STREAM_LEAF, refs, encode_stream_leaf(&lengths))
+}
+
 fn read_leaf(payload: &[u8], refs: usize) {
     let Ok(leaf) = decode_leaf(payload, refs) else { return };
     let blocks: u32 = leaf.extents.iter().map(|extent| u32::from(extent.blocks)).sum();
@@ -78,4 +92,10 @@ fn read_node(payload: &[u8], refs: usize) {
     assert!(children.iter().flatten().all(|child| usize::from(*child) < refs));
     let present: Vec<bool> = children.iter().map(Option::is_some).collect();
     assert_eq!(decode_node(&encode_node(level, &present), refs), Ok((level, children)));
+}
+
+fn read_stream_leaf(payload: &[u8], refs: usize) {
+    let Ok(lengths) = decode_stream_leaf(payload, refs) else { return };
+    assert!(lengths.len() == refs && lengths.iter().all(|length| *length > 0));
+    assert_eq!(decode_stream_leaf(&encode_stream_leaf(&lengths), refs), Ok(lengths));
 }

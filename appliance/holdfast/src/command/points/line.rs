@@ -1,5 +1,6 @@
 //! One recovery point in the list of all.
 
+use catalog::Content;
 use model::{Bytes, WallTime};
 use serde_json::{Value, json};
 
@@ -14,6 +15,8 @@ pub(crate) struct PointLine {
     pub(crate) created: WallTime,
     /// Seconds of running time; `None` if nobody knows.
     pub(crate) age: Option<u64>,
+    /// `volumes` or `stream`.
+    pub(crate) content: String,
     pub(crate) volumes: u64,
     pub(crate) logical: u64,
     pub(crate) added: u64,
@@ -31,6 +34,7 @@ impl PointLine {
             "system": self.system,
             "created": self.created.0,
             "age_seconds": self.age,
+            "content": self.content,
             "volumes": self.volumes,
             "bytes_logical": self.logical,
             "bytes_added": self.added,
@@ -43,8 +47,9 @@ impl PointLine {
     }
 
     pub(crate) fn text(&self) -> String {
+        let stream = if self.content == Content::Stream.as_str() { ", a stream" } else { "" };
         format!(
-            "{}  {}  {:>10}  +{:>10}  {}{}",
+            "{}  {}  {:>10}  +{:>10}  {}{stream}{}",
             self.id,
             self.created,
             Bytes(self.logical).to_string(),

@@ -13,6 +13,7 @@ use hyper::header::{CONTENT_LENGTH, HOST};
 use hyper::{Method, Request, StatusCode};
 use hyper_util::rt::TokioIo;
 use model::Fingerprint;
+use pinned::{Expected, Identity};
 use rustls::ClientConfig;
 use rustls::pki_types::ServerName;
 use serde_json::Value;
@@ -22,7 +23,6 @@ use tokio_rustls::TlsConnector;
 
 use crate::config::Config;
 use crate::error::{AgentError, Result};
-use crate::identity::{self, Pinned};
 
 /// A connection is there within so long, or not at all.
 const CONNECT: Duration = Duration::from_secs(15);
@@ -46,19 +46,21 @@ pub(crate) struct Client {
     own: Fingerprint,
     patience: Duration,
     tls: Arc<ClientConfig>,
-    pinned: Arc<Pinned>,
+    expected: Arc<Expected>,
     sender: Option<SendRequest<Full<Bytes>>>,
 }
 
 impl Client {
     pub(crate) fn new(config: &Config) -> Result<Self> {
-        let (tls, pinned) = identity::tls(config)?;
+        let identity = Identity::read(&config.certificate, &config.key)?;
+        let own = identity.fingerprint();
+        let (tls, expected) = pinned::client(identity, config.fingerprint)?;
         Ok(Self {
             address: config.address.clone(),
-            own: identity::own_fingerprint(config)?,
+            own,
             patience: config.patience,
             tls,
-            pinned,
+            expected,
             sender: None,
         })
     }
@@ -143,7 +145,7 @@ impl Client {
 
     /// What it means that a connection broke.
     fn broken(&self, error: &(dyn std::error::Error + 'static)) -> AgentError {
-        if let Some(found) = self.pinned.other() {
+        if let Some(found) = self.expected.other() {
             return AgentError::OtherBox { address: self.address.clone(), found };
         }
         let mut whole = error.to_string();

@@ -9,7 +9,6 @@ use tokio::time::{Instant, sleep_until};
 use crate::config::Config;
 use crate::device::Device;
 use crate::error::{AgentError, Result};
-use crate::identity;
 use crate::progress::Progress;
 use crate::remote::Remote;
 use crate::run::{self, Outcome};
@@ -70,8 +69,9 @@ pub async fn daemon(config: &Config, output: Output, stop: impl Future<Output = 
 
 /// Makes the agent's key and certificate if there are none, and says what the box has to know.
 pub fn enroll(config: &Config, system: &str, output: Output) -> Result<()> {
-    let made = identity::make(config, system)?;
-    let fingerprint = identity::own_fingerprint(config)?;
+    let name = format!("holdfast agent {system}");
+    let made = pinned::make(&config.certificate, &config.key, &name)?;
+    let fingerprint = pinned::fingerprint_in(&config.certificate)?;
     let names: Vec<&str> = config.volumes.iter().map(|volume| volume.name.as_str()).collect();
     let largest = config.volumes.iter().filter_map(|volume| Device::open(&volume.path).ok());
     let largest = largest.map(|device| device.bytes()).max().unwrap_or(0);

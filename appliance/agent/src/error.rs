@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use model::Fingerprint;
+use pinned::PinnedError;
 
 /// A failure. Its text says what is wrong and what to do next; nothing that the box has is lost by
 /// any of them.
@@ -70,6 +71,15 @@ impl AgentError {
     /// Whether the same request may go through in a moment.
     pub(crate) fn passes(&self) -> bool {
         matches!(self, Self::Unreachable { .. } | Self::Busy { .. })
+    }
+}
+
+impl From<PinnedError> for AgentError {
+    fn from(error: PinnedError) -> Self {
+        match error {
+            PinnedError::File { path, source } => Self::File { path, source },
+            PinnedError::Identity { path, what } => Self::Identity { path, what },
+        }
     }
 }
 

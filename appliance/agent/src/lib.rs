@@ -16,7 +16,6 @@ mod device;
 mod digests;
 mod error;
 mod hold;
-mod identity;
 mod marks;
 mod pass;
 mod progress;

@@ -3,6 +3,8 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use pinned::PinnedError;
+
 /// A failure that ends the receiver. Its text says what is wrong and what to do.
 #[derive(Debug, thiserror::Error)]
 pub enum ReceiverError {
@@ -22,6 +24,15 @@ pub enum ReceiverError {
     Bus(#[from] bus::ClientError),
     #[error("{source}; free some memory or threads, then try again")]
     Runtime { source: std::io::Error },
+}
+
+impl From<PinnedError> for ReceiverError {
+    fn from(error: PinnedError) -> Self {
+        match error {
+            PinnedError::File { path, source } => Self::File { path, source },
+            PinnedError::Identity { path, what } => Self::Certificate { path, what },
+        }
+    }
 }
 
 pub(crate) type Result<T> = std::result::Result<T, ReceiverError>;

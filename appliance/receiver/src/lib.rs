@@ -9,7 +9,6 @@
 mod admission;
 mod answer;
 mod body;
-mod certificate;
 mod config;
 mod connection;
 mod engine;
@@ -23,7 +22,6 @@ mod server;
 pub mod sim;
 #[cfg(test)]
 mod tests;
-mod tls;
 
 pub use config::{AgentConfig, Config};
 pub use engine::Engine;

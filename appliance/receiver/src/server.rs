@@ -5,18 +5,17 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use model::Fingerprint;
+use pinned::Identity;
 use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, mpsc, oneshot};
 
 use crate::admission::{Admission, MOST_HANDSHAKES};
-use crate::certificate::Identity;
 use crate::config::Config;
 use crate::connection::Door;
 use crate::error::{ReceiverError, Result};
 use crate::handle::Handler;
 use crate::intakes::Intakes;
 use crate::peers::Peers;
-use crate::tls;
 
 /// Most connections in all: agents with a certificate, handshakes, and those on their way out.
 const MOST_CONNECTIONS: usize = 1024 + 2 * MOST_HANDSHAKES;
@@ -27,7 +26,12 @@ const PAUSE: Duration = Duration::from_millis(100);
 /// What agents have to pin: the fingerprint of the receiver's certificate, which is made if there
 /// is none.
 pub fn fingerprint(config: &Config) -> Result<Fingerprint> {
-    Ok(Identity::open(&config.certificate, &config.key)?.fingerprint())
+    Ok(identity(config)?.fingerprint())
+}
+
+fn identity(config: &Config) -> Result<Identity> {
+    pinned::make(&config.certificate, &config.key, "holdfast receiver")?;
+    Ok(Identity::read(&config.certificate, &config.key)?)
 }
 
 /// A receiver that is ready to serve.
@@ -44,10 +48,10 @@ impl<I: Intakes> Receiver<I> {
     /// Listens at `passed` if the service manager has passed a socket, else at the address of the
     /// configuration. To be called on a tokio runtime.
     pub fn bind(config: &Config, passed: Option<StdListener>, intakes: Arc<I>) -> Result<Self> {
-        let identity = Identity::open(&config.certificate, &config.key)?;
+        let identity = identity(config)?;
         let fingerprint = identity.fingerprint();
         let peers = Peers::new(&config.agents);
-        let tls = tls::config(identity, peers.known(), &config.certificate)?;
+        let tls = pinned::server(identity, peers.known())?;
         let failed = |source| ReceiverError::Listen { address: config.listen, source };
         let listener = passed.map_or_else(|| StdListener::bind(config.listen), Ok);
         let listener = listener.map_err(failed)?;

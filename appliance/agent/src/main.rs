@@ -1,13 +1,10 @@
 //! The agent as a command: one run, a run each interval, and what comes before the first.
 
-use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use agent::{AgentError, Config, Output};
 use clap::{Parser, Subcommand};
-use log::{LevelFilter, Log, Metadata, Record};
-use tokio::signal::unix::{SignalKind, signal};
 
 /// Sends what changed of this system's volumes to the appliance.
 #[derive(Debug, Parser)]
@@ -47,16 +44,7 @@ enum Command {
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    if log::set_logger(&Lines).is_ok() {
-        log::set_max_level(LevelFilter::Info);
-    }
-    match run(&arguments) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            log::error!("{error}");
-            ExitCode::FAILURE
-        }
-    }
+    daemon::run(|| run(&arguments))
 }
 
 fn run(arguments: &Arguments) -> Result<(), AgentError> {
@@ -66,9 +54,11 @@ fn run(arguments: &Arguments) -> Result<(), AgentError> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     runtime.map_err(failed)?.block_on(async {
         match &arguments.command {
-            Command::Run => agent::run_once(&config, output, stopped().map_err(failed)?).await,
+            Command::Run => {
+                agent::run_once(&config, output, daemon::stopped().map_err(failed)?).await
+            }
             Command::Daemon => {
-                agent::daemon(&config, output, stopped().map_err(failed)?).await;
+                agent::daemon(&config, output, daemon::stopped().map_err(failed)?).await;
                 Ok(())
             }
             Command::Enroll { system } => {
@@ -80,38 +70,7 @@ fn run(arguments: &Arguments) -> Result<(), AgentError> {
     })
 }
 
-/// Ends when somebody asks this process to end.
-fn stopped() -> std::io::Result<impl Future<Output = ()>> {
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    let mut hangup = signal(SignalKind::hangup())?;
-    Ok(async move {
-        tokio::select! {
-            _ = terminate.recv() => {}
-            _ = interrupt.recv() => {}
-            _ = hangup.recv() => {}
-        }
-    })
-}
-
 fn machine() -> String {
     let name = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
     name.trim().to_owned()
-}
-
-/// A line on standard error for each record: its level, its text.
-struct Lines;
-
-impl Log for Lines {
-    fn enabled(&self, metadata: &Metadata<'_>) -> bool {
-        metadata.level() <= log::max_level()
-    }
-
-    fn log(&self, record: &Record<'_>) {
-        if self.enabled(record.metadata()) {
-            let _ = writeln!(std::io::stderr(), "{}: {}", record.level(), record.args());
-        }
-    }
-
-    fn flush(&self) {}
 }

@@ -14,7 +14,6 @@ mod exports;
 mod facts;
 mod file;
 mod jobs;
-mod journal;
 mod protection;
 mod runner;
 mod schedule;
@@ -31,7 +30,6 @@ use clap::Parser;
 use disk::Access;
 use operations::OpenPool;
 use sd_notify::NotifyState;
-use tokio::signal::unix::{SignalKind, signal};
 
 use crate::config::Config;
 use crate::disks::Disks;
@@ -50,14 +48,7 @@ struct Arguments {
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    journal::install();
-    match run(&arguments) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            log::error!("{error}");
-            ExitCode::FAILURE
-        }
-    }
+    daemon::run(|| run(&arguments))
 }
 
 fn run(arguments: &Arguments) -> Result<()> {
@@ -91,7 +82,7 @@ fn run(arguments: &Arguments) -> Result<()> {
 const WORKERS: usize = 2;
 
 async fn serve(engine: Arc<Engine>) -> Result<()> {
-    let stop = stopped().map_err(|source| EngineError::Runtime { source })?;
+    let stop = daemon::stopped().map_err(|source| EngineError::Runtime { source })?;
     engine.resume_exports().await;
     let serving = serve::open(&engine, engine.config.bus.as_deref()).await?;
     let shower = tokio::spawn(keep_shown(engine.clone()));
@@ -138,16 +129,4 @@ async fn keep_age(engine: Arc<Engine>) {
         let _ = tokio::task::spawn_blocking(move || schedule::commit_age(&own)).await;
         tokio::time::sleep(Duration::from_secs(schedule::COMMIT.0)).await;
     }
-}
-
-/// Ends when somebody asks this process to end.
-fn stopped() -> std::io::Result<impl Future<Output = ()>> {
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    Ok(async move {
-        tokio::select! {
-            _ = terminate.recv() => {}
-            _ = interrupt.recv() => {}
-        }
-    })
 }

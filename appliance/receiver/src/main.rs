@@ -1,6 +1,5 @@
 //! The receiver as a daemon: for agents over the network, towards the engine over the bus.
 
-mod journal;
 mod watchdog;
 
 use std::path::PathBuf;
@@ -10,7 +9,6 @@ use std::sync::Arc;
 use clap::{Parser, Subcommand};
 use receiver::{Config, Engine, Receiver, ReceiverError};
 use sd_notify::NotifyState;
-use tokio::signal::unix::{SignalKind, signal};
 
 /// Takes volumes from agents over HTTPS.
 #[derive(Debug, Parser)]
@@ -35,14 +33,7 @@ const WORKERS: usize = 2;
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    journal::install();
-    match run(&arguments) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            log::error!("{error}");
-            ExitCode::FAILURE
-        }
-    }
+    daemon::run(|| run(&arguments))
 }
 
 fn run(arguments: &Arguments) -> Result<(), ReceiverError> {
@@ -61,7 +52,7 @@ fn run(arguments: &Arguments) -> Result<(), ReceiverError> {
 }
 
 async fn serve(config: &Config) -> Result<(), ReceiverError> {
-    let stop = stopped().map_err(|source| ReceiverError::Runtime { source })?;
+    let stop = daemon::stopped().map_err(|source| ReceiverError::Runtime { source })?;
     let engine = Arc::new(Engine::connect(config).await?);
     let passed = listenfd::ListenFd::from_env().take_tcp_listener(0);
     let failed = |source| ReceiverError::Listen { address: config.listen, source };
@@ -76,16 +67,4 @@ async fn serve(config: &Config) -> Result<(), ReceiverError> {
     let _ = sd_notify::notify(&[NotifyState::Stopping]);
     watchdog.abort();
     Ok(())
-}
-
-/// Ends when somebody asks this process to end.
-fn stopped() -> std::io::Result<impl Future<Output = ()>> {
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    Ok(async move {
-        tokio::select! {
-            _ = terminate.recv() => {}
-            _ = interrupt.recv() => {}
-        }
-    })
 }

@@ -61,6 +61,31 @@ fn no_more_run_at_once_than_the_limits_say() {
 }
 
 #[test]
+fn with_little_memory_fewer_ingests_run_at_once_and_a_restore_begins_all_the_same() {
+    let begun = |memory_mib| {
+        let limits = Limits { ingests: 10, restores: 2, memory_mib, ..Limits::default() };
+        let mut queue = Queue::new(limits, Vec::new(), 1, at(0));
+        for number in 0..10 {
+            add(&mut queue, ingest(&format!("system {number}")), 0);
+        }
+        let ingests = queue.start(at(1), |_| false);
+        let back = add(&mut queue, restore("/tmp/out"), 2);
+        assert_eq!(queue.start(at(2), |_| false), [back], "beside {} ingests", ingests.len());
+        // When one ends the next begins.
+        queue.finish(ingests[0], Ended::Done(Outcome::default()), at(3));
+        assert_eq!(queue.start(at(3), |_| false).len(), usize::from(ingests.len() < 10));
+        ingests.len()
+    };
+    let processors = std::thread::available_parallelism().map_or(2, |count| count.get() as u64);
+    let [restore, ingest, resync, _] = Class::ALL.map(|class| class.memory_mib(processors));
+    let kept = 2 * restore + resync;
+    assert_eq!(begun(None), 10);
+    assert_eq!(begun(Some(kept + 3 * ingest)), 3);
+    assert_eq!(begun(Some(kept + 3 * ingest - 1)), 2);
+    assert_eq!(begun(Some(1)), 1, "one always may");
+}
+
+#[test]
 fn two_ingests_of_a_system_never_run_at_once() {
     let mut queue = queue();
     let first = add(&mut queue, ingest("mail"), 0);

@@ -1,5 +1,5 @@
-//! Ten ingests, two restores and a scrub at once: restores go before ingests, memory has a bound,
-//! and whoever is told to stop stops.
+//! Ten ingests, two restores and a scrub are wanted at once: restores go before ingests, as many
+//! ingests run as memory is for, and whoever is told to stop stops.
 
 use std::time::{Duration, Instant};
 
@@ -13,11 +13,19 @@ const INGESTS: usize = 10;
 /// MiB of each image.
 const IMAGE_MIB: usize = 48;
 
-/// What the engine may take for jobs.
+/// What the engine may take for jobs, as it counts them: with two processors, six ingests beside
+/// what is left to restores and a resync.
 const MEMORY_MIB: u64 = 1536;
 
-/// What it takes beside its jobs: its index, the bus, the programs themselves.
-const OTHERS_MIB: u64 = 192;
+/// What it really takes with these ingests and all else, in MiB, without the restores. With two
+/// processors 390 to 610 were measured, 290 of them counted for two restores.
+const OTHERS_MIB: u64 = 480;
+
+/// What the engine may take at most, in MiB: a restore has workers for each processor.
+fn most_mib() -> u64 {
+    let processors = std::thread::available_parallelism().map_or(2, |count| count.get() as u64);
+    OTHERS_MIB + 2 * 24 * (processors + 4)
+}
 
 #[test]
 fn restores_go_before_ingests_and_memory_has_a_bound() {
@@ -42,7 +50,7 @@ fn restores_go_before_ingests_and_memory_has_a_bound() {
         cancelled.iter().max().copied().unwrap_or_default(),
     );
     assert!(ingesting > 0, "the ingests were over before the restores");
-    assert!(peak <= MEMORY_MIB + OTHERS_MIB, "{peak} MiB");
+    assert!(peak <= most_mib(), "{peak} MiB");
     assert!(cancelled.iter().all(|time| *time < Duration::from_secs(5)), "{cancelled:?}");
 }
 

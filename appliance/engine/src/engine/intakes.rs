@@ -92,7 +92,15 @@ impl Engine {
             }
         }
         for intake in cut {
-            log::warn!("intake {} ended with the engine before it was whole", intake.number);
+            match intake.is_finished() {
+                true => log::error!("intake {}: what was written to it is gone", intake.number),
+                false => {
+                    log::warn!(
+                        "intake {} ended with the engine before it was whole",
+                        intake.number
+                    );
+                }
+            }
             self.forget_intake(intake.number);
         }
     }

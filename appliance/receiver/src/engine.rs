@@ -18,11 +18,15 @@ use zbus::fdo::DBusProxy;
 
 use crate::config::Config;
 use crate::error::{ReceiverError, Result};
-use crate::intakes::{Fault, Intake, Intakes, Session, Stage};
+use crate::intakes::{Body, Fault, Intake, Intakes, Session, Stage};
 use crate::nbd::Writer;
 
 /// Finished intakes that are remembered. Agents ask within seconds, or at their next run.
 const MOST_FINISHED: usize = 1024;
+
+/// Connections to intakes that are kept: more than a box has intakes. One that goes too early is
+/// made again, in another session.
+const MOST_WRITERS: usize = 64;
 
 /// The engine of this box.
 #[derive(Debug)]
@@ -156,8 +160,13 @@ impl Engine {
             return Ok(writer.clone());
         }
         let view = self.view(number).await?.ok_or(Fault::Gone)?;
+        let mut book = self.book();
+        // One that somebody else ended was not told of: the oldest is of such a one.
+        if book.writers.len() >= MOST_WRITERS && !book.writers.contains_key(&number) {
+            book.writers.pop_first();
+        }
         let writer = || Writer::new(PathBuf::from(&view.socket));
-        Ok(self.book().writers.entry(number).or_insert_with(writer).clone())
+        Ok(book.writers.entry(number).or_insert_with(writer).clone())
     }
 
     /// What is remembered of an intake that was finished, and how far its job is.
@@ -280,9 +289,9 @@ impl Intakes for Engine {
         &self,
         number: u64,
         offset: u64,
-        bytes: Vec<u8>,
+        body: Body,
     ) -> std::result::Result<Session, Fault> {
-        self.writer(number).await?.write(offset, bytes).await
+        self.writer(number).await?.write(offset, body).await
     }
 
     async fn zero(

@@ -13,7 +13,7 @@ use tokio::time::timeout;
 
 use crate::answer::{Answer, Error, done};
 use crate::body::{self, Begin, Finish, Zero};
-use crate::intakes::{Fault, Intake, Intakes, Session, Stage};
+use crate::intakes::{Body, Fault, Intake, Intakes, Session, Stage};
 use crate::peers::Agent;
 use crate::request::{Request, fits};
 
@@ -77,8 +77,8 @@ impl<I: Intakes> Handler<I> {
                 if !fits(offset, bytes, intake.bytes) {
                     return Err(Error::Range);
                 }
-                let _turn = self.turn(agent).await?;
-                let body = body::read(body, bytes).await?;
+                let room = self.turn(agent).await?;
+                let body = Body::new(body::read(body, bytes).await?, room);
                 if blake3::hash(&body) != digest {
                     return Err(Error::Digest);
                 }

@@ -3,6 +3,10 @@
 //! The trait is all that the receiver can do: no member gives bytes of a recovery point, or takes
 //! one away. Implementations are the engine over the bus, and [`crate::sim`].
 
+use std::ops::Deref;
+
+use tokio::sync::OwnedSemaphorePermit;
+
 /// What becomes of the bytes of one volume: a range that is not written is what it was in the
 /// recovery point `base`, or zeroes when there is none.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -61,6 +65,29 @@ impl Session {
     }
 }
 
+/// Bytes that are to be written, with the room in memory that they take: it is given back when they
+/// are written, or nobody is going to write them any more, and not when nobody waits for that.
+#[derive(Debug)]
+pub struct Body {
+    bytes: Vec<u8>,
+    _room: Vec<OwnedSemaphorePermit>,
+}
+
+impl Body {
+    /// These bytes, which take that room until they are dropped.
+    pub fn new(bytes: Vec<u8>, room: impl Into<Vec<OwnedSemaphorePermit>>) -> Self {
+        Self { bytes, _room: room.into() }
+    }
+}
+
+impl Deref for Body {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        &self.bytes
+    }
+}
+
 /// Intakes of a box.
 ///
 /// A call that is dropped half way may or may not have been done; the next call works all the
@@ -89,7 +116,7 @@ pub trait Intakes: Send + Sync + 'static {
         &self,
         number: u64,
         offset: u64,
-        bytes: Vec<u8>,
+        body: Body,
     ) -> impl Future<Output = Result<Session, Fault>> + Send;
 
     /// Makes a range within the volume zeroes.

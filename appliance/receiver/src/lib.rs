@@ -26,7 +26,7 @@ mod tests;
 pub use config::{AgentConfig, Config};
 pub use engine::Engine;
 pub use error::ReceiverError;
-pub use intakes::{Fault, Intake, Intakes, Session, Stage};
+pub use intakes::{Body, Fault, Intake, Intakes, Session, Stage};
 pub use nbd::Writer;
 pub use request::fuzz_request;
 pub use server::{Receiver, fingerprint};

@@ -13,7 +13,7 @@ use tokio::net::UnixStream;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::timeout;
 
-use crate::intakes::{Fault, Session};
+use crate::intakes::{Body, Fault, Session};
 
 const MAGIC: u64 = u64::from_be_bytes(*b"NBDMAGIC");
 const OPTION_MAGIC: u64 = u64::from_be_bytes(*b"IHAVEOPT");
@@ -62,7 +62,7 @@ struct Order {
 
 #[derive(Debug)]
 enum Work {
-    Write { offset: u64, bytes: Vec<u8> },
+    Write { offset: u64, body: Body },
     Zero { offset: u64, bytes: u64 },
     Flush,
 }
@@ -75,9 +75,9 @@ impl Writer {
         Self { orders }
     }
 
-    /// Writes bytes.
-    pub async fn write(&self, offset: u64, bytes: Vec<u8>) -> std::result::Result<Session, Fault> {
-        self.order(Work::Write { offset, bytes }).await
+    /// Writes bytes. They are kept, with their room, until that is done, whoever waits for it.
+    pub async fn write(&self, offset: u64, body: Body) -> std::result::Result<Session, Fault> {
+        self.order(Work::Write { offset, body }).await
     }
 
     /// Writes zeroes.
@@ -124,8 +124,11 @@ async fn work(socket: PathBuf, mut orders: mpsc::Receiver<Order>) {
             }
             Err(error) => Err(error),
         };
+        let Order { work, reply } = order;
+        // Its room is there again before that is known.
+        drop(work);
         // Nobody waits for it any more when the agent has gone.
-        let _ = order.reply.send(match done {
+        let _ = reply.send(match done {
             Ok(done) => done,
             Err(error) => Err(Fault::Unavailable { what: format!("the intake: {error}") }),
         });
@@ -162,9 +165,9 @@ impl Connection {
     /// Does one piece of work. An error ends the connection; a refusal does not.
     async fn act(&mut self, work: &Work) -> Result<std::result::Result<Session, Fault>> {
         match work {
-            Work::Write { offset, bytes } => {
-                let length = u32::try_from(bytes.len()).map_err(|_| unexpected("too long"))?;
-                self.request(WRITE, *offset, length, bytes).await
+            Work::Write { offset, body } => {
+                let length = u32::try_from(body.len()).map_err(|_| unexpected("too long"))?;
+                self.request(WRITE, *offset, length, body).await
             }
             Work::Zero { offset, bytes } => self.zero(*offset, *bytes).await,
             Work::Flush => self.request(FLUSH, 0, 0, &[]).await,

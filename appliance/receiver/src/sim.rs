@@ -10,7 +10,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use serde::{Deserialize, Serialize};
 
-use crate::intakes::{Fault, Intake, Intakes, Session, Stage};
+use crate::intakes::{Body, Fault, Intake, Intakes, Session, Stage};
 
 /// A box whose intakes and recovery points are files in a folder.
 #[derive(Debug)]
@@ -153,7 +153,7 @@ impl Intakes for Files {
         book.intakes.iter().find(there).map(shown).ok_or(Fault::Gone)
     }
 
-    async fn write(&self, number: u64, offset: u64, bytes: Vec<u8>) -> Result<Session, Fault> {
+    async fn write(&self, number: u64, offset: u64, bytes: Body) -> Result<Session, Fault> {
         self.change(number, |file, entry| {
             entry.written += bytes.len() as u64;
             File::options().write(true).open(file)?.write_all_at(&bytes, offset)

@@ -1,11 +1,15 @@
 //! The writer against a server of the test's own.
 
 use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{UnixListener, UnixStream};
+use tokio::sync::Semaphore;
+use tokio::time::timeout;
 
-use crate::intakes::Fault;
+use crate::intakes::{Body, Fault};
 use crate::nbd::Writer;
 
 /// Greets a client as an NBD server does.
@@ -46,6 +50,30 @@ fn listen() -> (tempfile::TempDir, PathBuf, UnixListener) {
     (folder, path, listener)
 }
 
+fn body(bytes: &[u8]) -> Body {
+    Body::new(bytes.to_vec(), [])
+}
+
+#[tokio::test]
+async fn room_for_a_body_is_taken_for_as_long_as_the_engine_has_not_written_it() {
+    let (_folder, path, listener) = listen();
+    let writer = Writer::new(path);
+    let rooms = Arc::new(Semaphore::new(2));
+    for _ in 0..2 {
+        let room = rooms.clone().acquire_owned().await.unwrap();
+        let written = writer.write(0, Body::new(vec![1; 4096], [room]));
+        // The engine hangs, and who waited for it has gone.
+        assert!(timeout(Duration::from_millis(50), written).await.is_err());
+    }
+    assert_eq!(rooms.available_permits(), 0, "both bodies are in memory still");
+    let (mut stream, _) = listener.accept().await.unwrap();
+    greet(&mut stream).await;
+    assert_eq!(take(&mut stream, 0).await.2.len(), 4096);
+    drop((stream, listener));
+    // The second fails, and is no longer in memory.
+    let _both = timeout(Duration::from_secs(60), rooms.acquire_many(2)).await.unwrap().unwrap();
+}
+
 #[tokio::test]
 async fn what_is_written_arrives_in_order_and_a_refusal_is_no_end() {
     let (_folder, path, listener) = listen();
@@ -57,7 +85,7 @@ async fn what_is_written_arrives_in_order_and_a_refusal_is_no_end() {
         assert_eq!(take(&mut stream, 28).await, (6, 8192, Vec::new()));
         assert_eq!(take(&mut stream, 0).await.0, 3);
     });
-    let session = writer.write(4096, b"bytes".to_vec()).await.unwrap();
+    let session = writer.write(4096, body(b"bytes")).await.unwrap();
     let full = writer.zero(8192, 4096).await.unwrap_err();
     assert!(matches!(&full, Fault::Refused { what, .. } if what.contains("room")), "{full}");
     assert_eq!(writer.flush().await.unwrap(), session);
@@ -76,7 +104,7 @@ async fn after_a_cut_the_session_is_another() {
         }
         listener.accept().await.unwrap().0.write_all(b"garbage!garbage!xx").await.unwrap();
     });
-    let first = writer.write(0, vec![1]).await.unwrap();
+    let first = writer.write(0, body(&[1])).await.unwrap();
     // The server has closed the connection: one call notices, the next makes a new one.
     let session = loop {
         if let Ok(session) = writer.flush().await {

@@ -46,6 +46,15 @@ pub(crate) enum Stage {
     Failed { cause: String, next: String },
 }
 
+/// An intake that the box knows by its number.
+#[derive(Debug, Clone, Deserialize)]
+pub(crate) struct Found {
+    /// Tells it from one that had the same number before.
+    pub(crate) since: u64,
+    #[serde(flatten)]
+    pub(crate) stage: Stage,
+}
+
 #[derive(Debug, Deserialize)]
 struct InSession {
     session: String,
@@ -92,8 +101,8 @@ impl Remote {
         understood(self.post(&path, &json!({ "bytes": bytes })).await?)
     }
 
-    /// How far an intake is; `None` when the box knows it no more.
-    pub(crate) async fn find(&mut self, intake: u64) -> Result<Option<Stage>> {
+    /// The intake with this number; `None` when the box knows it no more.
+    pub(crate) async fn find(&mut self, intake: u64) -> Result<Option<Found>> {
         let path = format!("/v1/intakes/{intake}");
         match self.client.call(Method::GET, &path, Bytes::new()).await {
             Ok(value) => understood(value).map(Some),
@@ -135,7 +144,7 @@ impl Remote {
                 cause: "the box does not know the intake any more".to_owned(),
                 next: "see its journal; the next run begins anew".to_owned(),
             };
-            stage = self.find(intake).await?.ok_or_else(gone)?;
+            stage = self.find(intake).await?.ok_or_else(gone)?.stage;
         }
     }
 

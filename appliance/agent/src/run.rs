@@ -16,7 +16,7 @@ use crate::progress::Progress;
 use crate::remote::{Consistency, Intake, Remote, Stage};
 use crate::script;
 use crate::send::{Sender, Sent};
-use crate::state::{Known, VolumeState};
+use crate::state::{Known, Left, VolumeState};
 
 /// Readings after which a volume that changes all the time is given up.
 const MOST_PASSES: u32 = 5;
@@ -159,8 +159,10 @@ async fn send(
 /// Brings an intake to its end that an earlier run had finished: what it sent is a recovery point,
 /// or becomes one now.
 async fn settle_left(remote: &mut Remote, state: &VolumeState) -> Result<()> {
-    let Some((number, sealed)) = state.left() else { return Ok(()) };
-    let point = match remote.find(number).await? {
+    let Some(Left { number, since, sealed }) = state.left() else { return Ok(()) };
+    // A box that lost its state gives numbers anew: another intake is none of this one's.
+    let found = remote.find(number).await?.filter(|found| found.since == since);
+    let point = match found.map(|found| found.stage) {
         None => return state.forget(),
         Some(Stage::Open) => return Ok(()),
         Some(Stage::Done { point }) => Ok(point),

@@ -56,6 +56,15 @@ pub(crate) struct VolumeState {
     boot: String,
 }
 
+/// An intake that a run did not bring to its end.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Left {
+    pub(crate) number: u64,
+    pub(crate) since: u64,
+    /// All was sent to it, and is flushed.
+    pub(crate) sealed: bool,
+}
+
 /// The digests of an intake that is being written.
 #[derive(Debug)]
 pub(crate) struct Known {
@@ -78,11 +87,11 @@ impl VolumeState {
         }
     }
 
-    /// The intake that an earlier run has left; whether it is whole.
-    pub(crate) fn left(&self) -> Option<(u64, bool)> {
+    /// The intake that an earlier run has left.
+    pub(crate) fn left(&self) -> Option<Left> {
         let (header, _) = open(&self.intake)?;
         let of = header.intake.filter(|_| header.appliance == self.appliance)?;
-        Some((of.number, of.sealed))
+        Some(Left { number: of.number, since: of.since, sealed: of.sealed })
     }
 
     /// Goes on with an intake, if what is known of it can be relied on.
@@ -321,7 +330,8 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let known = state(folder.path()).begin(&intake(1, "p")).unwrap();
         known.learn(4, &[[4; 32]]).unwrap();
-        assert_eq!(state(folder.path()).left(), Some((1, false)));
+        let left = Left { number: 1, since: 5, sealed: false };
+        assert_eq!(state(folder.path()).left(), Some(left));
         let on = state(folder.path()).go_on(&intake(1, "p")).unwrap();
         assert_eq!(on.look(4, 1).unwrap(), [[4; 32]]);
         for other in [intake(2, "p"), intake(1, "q"), Intake { since: 6, ..intake(1, "p") }] {

@@ -69,7 +69,7 @@ impl<I: Intakes> Handler<I> {
             Request::Greet => Ok(greeting(agent)),
             Request::Begin { volume } => {
                 let volume = own_volume(agent, &volume)?;
-                self.begin(agent, volume, body::json(body).await?).await
+                self.begin((agent, connection), volume, body::json(body).await?).await
             }
             Request::Find { intake } => Ok(shown(&self.own(agent, intake).await?)),
             Request::Write { intake, offset, bytes, digest } => {
@@ -95,17 +95,25 @@ impl<I: Intakes> Handler<I> {
                 let intake = self.open(agent, intake).await?;
                 Ok(in_session(engine(self.intakes.flush(intake.number)).await?))
             }
-            Request::Finish { intake } => self.finish(agent, intake, body::json(body).await?).await,
-            Request::Discard { intake } => self.discard(agent, intake).await,
+            Request::Finish { intake } => {
+                self.finish((agent, connection), intake, body::json(body).await?).await
+            }
+            Request::Discard { intake } => self.discard((agent, connection), intake).await,
         }
     }
 
-    async fn begin(&self, agent: &Agent, volume: &str, begin: Begin) -> Result<Value, Error> {
+    async fn begin(
+        &self,
+        (agent, connection): (&Agent, u64),
+        volume: &str,
+        begin: Begin,
+    ) -> Result<Value, Error> {
         let most = agent.most_bytes.0;
         if begin.bytes == 0 || begin.bytes > most {
             return Err(Error::TooLarge { most });
         }
-        let _alone = agent.beginning.lock().await;
+        let _alone = agent.changing.lock().await;
+        in_order(agent, connection)?;
         let pending = engine(self.intakes.pending(&agent.system, volume)).await?;
         match pending {
             Some(intake) if intake.stage == Stage::Open && intake.bytes == begin.bytes => {
@@ -134,7 +142,14 @@ impl<I: Intakes> Handler<I> {
 
     /// Finishing twice is finishing once: who did not hear the answer asks again. What failed is
     /// tried again.
-    async fn finish(&self, agent: &Agent, intake: u64, finish: Finish) -> Result<Value, Error> {
+    async fn finish(
+        &self,
+        (agent, connection): (&Agent, u64),
+        intake: u64,
+        finish: Finish,
+    ) -> Result<Value, Error> {
+        let _alone = agent.changing.lock().await;
+        in_order(agent, connection)?;
         let intake = self.own(agent, intake).await?;
         if matches!(intake.stage, Stage::Open | Stage::Failed { .. }) {
             engine(self.intakes.finish(intake.number)).await?;
@@ -144,7 +159,13 @@ impl<I: Intakes> Handler<I> {
         Ok(shown(&self.own(agent, intake.number).await?))
     }
 
-    async fn discard(&self, agent: &Agent, intake: u64) -> Result<Value, Error> {
+    async fn discard(
+        &self,
+        (agent, connection): (&Agent, u64),
+        intake: u64,
+    ) -> Result<Value, Error> {
+        let _alone = agent.changing.lock().await;
+        in_order(agent, connection)?;
         let intake = self.own(agent, intake).await?;
         match intake.stage {
             Stage::Open | Stage::Failed { .. } => {
@@ -216,18 +237,19 @@ fn in_session(session: Session) -> Value {
 }
 
 fn shown(intake: &Intake) -> Value {
+    let since = intake.since;
     match &intake.stage {
-        Stage::Open => json!({ "state": "open" }),
-        Stage::Finishing => json!({ "state": "finishing" }),
-        Stage::Done { point } => json!({ "state": "done", "point": point }),
+        Stage::Open => json!({ "state": "open", "since": since }),
+        Stage::Finishing => json!({ "state": "finishing", "since": since }),
+        Stage::Done { point } => json!({ "state": "done", "since": since, "point": point }),
         Stage::Failed { cause, next } => {
-            json!({ "state": "failed", "cause": cause, "next": next })
+            json!({ "state": "failed", "since": since, "cause": cause, "next": next })
         }
     }
 }
 
 /// Refuses what comes by a connection that a younger one has taken the place of.
 fn in_order(agent: &Agent, connection: u64) -> Result<(), Error> {
-    let what = || "a younger connection of this agent writes".to_owned();
-    agent.may_write(connection).then_some(()).ok_or_else(|| Error::Busy { what: what() })
+    let what = || "a younger connection of this agent has taken its place".to_owned();
+    agent.may_change(connection).then_some(()).ok_or_else(|| Error::Busy { what: what() })
 }

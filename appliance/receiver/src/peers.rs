@@ -25,12 +25,13 @@ pub(crate) struct Agent {
     pub(crate) most_bytes: Bytes,
     pub(crate) connections: Arc<Semaphore>,
     pub(crate) bodies: Arc<Semaphore>,
-    /// Held while an intake is begun, so that there is one for each volume.
-    pub(crate) beginning: Mutex<()>,
+    /// Held while an intake is begun, finished or given up: one is begun for each volume, and it is
+    /// not ended by what came before.
+    pub(crate) changing: Mutex<()>,
     /// The connections so far.
     last: AtomicU64,
-    /// The youngest connection that has written.
-    writes: AtomicU64,
+    /// The youngest connection that has changed anything.
+    changes: AtomicU64,
 }
 
 impl Agent {
@@ -39,10 +40,10 @@ impl Agent {
         self.last.fetch_add(1, Ordering::Relaxed) + 1
     }
 
-    /// Whether a connection may write still. What an older one sends after a younger one has
-    /// written was on its way for too long: it would go over what is newer.
-    pub(crate) fn may_write(&self, connection: u64) -> bool {
-        self.writes.fetch_max(connection, Ordering::Relaxed) <= connection
+    /// Whether a connection may change anything still. What an older one sends after a younger one
+    /// has was on its way for too long: it would go over what is newer, or end it half written.
+    pub(crate) fn may_change(&self, connection: u64) -> bool {
+        self.changes.fetch_max(connection, Ordering::Relaxed) <= connection
     }
 }
 
@@ -58,9 +59,9 @@ impl Peers {
             most_bytes: agent.most_bytes,
             connections: Arc::new(Semaphore::new(MOST_CONNECTIONS)),
             bodies: Arc::new(Semaphore::new(MOST_BODIES)),
-            beginning: Mutex::new(()),
+            changing: Mutex::new(()),
             last: AtomicU64::new(0),
-            writes: AtomicU64::new(0),
+            changes: AtomicU64::new(0),
         };
         Self(agents.iter().map(|one| (one.fingerprint, Arc::new(agent(one)))).collect())
     }

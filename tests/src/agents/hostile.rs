@@ -170,6 +170,39 @@ fn lengths_digests_and_ranges_that_are_wrong_write_nothing() {
 }
 
 #[test]
+fn what_was_on_its_way_for_too_long_ends_nothing_that_is_newer() {
+    let (lab, server, bytes) = lab();
+    let connect = || Peer::connect(server.address, Some(lab.identity("mail")));
+    let mut older = connect();
+    assert_eq!(older.ask("GET /v1", "", b"").0, 200);
+    let mut younger = connect();
+    let size = format!("{{\"bytes\": {}}}", bytes.len());
+    let (status, begun) = younger.ask("POST /v1/volumes/root", "", size.as_bytes());
+    assert_eq!(status, 200);
+    let path = format!("/v1/intakes/{}", begun["intake"]);
+    assert_eq!(younger.put(&format!("{path}/0"), &[1; 4096]).0, 200);
+    let late = [
+        (format!("POST {path}/finish"), "{\"consistency\":\"moment\"}"),
+        (format!("DELETE {path}"), ""),
+        // One of another size would discard it.
+        ("POST /v1/volumes/root".to_owned(), "{\"bytes\": 8192}"),
+    ];
+    for (head, body) in late {
+        let (status, told) = older.ask(&head, "", body.as_bytes());
+        assert_eq!((status, &told["error"]), (503, &"busy".into()), "{head}: {told}");
+        older = connect();
+        // The younger one is the older now, until it writes.
+        assert_eq!(older.ask("GET /v1", "", b"").0, 200);
+        std::mem::swap(&mut older, &mut younger);
+        assert_eq!(younger.put(&format!("{path}/0"), &[1; 4096]).0, 200);
+    }
+    let (_, state) = younger.ask(&format!("GET {path}"), "", b"");
+    assert_eq!(state["state"], "open", "{state}");
+    assert_eq!(younger.ask(&format!("DELETE {path}"), "", b"").0, 200);
+    unharmed(&lab, &server, &bytes);
+}
+
+#[test]
 fn streams_without_end_and_heads_without_end_are_cut_off() {
     let (lab, server, bytes) = lab();
     let connect = || Peer::connect(server.address, Some(lab.identity("files")));

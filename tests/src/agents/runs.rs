@@ -52,6 +52,27 @@ fn a_first_run_sends_what_there_is_and_the_next_what_changed() {
 }
 
 #[test]
+fn a_number_that_the_box_gave_anew_is_not_taken_for_the_intake_that_had_it() {
+    let lab = Lab::new(&["mail"]);
+    let server = lab.serve("127.0.0.1:0");
+    let bytes = random(MIB, 5);
+    fs::write(lab.volume("mail"), &bytes).expect("room");
+    lab.run("mail");
+    // As if zeroes had been sent whole, before the box lost its state, to an intake 1 of then.
+    let header = serde_json::json!({
+        "format": 1, "appliance": server.fingerprint, "bytes": MIB, "point": "",
+        "intake": { "number": 1, "since": 5, "boot": "then", "sealed": true },
+    });
+    let mut file = header.to_string().into_bytes();
+    file.resize(4096, 0);
+    fs::write(lab.state("mail").join("root.intake"), file).expect("room");
+    let zeroes = vec![0; MIB];
+    fs::write(lab.volume("mail"), &zeroes).expect("room");
+    lab.run("mail");
+    assert_eq!(lab.newest_is("mail", &zeroes), 2);
+}
+
+#[test]
 fn an_agent_that_lost_its_state_sends_all_and_nothing_is_wrong() {
     let lab = Lab::new(&["mail"]);
     let _server = lab.serve("127.0.0.1:0");

@@ -22,6 +22,16 @@ const TOOL: Duration = Duration::from_secs(300);
 /// A freeze may take so long: everything that is dirty is written first.
 const FREEZE: Duration = Duration::from_secs(120);
 
+/// Where it is told which file systems stand still. It is gone after a restart of the machine, as
+/// the freeze is, and can be written whatever is frozen.
+const FROZEN: &str = "/run/holdfast-agent";
+
+/// Freezes and thaws at once. As long as it may have frozen something its note is there; where the
+/// file system was frozen already, that is somebody else's, and stays.
+const CLEAN: &str = "trap '' TERM INT HUP; : > \"$2\" || exit
+    fsfreeze --freeze \"$1\" || { failed=$?; rm \"$2\"; exit $failed; }
+    fsfreeze --unfreeze \"$1\" && rm \"$2\"";
+
 /// What `statfs` gives for btrfs.
 const BTRFS_MAGIC: u64 = 0x9123_683e;
 
@@ -57,26 +67,43 @@ pub(crate) async fn hold(volume: &VolumeConfig, marks: &mut Marks) -> Result<Hel
 /// should that come, the next run thaws before anything else.
 async fn clean(volume: &VolumeConfig, marks: &mut Marks) -> Result<()> {
     let Some(mount) = &volume.mount else { return Ok(()) };
-    let both = "trap '' TERM INT HUP; fsfreeze --freeze \"$1\" && fsfreeze --unfreeze \"$1\"";
+    let failed = |source| AgentError::File { path: FROZEN.into(), source };
+    std::fs::create_dir_all(FROZEN).map_err(failed)?;
     let mark = Mark::Frozen(mount.clone());
     marks.add(mark.clone())?;
-    let words = words(["/bin/sh", "-c", both, "sh"], [mount.as_path()]);
-    script::run_unbroken(&words, FREEZE).await.map_err(|error| AgentError::Hold {
+    let words = words(["/bin/sh", "-c", CLEAN, "sh"], [mount.as_path(), &note_of(mount)]);
+    marks.unbroken.run(&words, FREEZE).await.map_err(|error| AgentError::Hold {
         what: error.to_string(),
-        next: format!("see that {} is a mounted file system that can freeze", mount.display()),
+        next: format!(
+            "see that {} is a mounted file system that can freeze, and that nobody else has frozen \
+             it",
+            mount.display()
+        ),
     })?;
     marks.remove(&mark)
 }
 
-/// Thaws what is marked as frozen. Writes nothing itself: what it would write to may be frozen.
-pub(crate) async fn thaw(marks: &Marks) {
+/// The note that this file system may have been frozen by an agent.
+fn note_of(mount: &Path) -> PathBuf {
+    let name = blake3::hash(mount.as_os_str().as_encoded_bytes());
+    Path::new(FROZEN).join(name.to_hex().as_str())
+}
+
+/// Thaws what is marked as frozen, and was frozen here. Writes nothing itself before: what it would
+/// write to may be frozen.
+async fn thaw(marks: &Marks) -> Result<()> {
     for mark in marks.all() {
-        if let Mark::Frozen(mount) = mark {
+        let Mark::Frozen(mount) = mark else { continue };
+        let (note, words) = (note_of(&mount), words(["fsfreeze", "--unfreeze"], [&*mount]));
+        // Who freezes may be about to thaw.
+        drop(marks.unbroken.turn(&words, FREEZE).await?);
+        if note.exists() {
             // It fails where nothing is frozen, which is as it should be.
-            let thaw = words(["fsfreeze", "--unfreeze"], [mount.as_path()]);
-            let _ = script::run_unbroken(&thaw, FREEZE).await;
+            let _ = marks.unbroken.run(&words, FREEZE).await;
+            let _ = std::fs::remove_file(note);
         }
     }
+    Ok(())
 }
 
 /// Undoes one thing.
@@ -88,9 +115,9 @@ pub(crate) async fn undo(config: &Config, marks: &mut Marks, mark: &Mark) -> Res
             marks.remove(mark)?;
             return done.map(drop);
         }
-        Mark::Lvm(name) => remove_lvm(name).await?,
-        Mark::Btrfs(path) => remove_btrfs(path).await?,
-        Mark::Frozen(_) => thaw(marks).await,
+        Mark::Lvm(name) => remove_lvm(name, marks).await?,
+        Mark::Btrfs(path) => remove_btrfs(path, marks).await?,
+        Mark::Frozen(_) => thaw(marks).await?,
     }
     marks.remove(mark)
 }
@@ -113,7 +140,10 @@ async fn lvm(volume: &VolumeConfig, marks: &mut Marks) -> Result<PathBuf> {
     let told = script::run(&words(list, [volume.path.as_path()]), TOOL).await;
     let told = told.map_err(|error| AgentError::Hold {
         what: error.to_string(),
-        next: format!("see that {} is a logical volume", volume.path.display()),
+        next: format!(
+            "see that LVM's tools are installed and {} is a logical volume",
+            volume.path.display()
+        ),
     })?;
     let origin = told.trim().to_owned();
     let Some((group, _)) = origin.split_once('/') else {
@@ -136,7 +166,7 @@ async fn lvm(volume: &VolumeConfig, marks: &mut Marks) -> Result<PathBuf> {
     }
     make.push(origin.clone());
     // It freezes the volume for a moment: ended in there, the volume would stay so.
-    script::run_unbroken(&make, TOOL).await.map_err(|error| AgentError::Hold {
+    marks.unbroken.run(&make, TOOL).await.map_err(|error| AgentError::Hold {
         what: error.to_string(),
         next: format!(
             "see that group {group} has room; a volume that is not thin needs room = \"...\""
@@ -145,25 +175,30 @@ async fn lvm(volume: &VolumeConfig, marks: &mut Marks) -> Result<PathBuf> {
     Ok(Path::new("/dev").join(group).join(copy))
 }
 
-async fn remove_lvm(name: &str) -> Result<()> {
-    let removed =
-        script::run_unbroken(&words(["lvremove", "--yes"], [Path::new(name)]), TOOL).await;
-    let Err(error) = removed else { return Ok(()) };
+async fn remove_lvm(name: &str, marks: &Marks) -> Result<()> {
+    // It comes after what may still be making it.
+    let remove = words(["lvremove", "--yes"], [Path::new(name)]);
+    let Err(error) = marks.unbroken.run(&remove, TOOL).await else { return Ok(()) };
     // It may never have been made, or be gone.
-    match is_there(name).await {
-        Ok(false) => Ok(()),
-        _ => {
-            let next = format!("remove it with `lvremove {name}`: it fills up");
-            Err(AgentError::Hold { what: error.to_string(), next })
-        }
-    }
+    let there = if marks.unbroken.is_idle() { is_there(name).await } else { Ok(true) };
+    let what = match there {
+        Ok(false) => return Ok(()),
+        Ok(true) => error.to_string(),
+        Err(unknown) => format!("{error}; {unknown}"),
+    };
+    Err(AgentError::Hold { what, next: format!("remove it with `lvremove {name}`: it fills up") })
 }
 
-/// Whether there is a logical volume of this name.
+/// Whether there is a logical volume of this name. Of a large group all names would be too many.
 async fn is_there(name: &str) -> Result<bool> {
-    let group = name.split_once('/').map_or(name, |(group, _)| group);
+    let (group, copy) = name.split_once('/').unwrap_or((name, ""));
     let list = ["lvs", "--noheadings", "--separator", "/", "--options", "vg_name,lv_name"];
-    let told = script::run(&words(list, [Path::new(group)]), TOOL).await?;
+    let mut list = words(list, []);
+    list.extend(["--select".to_owned(), format!("lv_name={copy}"), group.to_owned()]);
+    let told = script::run(&list, TOOL).await.map_err(|error| AgentError::Hold {
+        what: format!("whether there is a logical volume {name} is not known: {error}"),
+        next: format!("see what `lvs {group}` says"),
+    })?;
     Ok(told.lines().any(|line| line.trim() == name))
 }
 
@@ -172,7 +207,8 @@ async fn btrfs(volume: &VolumeConfig, marks: &mut Marks) -> Result<PathBuf> {
     let copy = root.join(format!(".holdfast-{}", volume.name));
     marks.add(Mark::Btrfs(copy.clone()))?;
     let make = words(["btrfs", "subvolume", "snapshot", "-r"], [root.as_path(), &copy]);
-    script::run(&make, TOOL).await.map_err(|error| AgentError::Hold {
+    // Ended half way it may come to be after it was looked for.
+    marks.unbroken.run(&make, TOOL).await.map_err(|error| AgentError::Hold {
         what: error.to_string(),
         next: format!("see that {} is a subvolume with room", root.display()),
     })?;
@@ -209,11 +245,13 @@ fn subvolume_of(path: &Path) -> Result<(PathBuf, PathBuf)> {
     Err(failed(std::io::Error::other("it is in no subvolume")))
 }
 
-async fn remove_btrfs(path: &Path) -> Result<()> {
+async fn remove_btrfs(path: &Path, marks: &Marks) -> Result<()> {
+    let remove = words(["btrfs", "subvolume", "delete"], [path]);
+    drop(marks.unbroken.turn(&remove, TOOL).await?);
     if !path.exists() {
         return Ok(());
     }
-    let removed = script::run(&words(["btrfs", "subvolume", "delete"], [path]), TOOL).await;
+    let removed = marks.unbroken.run(&remove, TOOL).await;
     removed.map(drop).map_err(|error| AgentError::Hold {
         what: error.to_string(),
         next: format!("remove it with `btrfs subvolume delete {}`", path.display()),

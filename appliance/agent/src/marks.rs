@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use crate::error::{AgentError, Result};
+use crate::script::Unbroken;
 
 /// What is to be undone.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -36,6 +37,8 @@ pub(crate) enum Mark {
 pub(crate) struct Marks {
     path: PathBuf,
     open: Open,
+    /// What makes and removes it: none of that is broken off.
+    pub(crate) unbroken: Unbroken,
 }
 
 impl Marks {
@@ -52,7 +55,7 @@ impl Marks {
             Err(error) if error.kind() == ErrorKind::NotFound => Open::default(),
             Err(source) => return Err(AgentError::File { path, source }),
         };
-        Ok(Self { path, open })
+        Ok(Self { path, open, unbroken: Unbroken::default() })
     }
 
     /// All that is to be undone; what holds a volume first, and before that what stands still.

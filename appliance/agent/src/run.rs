@@ -1,5 +1,6 @@
 //! One run: holds all volumes still, sends each, lets go, and says what came of it.
 
+use std::io::ErrorKind;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
@@ -55,10 +56,19 @@ pub(crate) struct Outcome {
 #[derive(Debug)]
 struct Alone(#[expect(dead_code, reason = "holds the lock")] std::fs::File);
 
+/// Where an earlier run was, nothing is written: the folder may be on a file system that this run
+/// left frozen.
 fn alone(folder: &Path) -> Result<Alone> {
     let failed = |source| AgentError::File { path: folder.to_owned(), source };
-    std::fs::create_dir_all(folder).map_err(failed)?;
-    let file = std::fs::File::create(folder.join("lock")).map_err(failed)?;
+    let lock = folder.join("lock");
+    let file = match std::fs::File::open(&lock) {
+        Err(error) if error.kind() == ErrorKind::NotFound => {
+            std::fs::create_dir_all(folder).map_err(failed)?;
+            std::fs::File::create(lock)
+        }
+        other => other,
+    };
+    let file = file.map_err(failed)?;
     match flock(&file, FlockOperation::NonBlockingLockExclusive) {
         Ok(()) => Ok(Alone(file)),
         Err(rustix::io::Errno::WOULDBLOCK) => Err(AgentError::Running),
@@ -72,7 +82,6 @@ pub(crate) async fn run(
     progress: &mut Progress,
     stop: impl Future<Output = ()>,
 ) -> Result<Outcome> {
-    hold::thaw(&Marks::read(&config.state)?).await;
     let _alone = alone(&config.state)?;
     let mut marks = Marks::read(&config.state)?;
     // What a run left that was killed. A copy that stays would be in the way of the next one.

@@ -1,11 +1,13 @@
 //! Programs of others: scripts around a run, and those that hold a volume still.
 
 use std::process::Stdio;
+use std::sync::Arc;
 use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process_group};
 use tokio::io::AsyncReadExt;
 use tokio::process::Command;
+use tokio::sync::{Mutex, OwnedMutexGuard, oneshot};
 use tokio::time::timeout;
 
 use crate::error::{AgentError, Result};
@@ -24,17 +26,65 @@ const LAST_WORDS: Duration = Duration::from_secs(2);
 /// It cannot be started, fails, or takes longer: then it is ended with all that it has started in
 /// its own process group.
 pub(crate) async fn run(words: &[String], limit: Duration) -> Result<String> {
-    start(words, limit, true).await
+    let late =
+        |_| failed(words, format!("it took longer than {} s and was ended", limit.as_secs()));
+    timeout(limit, start(words, true)).await.map_err(late)?
 }
 
-/// As [`run`], but nothing here ever ends the program: it must come to its own end.
-pub(crate) async fn run_unbroken(words: &[String], limit: Duration) -> Result<String> {
-    start(words, limit, false).await
+/// Programs that nothing here ever ends: each must come to its own end, one after the other,
+/// whether anybody waits for it or not.
+#[derive(Debug, Default)]
+pub(crate) struct Unbroken(Arc<Mutex<()>>);
+
+impl Unbroken {
+    /// As [`run`], after all that were begun before have ended.
+    ///
+    /// # Errors
+    /// Also when they have not within `limit`: then it is not begun. One that takes longer goes on.
+    pub(crate) async fn run(&self, words: &[String], limit: Duration) -> Result<String> {
+        let alone = self.turn(words, limit).await?;
+        let (tell, told) = oneshot::channel();
+        let own = words.to_vec();
+        tokio::spawn(async move {
+            let done = start(&own, false).await;
+            drop(alone);
+            // Who waited for it may have been told to end.
+            let _ = tell.send(done);
+        });
+        match timeout(limit, told).await {
+            Ok(Ok(done)) => done,
+            Ok(Err(_)) => Err(failed(words, "nobody knows how it ended".to_owned())),
+            Err(_) => {
+                let what = format!("it took longer than {} s and goes on", limit.as_secs());
+                Err(failed(words, what))
+            }
+        }
+    }
+
+    /// Waits until none runs, for the sake of these words, and keeps others away.
+    pub(crate) async fn turn(
+        &self,
+        words: &[String],
+        limit: Duration,
+    ) -> Result<OwnedMutexGuard<()>> {
+        let what = || "a program that was begun before it has not come to its end".to_owned();
+        let turn = timeout(limit, self.0.clone().lock_owned()).await;
+        turn.map_err(|_| failed(words, what()))
+    }
+
+    /// Whether none runs.
+    pub(crate) fn is_idle(&self) -> bool {
+        self.0.try_lock().is_ok()
+    }
 }
 
-async fn start(words: &[String], limit: Duration, ends: bool) -> Result<String> {
+fn failed(words: &[String], what: String) -> AgentError {
+    AgentError::Program { program: words.first().cloned().unwrap_or_default(), what }
+}
+
+async fn start(words: &[String], ends: bool) -> Result<String> {
     let Some((program, arguments)) = words.split_first() else { return Ok(String::new()) };
-    let failed = |what: String| AgentError::Program { program: program.clone(), what };
+    let failed = |what: String| failed(words, what);
     let mut child = Command::new(program)
         .args(arguments)
         .stdin(Stdio::null())
@@ -46,20 +96,14 @@ async fn start(words: &[String], limit: Duration, ends: bool) -> Result<String> 
     let group = child.id().and_then(|id| Pid::from_raw(id.cast_signed()));
     let mut ending = Group(group.filter(|_| ends));
     let (out, complaints) = (child.stdout.take(), child.stderr.take());
-    let whole = async {
-        let mut reading = Box::pin(async { tokio::join!(kept(out), kept(complaints)) });
-        tokio::select! {
-            // What it leaves running may keep its output open.
-            status = child.wait() => {
-                let rest = timeout(LAST_WORDS, reading).await.unwrap_or_default();
-                (status, rest.0, rest.1)
-            }
-            (out, complaints) = &mut reading => (child.wait().await, out, complaints),
+    let mut reading = Box::pin(async { tokio::join!(kept(out), kept(complaints)) });
+    let (status, out, complaints) = tokio::select! {
+        // What it leaves running may keep its output open.
+        status = child.wait() => {
+            let rest = timeout(LAST_WORDS, reading).await.unwrap_or_default();
+            (status, rest.0, rest.1)
         }
-    };
-    let Ok((status, out, complaints)) = timeout(limit, whole).await else {
-        let then = if ends { "was ended" } else { "goes on" };
-        return Err(failed(format!("it took longer than {} s and {then}", limit.as_secs())));
+        (out, complaints) = &mut reading => (child.wait().await, out, complaints),
     };
     match status {
         Ok(status) if status.success() => {
@@ -125,6 +169,24 @@ mod tests {
         assert!(began.elapsed() < Duration::from_secs(20));
         tokio::time::sleep(Duration::from_secs(3)).await;
         assert!(!mark.exists(), "its child has gone on");
+    }
+
+    #[tokio::test]
+    async fn one_that_is_unbroken_ends_before_the_next_though_nobody_waits_for_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let (begun, made) = (folder.path().join("begun"), folder.path().join("made"));
+        let text = format!("touch {}; sleep 1; touch {}", begun.display(), made.display());
+        let (limit, unbroken) = (Duration::from_secs(30), Unbroken::default());
+        let words = sh(&text);
+        tokio::select! {
+            _ = unbroken.run(&words, limit) => panic!("it takes a second"),
+            () = async { while !begun.exists() { tokio::task::yield_now().await } } => {}
+        }
+        assert!(!unbroken.is_idle() && !made.exists());
+        let late = unbroken.run(&sh("true"), Duration::from_millis(1)).await.unwrap_err();
+        assert!(late.to_string().contains("begun before"), "{late}");
+        unbroken.run(&sh(&format!("rm {}", made.display())), limit).await.unwrap();
+        assert!(unbroken.is_idle() && !made.exists(), "it was there, and is not any more");
     }
 
     #[tokio::test]

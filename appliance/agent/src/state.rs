@@ -156,7 +156,11 @@ impl VolumeState {
         let new = self.point.with_extension("new");
         let header = Header { point: point.to_owned(), intake: None, ..known.header.clone() };
         known.write_whole(&new, &header).map_err(failed(&new))?;
-        fs::rename(&new, &self.point).map_err(failed(&self.point))?;
+        let folder = self.point.parent().unwrap_or(Path::new("/"));
+        // Durable before the intake's file goes: one of the two has the digests.
+        fs::rename(&new, &self.point)
+            .and_then(|()| File::open(folder)?.sync_all())
+            .map_err(failed(&self.point))?;
         self.forget()
     }
 

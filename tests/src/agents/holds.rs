@@ -9,6 +9,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 use serde_json::Value;
 
 use super::lab::{Lab, Server};
@@ -100,15 +102,26 @@ fn a_mounted_file_system_is_read_until_it_is_that_of_one_moment() {
     let done = Lab::json(&agent.wait_with_output().expect("the agent"))["volumes"][0].clone();
     assert_eq!(done["consistency"], "settled", "{done}");
     // Left frozen by something that was killed, it is thawed before anything else.
-    client("fsfreeze", &["--freeze", &mounted.folder.display().to_string()]);
-    let marks =
-        format!("{{\"post\":false,\"lvm\":[],\"btrfs\":[],\"frozen\":[{:?}]}}", mounted.folder);
-    fs::write(bench.state("mail").join("marks.json"), marks).expect("room");
+    let frozen = mounted.folder.display().to_string();
+    client("fsfreeze", &["--freeze", &frozen]);
+    let marks = format!("{{\"post\":false,\"lvm\":[],\"btrfs\":[],\"frozen\":[{frozen:?}]}}");
+    fs::write(bench.state("mail").join("marks.json"), &marks).expect("room");
+    let note = blake3::hash(frozen.as_bytes()).to_hex();
+    let note = Path::new("/run/holdfast-agent").join(note.as_str());
+    fs::write(&note, "").expect("room");
     // Above what was written meanwhile, the next is what the disk is now.
     let done = run(&bench).expect("nobody writes");
     assert_eq!((&done["consistency"], &done["incremental"]), (&"settled".into(), &true.into()));
     let (point, _) = bench.files().points("mail", "root").pop().expect("a recovery point");
     let point = point.display().to_string();
+    assert!(!note.exists());
+    // Somebody else has frozen it, and a run was killed before it saw that: it stays so.
+    client("fsfreeze", &["--freeze", &frozen]);
+    fs::write(bench.state("mail").join("marks.json"), &marks).expect("room");
+    let told = run(&bench).expect_err("it cannot be frozen twice");
+    assert!(told.contains("busy") && told.contains("nobody else has frozen it"), "{told}");
+    assert!(!note.exists());
+    client("fsfreeze", &["--unfreeze", &frozen]).expect("it is frozen still");
     // Its journal is to be replayed first, as after a power failure.
     let _ = Command::new("e2fsck").args(["-p", &point]).output();
     client("e2fsck", &["-f", "-n", &point]);
@@ -188,8 +201,9 @@ fn stand_ins(lab: &Lab, group: &Path, origin: &Path) -> PathBuf {
         (
             "lvs",
             format!(
-                "case \"$*\" in *holdfast-root*) test -e {group}/holdfast-root;; \
-                         *) echo '  {name}/root';; esac"
+                "case \"$*\" in *lv_name=holdfast-root*) test -e {group}/fails && exit 5
+                 test ! -e {group}/holdfast-root || echo '  {name}/holdfast-root';;
+                 *) echo '  {name}/root';; esac"
             ),
         ),
         ("lvcreate", format!("cp {origin} {group}/holdfast-root")),
@@ -243,6 +257,29 @@ fn lvm_is_told_to_keep_a_volume_and_to_let_it_go_whatever_happens() {
     fs::write(bench.state("mail").join("marks.json"), marks).expect("room");
     Lab::json(&begin());
     assert_eq!(bench.newest_is("mail", &bytes), 2);
+    assert_eq!(fs::read_dir(&group).expect("the group").count(), 0);
+    // What LVM cannot say is no leave to begin.
+    fs::write(group.join("fails"), "").expect("room");
+    let output = begin();
+    let told = String::from_utf8_lossy(&output.stdout);
+    assert!(told.contains("is not known: lvs") && told.contains("see what `lvs"), "{told}");
+    fs::remove_file(group.join("fails")).expect("it was made");
+    assert_eq!(fs::read_dir(&group).expect("the group").count(), 0);
+
+    // Told to end while LVM makes the copy: it is made, and then it goes.
+    let (begun, made) = (bench.path("begun"), group.join("holdfast-root"));
+    let slow =
+        format!("touch {}; sleep 2; cp {} {}", begun.display(), origin.display(), made.display());
+    let text = format!("#!/bin/sh\n{slow}\n");
+    fs::write(tools.join("lvcreate"), text).expect("room");
+    let mut agent = bench.agent("mail", &["run"]);
+    let mut agent = agent.env("PATH", &path).spawn().expect("the agent can be started");
+    while !begun.exists() {
+        thread::yield_now();
+    }
+    kill(Pid::from_raw(agent.id().cast_signed()), Signal::SIGTERM).expect("it runs");
+    assert!(!agent.wait().expect("it ends").success());
+    assert!(notes().ends_with(&format!("lvremove --yes {name}/holdfast-root\n")), "{}", notes());
     assert_eq!(fs::read_dir(&group).expect("the group").count(), 0);
     fs::remove_dir(&group).expect("the group");
 }

@@ -309,6 +309,17 @@ fn a_box_without_room_tells_who_writes_and_makes_no_point_of_it() {
     assert!(said.contains("no space"), "{said}");
     bench.gone(&intake);
     assert_eq!(bench.jobs(), 0);
+    // One that stays as full as it may leaves the engine room to keep what it has to.
+    let explicit = bus::ReceiveOptions { explicit: true, ..Default::default() };
+    let intake = bench.ask(content.len(), &explicit).expect("an intake");
+    let said = refused_by(&mut convert(&source, &intake));
+    assert!(said.contains("no space"), "{said}");
+    let free =
+        client("df", &["--output=avail", "-B1", &bench.pool.path("state").to_string_lossy()]);
+    let free: usize = free.expect("df").lines().last().expect("bytes").trim().parse().unwrap();
+    // A sixteenth stays; what did not fit was a request of some MiB.
+    assert!((3 * MIB..8 * MIB).contains(&free), "{free} bytes are left of 48 MiB");
+    bench.engine.apply(&PLAN.replace("8h", "9h"));
     bench.engine.stop();
     assert_eq!(bench.pool.points(), [""; 0]);
 }

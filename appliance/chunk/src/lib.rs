@@ -1,5 +1,5 @@
-//! Cut a disk image or a stream into chunks, name each by its digest, and find what changed since the parent
-//! recovery point. Pure.
+//! Cut a disk image or a stream into chunks, name each by its digest, and find what changed since
+//! the parent recovery point. Pure.
 
 mod cut;
 mod diff;

@@ -1,9 +1,10 @@
 //! Chunks of a stream: cut by content at any byte.
 //!
-//! A dump or an archive has no blocks: a row that is added in front moves all that follows by a few
-//! bytes. So a rolling hash over the last 64 bytes says where a chunk may end. This is FastCDC (Xia
-//! and others, USENIX ATC 2016): a gear hash, no cut before the shortest length, and a boundary that
-//! is harder to meet before the usual length than behind it, so that lengths vary little.
+//! A dump or an archive has no blocks: a row that is added in front moves all that follows by a
+//! few bytes. So a rolling hash over the last 64 bytes says where a chunk may end. This is FastCDC
+//! (Xia and others, USENIX ATC 2016): a gear hash, no cut before the shortest length, and a
+//! boundary that is harder to meet before the usual length than behind it, so that lengths vary
+//! little.
 //!
 //! The table of the gear comes from the tenant's seed. It is no cipher: who could choose streams
 //! and see lengths of chunks could learn about it. Names are what keeps contents from being told.

@@ -398,7 +398,9 @@ impl Exports {
     ) -> Result<Arc<Overlay>, Failure> {
         let overlay = Overlay::open(&exported.overlay(&self.state), base, image).await;
         let next = "use the overlay with its own recovery point";
-        overlay.map(Arc::new).map_err(|error| Failure::new(error, next))
+        let overlay = overlay.map_err(|error| Failure::new(error, next))?;
+        // The state lies beside it.
+        Ok(Arc::new(overlay.leaving_room()))
     }
 
     /// What clients read, or write above.

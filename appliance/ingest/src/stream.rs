@@ -1,7 +1,8 @@
 //! A stream becomes a recovery point: what a program writes, from its first byte to its end.
 //!
-//! Workers take turns at reading: whoever has the turn reads a batch, cuts it into chunks and gives
-//! the turn away; then it names its chunks and stores those that the store lacks, while others read.
+//! Workers take turns at reading: whoever has the turn reads a batch, cuts it into chunks and
+//! gives the turn away; then it names its chunks and stores those that the store lacks, while
+//! others read.
 //! Lists of chunks come together in the order of the batches.
 
 use std::collections::BTreeMap;

@@ -1,8 +1,8 @@
 //! The read path: a recovery point becomes bytes again.
 //!
 //! [`RestorePoint`] opens a recovery point; [`restore`] gives a whole volume back with all cores,
-//! [`restore_stream`] a stream; [`VolumeImage`] reads a volume anywhere, through a bounded cache, for
-//! exports; [`broken_points`] tells what damage has cost.
+//! [`restore_stream`] a stream; [`VolumeImage`] reads a volume anywhere, through a bounded cache,
+//! for exports; [`broken_points`] tells what damage has cost.
 
 mod cache;
 mod fetching;

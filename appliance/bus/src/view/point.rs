@@ -19,8 +19,8 @@ view! {
     Constant created_at: u64 = "CreatedAt";
     /// Orders recovery points: the higher is the newer, whatever the clock said.
     Constant sequence: u64 = "Sequence";
-    /// What it is of: `volumes`, or `stream`: what a program wrote, which is restored in one piece and
-    /// is no disk.
+    /// What it is of: `volumes`, or `stream`: what a program wrote, which is restored in one piece
+    /// and is no disk.
     Constant content: String = "Content";
     /// Number, name and bytes of each volume, or of the stream.
     Constant volumes: Vec<(u32, String, u64)> = "Volumes";

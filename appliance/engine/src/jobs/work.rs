@@ -39,8 +39,8 @@ pub(crate) enum Work {
         /// The identity of the recovery point that it makes: when that is there it is done.
         point: String,
     },
-    /// An ingest of what a caller writes to a pipe, whose other end this engine has under the number
-    /// `handed`, with that of the pipe in which the caller says that all was written.
+    /// An ingest of what a caller writes to a pipe. This engine has its other end under the number
+    /// `handed`, and that of the pipe in which the caller says that all was written.
     Stream {
         system: String,
         volume: String,

@@ -6,7 +6,7 @@ use rustix::fs::{FallocateFlags, fallocate};
 
 use super::layout::{self, BLOCK};
 use super::map::Held;
-use super::{Overlay, OverlayError, file};
+use super::{Overlay, OverlayError, file, room};
 
 /// Zeroes that must take space are written in pieces of this size, in bytes.
 const ZEROES: usize = 1 << 20;
@@ -106,7 +106,12 @@ impl Overlay {
         let first = offset - head.len() as u64;
         let end = offset + data.as_ref().len() as u64 + tail.len() as u64;
         let to = self.file.clone();
+        let grows =
+            self.leaves_room && self.held_at(first, end - first) != (Held::Data, end - first);
         file::blocking(move || {
+            if grows {
+                room::check(&to, end - first)?;
+            }
             file::write_parts(&to, layout::place(first), [&head, data.as_ref(), &tail])
         })
         .await

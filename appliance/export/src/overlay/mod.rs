@@ -18,6 +18,7 @@ mod journal;
 mod layout;
 mod map;
 mod open;
+mod room;
 #[cfg(test)]
 mod tests;
 
@@ -74,6 +75,8 @@ pub struct Overlay {
     /// The count of `changes` that the last flush covered.
     flushed: AtomicU64,
     stopped: AtomicBool,
+    /// Others need room on the file system too.
+    leaves_room: bool,
 }
 
 /// What is held now, and what of it no journal record says yet.
@@ -108,7 +111,14 @@ impl Overlay {
             changes: AtomicU64::new(0),
             flushed: AtomicU64::new(0),
             stopped: AtomicBool::new(false),
+            leaves_room: false,
         })
+    }
+
+    /// The same, leaving a part of its file system to others: a write that would take of that fails
+    /// as if the file system were full. What is held already can be written again.
+    pub fn leaving_room(self) -> Self {
+        Self { leaves_room: true, ..self }
     }
 
     pub fn path(&self) -> &Path {

@@ -215,7 +215,13 @@ impl Scene {
         let engine = self.engine();
         let job = engine.wait(async {
             let proxy = bus::IntakeProxy::builder(engine.client.connection()).path(intake);
-            proxy.build().await.unwrap().finish().await.expect("it is there still")
+            proxy
+                .build()
+                .await
+                .unwrap()
+                .finish(&Default::default())
+                .await
+                .expect("it is there still")
         });
         match Place::parse(job.as_str()) {
             Some(Place::Job(number)) => number,

@@ -15,7 +15,7 @@ use futures_executor::block_on;
 use ingest::{
     Compression, Dirty, FileSource, Hint, Ingest, Options, Parent, Recheck, Report, Source,
 };
-use model::{PointId, WallTime};
+use model::{Consistency, PointId, WallTime};
 use record::{Progress, TenantAccess};
 
 use crate::harness::{MIB, Pool, Random, image};
@@ -70,6 +70,7 @@ fn take_in(
         parent: Parent::Newest,
         hint,
         point: PointId([point; 16]),
+        consistency: Consistency::default(),
         now: WallTime(point.into()),
         uptime: Uptime { boot: [1; 16], seconds: point.into() },
     };

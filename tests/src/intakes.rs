@@ -60,7 +60,7 @@ impl Appliance {
         let path = Place::Intake(intake.number).path();
         let job = self.engine.wait(async {
             let proxy = bus::IntakeProxy::builder(self.engine.client.connection()).path(path);
-            proxy.build().await.unwrap().finish().await
+            proxy.build().await.unwrap().finish(&Default::default()).await
         })?;
         match Place::parse(job.as_str()) {
             Some(Place::Job(number)) => Ok(number),

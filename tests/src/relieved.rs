@@ -9,7 +9,7 @@ use catalog::{Catalog, Uptime};
 use disk::{Access, Backend, Disk};
 use futures_executor::block_on;
 use ingest::{Compression, FileSource, Ingest, Options, Parent};
-use model::{PointId, WallTime};
+use model::{Consistency, PointId, WallTime};
 use record::{Progress, TenantAccess};
 use serde_json::Value;
 use store::{Admission, Pace, Pacer, PacerFuture, Resynced, Store};
@@ -261,6 +261,7 @@ fn take_in(access: &Arc<TenantAccess>, catalog: &Catalog, image: &Path) -> Point
         parent: Parent::None,
         hint: None,
         point,
+        consistency: Consistency::default(),
         now: WallTime(1),
         uptime: Uptime { boot: [1; 16], seconds: 9 },
     };

@@ -14,6 +14,7 @@ use std::time::Duration;
 use crate::config::{Config, Hold, VolumeConfig};
 use crate::error::{AgentError, Result};
 use crate::marks::{Mark, Marks};
+use crate::remote::Prepared;
 use crate::script;
 
 /// A tool of the system may take so long: removing a large copy takes a while.
@@ -44,12 +45,23 @@ pub(crate) struct Held {
     /// Where it is read from.
     pub(crate) path: PathBuf,
     pub(crate) kind: Hold,
+    /// What the kernel saw to at that moment.
+    pub(crate) prepared: Prepared,
 }
 
 /// Holds a volume still. What has to be undone is in `marks` before it is begun.
 pub(crate) async fn hold(volume: &VolumeConfig, marks: &mut Marks) -> Result<Held> {
+    let mut prepared = Prepared::Nothing;
     let path = match volume.hold {
-        Hold::Lvm => lvm(volume, marks).await?,
+        Hold::Lvm => {
+            // It freezes the file system that it finds, and that is what it is mounted for.
+            let mounted = is_mounted(&volume.path);
+            let path = lvm(volume, marks).await?;
+            if mounted && is_mounted(&volume.path) {
+                prepared = Prepared::FileSystem;
+            }
+            path
+        }
         Hold::Btrfs => btrfs(volume, marks).await?,
         Hold::Freeze => {
             clean(volume, marks).await?;
@@ -57,7 +69,20 @@ pub(crate) async fn hold(volume: &VolumeConfig, marks: &mut Marks) -> Result<Hel
         }
         Hold::None => volume.path.clone(),
     };
-    Ok(Held { path, kind: volume.hold })
+    Ok(Held { path, kind: volume.hold, prepared })
+}
+
+/// Whether a file system is mounted that lies on this block device and on nothing else.
+fn is_mounted(path: &Path) -> bool {
+    let Ok(found) = std::fs::metadata(path) else { return false };
+    let mounts = std::fs::read_to_string("/proc/self/mountinfo").unwrap_or_default();
+    found.file_type().is_block_device() && lists_device(&mounts, found.rdev())
+}
+
+/// Whether a list of mounts names this device: the third word of a line is its numbers.
+fn lists_device(mounts: &str, device: u64) -> bool {
+    let numbers = format!("{}:{}", rustix::fs::major(device), rustix::fs::minor(device));
+    mounts.lines().any(|line| line.split(' ').nth(2) == Some(numbers.as_str()))
 }
 
 /// Makes the file system of a volume clean on its disk: all that is dirty is written, and the
@@ -272,5 +297,15 @@ mod tests {
     fn what_is_not_on_btrfs_is_refused_with_what_to_do() {
         let error = subvolume_of(Path::new("/proc/self/stat")).unwrap_err().to_string();
         assert!(error.contains("not on btrfs") && error.contains("freeze"), "{error}");
+    }
+
+    #[test]
+    fn a_device_is_mounted_when_its_numbers_are_listed_as_a_mounts() {
+        let mounts = "36 35 254:3 / /srv rw,noatime master:1 - ext4 /dev/vg/srv rw\n\
+            22 28 0:20 /254:4 /sys rw - sysfs 254:5 rw\n";
+        let device = |minor| rustix::fs::makedev(254, minor);
+        assert!(lists_device(mounts, device(3)));
+        assert!(!lists_device(mounts, device(4)) && !lists_device(mounts, device(5)));
+        assert!(!is_mounted(Path::new("/proc/self/stat")));
     }
 }

@@ -80,6 +80,24 @@ impl Consistency {
     }
 }
 
+/// Who had written all that they had at the moment that was read; see AGENT.md.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Prepared {
+    Nothing,
+    FileSystem,
+    Application,
+}
+
+impl Prepared {
+    pub(crate) fn word(self) -> &'static str {
+        match self {
+            Self::Nothing => "nothing",
+            Self::FileSystem => "file-system",
+            Self::Application => "application",
+        }
+    }
+}
+
 /// A connection to the box.
 #[derive(Debug)]
 pub(crate) struct Remote {
@@ -127,8 +145,13 @@ impl Remote {
     }
 
     /// Has a recovery point made, and waits until it is there; its identity.
-    pub(crate) async fn finish(&mut self, intake: u64, as_is: Consistency) -> Result<String> {
-        let body = json!({ "consistency": as_is.word() });
+    pub(crate) async fn finish(
+        &mut self,
+        intake: u64,
+        as_is: Consistency,
+        prepared: Prepared,
+    ) -> Result<String> {
+        let body = json!({ "consistency": as_is.word(), "prepared": prepared.word() });
         let value = self.post(&format!("/v1/intakes/{intake}/finish"), &body).await?;
         let mut stage: Stage = understood(value)?;
         let mut pause = LOOK.0;

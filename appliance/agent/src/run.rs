@@ -14,7 +14,7 @@ use crate::error::{AgentError, Result};
 use crate::hold::{self, Held};
 use crate::marks::{Mark, Marks};
 use crate::progress::Progress;
-use crate::remote::{Consistency, Intake, Remote, Stage};
+use crate::remote::{Consistency, Intake, Prepared, Remote, Stage};
 use crate::script;
 use crate::send::{Sender, Sent};
 use crate::state::{Known, Left, VolumeState};
@@ -149,7 +149,10 @@ async fn send(
     let consistency = read_until_good(sender, volume, held, &device, &mut passes).await?;
     let incremental = known.is_above_known();
     known.seal()?;
-    let point = remote.finish(intake.number, consistency).await?;
+    // Had the script failed there would be no run.
+    let scripted = !config.scripts.pre.is_empty();
+    let prepared = if scripted { Prepared::Application } else { held.prepared };
+    let point = remote.finish(intake.number, consistency, prepared).await?;
     state.adopt(&point)?;
     Ok(Volume {
         name: volume.name.clone(),
@@ -176,7 +179,7 @@ async fn settle_left(remote: &mut Remote, state: &VolumeState) -> Result<()> {
         Some(Stage::Open) => return Ok(()),
         Some(Stage::Done { point }) => Ok(point),
         Some(Stage::Finishing | Stage::Failed { .. }) => {
-            remote.finish(number, Consistency::Unknown).await
+            remote.finish(number, Consistency::Unknown, Prepared::Nothing).await
         }
     };
     match point {

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use export::Overlay;
 use futures_executor::block_on;
-use model::PointId;
+use model::{Consistency, PointId};
 use operations::{
     Expire, Failure, Ingest, Ingested, OpenPool, Pipe, Pull, Receive, Restore, Resync, ResyncNext,
     Scrub, TokioPacer, Verdict, Verify, VerifyPoint, random_point,
@@ -95,7 +95,7 @@ fn attempt(
             let (socket, disk, full) = (socket.clone(), disk.clone(), *full);
             taken_in(&Pull { system, volume, socket, disk, full }.run(pool, access, progress)?)
         }
-        Work::Receive { system, volume, intake, point } => {
+        Work::Receive { system, volume, intake, point, consistency } => {
             let id: PointId = point.parse().unwrap_or_else(|_| random_point());
             // An engine that was killed had come so far.
             if pool.catalog.point(id).is_some() {
@@ -104,7 +104,9 @@ fn attempt(
             }
             let (exported, overlay) = written(unlocked, *intake, &handle)?;
             let (system, volume) = (system.clone(), volume.clone());
-            let receive = Receive { system, volume, base: exported.point.parse().ok(), point: id };
+            let base = exported.point.parse().ok();
+            let consistency = Consistency::parse(consistency).unwrap_or_default();
+            let receive = Receive { system, volume, base, point: id, consistency };
             taken_in(&receive.run(pool, access, (overlay, handle), progress)?)
         }
         Work::Stream { system, volume, .. } => {

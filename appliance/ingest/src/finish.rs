@@ -125,6 +125,7 @@ impl Finish<'_> {
                 dense_bytes: total.dense_bytes,
             }],
             created: self.options.now.0,
+            consistency: self.options.consistency,
             signals: signals.to_vec(),
             writer: format!("holdfast {}", env!("CARGO_PKG_VERSION")),
         };

@@ -8,7 +8,7 @@ use catalog::{Catalog, Content, Point, Uptime};
 use format::manifest::LEAF_BYTES;
 use format::segment::RecordKind;
 use futures_executor::block_on;
-use model::{Digest, PointId, SystemId, WallTime};
+use model::{Consistency, Digest, PointId, SystemId, WallTime};
 use record::{
     Progress, RecordError, RecordReader, RecordWriter, Result, SignalDescription, TenantAccess,
     Volume, VolumeContent, write_tree,
@@ -37,6 +37,8 @@ pub struct Options {
     /// What is said to have changed since the parent. Without one all of the source is read.
     pub hint: Option<Hint>,
     pub point: PointId,
+    /// Of what moment the source is.
+    pub consistency: Consistency,
     pub now: WallTime,
     /// At the same moment: gives the point its age.
     pub uptime: Uptime,

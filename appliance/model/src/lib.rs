@@ -1,5 +1,6 @@
 //! The nouns of Holdfast: ids, digests, sizes, times, priorities. No I/O, no async.
 
+mod consistency;
 mod digest;
 mod fingerprint;
 mod hex;
@@ -10,6 +11,7 @@ mod span;
 mod tag;
 mod time;
 
+pub use consistency::Consistency;
 pub use digest::Digest;
 pub use fingerprint::Fingerprint;
 pub use hex::HexError;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use ingest::{Compression, Hint, Options, Parent, Report, Source};
-use model::{Bytes, PointId};
+use model::{Bytes, Consistency, PointId};
 use record::{Progress, SignalKind, TenantAccess};
 use serde_json::{Value, json};
 
@@ -33,6 +33,8 @@ pub struct Ingest {
     pub hint: Option<Hint>,
     /// Identity of the new recovery point; without it a random one.
     pub point: Option<PointId>,
+    /// Of what moment the source is.
+    pub consistency: Consistency,
     pub compression: Compression,
     /// Threads that take ranges in; without it one more than there are cores, at most eight.
     pub workers: Option<usize>,
@@ -45,6 +47,10 @@ pub struct Ingested {
     /// Disks that failed meanwhile.
     pub failed_disks: Vec<String>,
     pub seconds: f64,
+    /// Of what moment it is.
+    pub consistency: Consistency,
+    /// Why it is not of a better one, if it was to be; in one line.
+    pub unsettled: Option<String>,
 }
 
 impl Ingest {
@@ -58,6 +64,7 @@ impl Ingest {
             no_parent: false,
             hint: None,
             point: None,
+            consistency: Consistency::Unknown,
             compression: Compression::Auto,
             workers: None,
         }
@@ -97,8 +104,9 @@ impl Ingest {
             progress,
         };
         let report = ingest.run()?;
-        let failed_disks = pool.failed_disks();
-        Ok(Ingested { report, failed_disks, seconds: began.elapsed().as_secs_f64() })
+        let (failed_disks, seconds) = (pool.failed_disks(), began.elapsed().as_secs_f64());
+        let consistency = self.consistency;
+        Ok(Ingested { report, failed_disks, seconds, consistency, unsettled: None })
     }
 
     /// Refuses what cannot end well before anything is read; the parent otherwise.
@@ -131,6 +139,7 @@ impl Ingest {
             parent,
             hint: self.hint.clone(),
             point: self.point.unwrap_or_else(random_point),
+            consistency: self.consistency,
             now: now(),
             uptime: uptime(),
         }
@@ -152,6 +161,7 @@ impl Ingested {
             "bytes_changed": point.changed_bytes,
             "bytes_dense": point.dense_bytes,
             "signals": report.signals,
+            "consistency": self.consistency.as_str(),
             "failed_disks": self.failed_disks,
             "seconds": self.seconds,
         })
@@ -173,15 +183,19 @@ impl Ingested {
 
     /// One line about what is unusual, with the next step; `None` when nothing is.
     pub fn warning(&self) -> Option<String> {
-        let told: Vec<String> = self.suspicion().into_iter().chain(self.denied()).collect();
+        let told = self.suspicion().into_iter().chain(self.denied());
+        let told: Vec<String> = told.chain(self.unsettled.clone()).collect();
         (!told.is_empty()).then(|| told.join("; "))
     }
 
     /// What to do about that.
     pub fn next_step(&self) -> &'static str {
-        match self.report.signals.is_empty() {
-            true => "see that nobody writes to the image of the disk but its hypervisor",
-            false => "look at the system, then `holdfast points clear` the point",
+        if !self.report.signals.is_empty() {
+            return "look at the system, then `holdfast points clear` the point";
+        }
+        match self.report.denied_bytes {
+            0 => "see that the guest agent runs in the machine and may freeze its file systems",
+            _ => "see that nobody writes to the image of the disk but its hypervisor",
         }
     }
 

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use ingest::{Hint, NbdSource, Recheck};
 use live::Frozen;
+use model::Consistency;
 use record::{Progress, TenantAccess};
 
 use crate::ingest::random_point;
@@ -46,6 +47,7 @@ impl Pull {
         let ingest = Ingest {
             parent: since.map(|parent| parent.to_string()),
             point: Some(point),
+            consistency: Consistency::Crash,
             ..Ingest::of(&self.system, &self.volume, &name)
         };
         // What cannot end well does not touch the machine.

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use export::{Content, Image, Overlay};
 use ingest::{Dirty, Hint, Recheck, Source};
-use model::PointId;
+use model::{Consistency, PointId};
 use record::{Progress, TenantAccess};
 use tokio::runtime::Handle;
 
@@ -24,6 +24,8 @@ pub struct Receive {
     pub base: Option<PointId>,
     /// Identity of the new recovery point.
     pub point: PointId,
+    /// What whoever wrote it says about its moment.
+    pub consistency: Consistency,
 }
 
 impl Receive {
@@ -41,6 +43,7 @@ impl Receive {
             parent: self.base.map(|base| base.to_string()),
             hint: self.base.map(|_| Hint { dirty: dirty(), recheck: Recheck::Nothing }),
             point: Some(self.point),
+            consistency: self.consistency,
             ..Ingest::of(&self.system, &self.volume, "what was written")
         };
         ingest.run(pool, access, &Written { overlay: overlay.clone(), handle }, progress)

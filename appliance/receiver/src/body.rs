@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
+use model::Consistency;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use tokio::time::{Instant, timeout, timeout_at};
@@ -36,13 +37,15 @@ pub(crate) struct Zero {
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Finish {
-    pub(crate) consistency: Consistency,
+    pub(crate) consistency: Sure,
+    #[serde(default)]
+    pub(crate) prepared: Prepared,
 }
 
 /// How sure the agent is that the bytes are those of one moment.
 #[derive(Debug, Clone, Copy, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub(crate) enum Consistency {
+pub(crate) enum Sure {
     /// The volume was held still by something below its file system.
     Moment,
     /// A second reading found nothing that had changed since the first.
@@ -51,6 +54,29 @@ pub(crate) enum Consistency {
     Unknown,
     /// It changed while it was read.
     Torn,
+}
+
+/// Who had written all that they had at that moment.
+#[derive(Debug, Clone, Copy, Default, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Prepared {
+    #[default]
+    Nothing,
+    FileSystem,
+    Application,
+}
+
+impl Finish {
+    /// What is kept with the recovery point.
+    pub(crate) fn consistency(&self) -> Consistency {
+        match (self.consistency, self.prepared) {
+            (Sure::Unknown, _) => Consistency::Unknown,
+            (Sure::Torn, _) => Consistency::Inconsistent,
+            (Sure::Moment | Sure::Settled, Prepared::Nothing) => Consistency::Crash,
+            (Sure::Moment | Sure::Settled, Prepared::FileSystem) => Consistency::FileSystem,
+            (Sure::Moment | Sure::Settled, Prepared::Application) => Consistency::Application,
+        }
+    }
 }
 
 /// Reads a body of exactly so many bytes. Memory grows with what has come.
@@ -89,4 +115,28 @@ pub(crate) fn fuzz_json(bytes: &[u8]) {
     let _ = serde_json::from_slice::<Begin>(bytes);
     let _ = serde_json::from_slice::<Zero>(bytes);
     let _ = serde_json::from_slice::<Finish>(bytes);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_an_agent_says_of_its_moment_is_believed_no_further_than_it_goes() {
+        for (said, kept) in [
+            ("{\"consistency\":\"moment\"}", Consistency::Crash),
+            ("{\"consistency\":\"settled\",\"prepared\":\"nothing\"}", Consistency::Crash),
+            ("{\"consistency\":\"moment\",\"prepared\":\"file-system\"}", Consistency::FileSystem),
+            (
+                "{\"consistency\":\"settled\",\"prepared\":\"application\"}",
+                Consistency::Application,
+            ),
+            ("{\"consistency\":\"unknown\",\"prepared\":\"application\"}", Consistency::Unknown),
+            ("{\"consistency\":\"torn\",\"prepared\":\"application\"}", Consistency::Inconsistent),
+        ] {
+            let finish: Finish = serde_json::from_str(said).expect(said);
+            assert_eq!(finish.consistency(), kept, "{said}");
+        }
+        assert!(serde_json::from_str::<Finish>("{\"prepared\":\"application\"}").is_err());
+    }
 }

@@ -9,9 +9,10 @@ use std::path::PathBuf;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use bus::{
-    Client, ClientError, Fact, IntakeProxy, IntakeView, JobState, JobView, Object, Place,
-    ReceiveOptions, Refusal, RefusalKind, SystemProxy,
+    Client, ClientError, Fact, FinishOptions, IntakeProxy, IntakeView, JobState, JobView, Object,
+    Place, ReceiveOptions, Refusal, RefusalKind, SystemProxy,
 };
+use model::Consistency;
 use serde::{Deserialize, Serialize};
 use zbus::connection;
 use zbus::fdo::DBusProxy;
@@ -307,11 +308,17 @@ impl Intakes for Engine {
         self.writer(number).await?.flush().await
     }
 
-    async fn finish(&self, number: u64) -> std::result::Result<(), Fault> {
+    async fn finish(
+        &self,
+        number: u64,
+        consistency: Consistency,
+    ) -> std::result::Result<(), Fault> {
         let intake = self.find(number).await?;
         // Its connection ends before the intake does.
         self.book().writers.remove(&number);
-        let path = self.proxy(number).await?.finish().await.map_err(|error| refused(&error))?;
+        let options = FinishOptions { consistency: Some(consistency.as_str().to_owned()) };
+        let finished = self.proxy(number).await?.finish(&options.arguments()).await;
+        let path = finished.map_err(|error| refused(&error))?;
         let Some(Place::Job(job)) = Place::parse(path.as_str()) else {
             return Err(unavailable("the engine names no job"));
         };

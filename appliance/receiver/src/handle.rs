@@ -152,9 +152,10 @@ impl<I: Intakes> Handler<I> {
         in_order(agent, connection)?;
         let intake = self.own(agent, intake).await?;
         if matches!(intake.stage, Stage::Open | Stage::Failed { .. }) {
-            engine(self.intakes.finish(intake.number)).await?;
+            let consistency = finish.consistency();
+            engine(self.intakes.finish(intake.number, consistency)).await?;
             let (system, number) = (&agent.system, intake.number);
-            log::info!("{system}: intake {number} finished: {:?}", finish.consistency);
+            log::info!("{system}: intake {number} finished, {consistency}");
         }
         Ok(shown(&self.own(agent, intake.number).await?))
     }

@@ -5,6 +5,7 @@
 
 use std::ops::Deref;
 
+use model::Consistency;
 use tokio::sync::OwnedSemaphorePermit;
 
 /// What becomes of the bytes of one volume: a range that is not written is what it was in the
@@ -131,7 +132,11 @@ pub trait Intakes: Send + Sync + 'static {
     fn flush(&self, number: u64) -> impl Future<Output = Result<Session, Fault>> + Send;
 
     /// Makes a recovery point of it. When the call returns this has begun.
-    fn finish(&self, number: u64) -> impl Future<Output = Result<(), Fault>> + Send;
+    fn finish(
+        &self,
+        number: u64,
+        consistency: Consistency,
+    ) -> impl Future<Output = Result<(), Fault>> + Send;
 
     /// Ends the intake without a recovery point.
     fn discard(&self, number: u64) -> impl Future<Output = Result<(), Fault>> + Send;

@@ -8,6 +8,7 @@ use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use model::Consistency;
 use serde::{Deserialize, Serialize};
 
 use crate::intakes::{Body, Fault, Intake, Intakes, Session, Stage};
@@ -181,7 +182,7 @@ impl Intakes for Files {
         Ok(self.session)
     }
 
-    async fn finish(&self, number: u64) -> Result<(), Fault> {
+    async fn finish(&self, number: u64, _: Consistency) -> Result<(), Fault> {
         self.change(number, |_, entry| {
             entry.point = Some(format!("{number:032x}"));
             Ok(())

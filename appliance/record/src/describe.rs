@@ -1,6 +1,7 @@
 //! What a recovery point says about itself, sealed: names and what was measured.
 
-use serde::{Deserialize, Serialize};
+use model::Consistency;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// The description of a recovery point: JSON in its record. Readers skip fields they do not know.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -10,6 +11,9 @@ pub struct Description {
     pub volumes: Vec<VolumeDescription>,
     /// When the source was read: seconds since 1970 by the box's clock.
     pub created: u64,
+    /// Of what moment its bytes are.
+    #[serde(default, serialize_with = "put_word", deserialize_with = "take_word")]
+    pub consistency: Consistency,
     /// What was unusual about it, with the figures.
     #[serde(default)]
     pub signals: Vec<SignalDescription>,
@@ -69,4 +73,37 @@ pub struct SignalDescription {
     pub usual: Option<u64>,
     /// How many times the usual it is, rounded.
     pub factor: Option<u64>,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes it so")]
+fn put_word<S: Serializer>(consistency: &Consistency, to: S) -> Result<S::Ok, S::Error> {
+    to.serialize_str(consistency.as_str())
+}
+
+/// A word of a later version means nothing to this one, and the point is opened all the same.
+fn take_word<'de, D: Deserializer<'de>>(from: D) -> Result<Consistency, D::Error> {
+    let word = String::deserialize(from)?;
+    Ok(Consistency::parse(&word).unwrap_or_default())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What a point says that was described like this.
+    fn consistency(described: &str) -> Consistency {
+        let rest = "\"system\":\"s\",\"volumes\":[],\"created\":1,\"writer\":\"w\"";
+        let described: Description =
+            serde_json::from_str(&format!("{{{described}{rest}}}")).expect("a description");
+        let again = serde_json::to_vec(&described).expect("JSON");
+        assert_eq!(serde_json::from_slice::<Description>(&again).expect("again"), described);
+        described.consistency
+    }
+
+    #[test]
+    fn points_of_earlier_and_later_versions_open() {
+        assert_eq!(consistency(""), Consistency::Unknown);
+        assert_eq!(consistency("\"consistency\":\"crash\","), Consistency::Crash);
+        assert_eq!(consistency("\"consistency\":\"beyond\","), Consistency::Unknown);
+    }
 }

@@ -2,16 +2,16 @@
 
 use std::fs;
 use std::io::{BufRead, BufReader};
-use std::os::unix::fs::FileExt;
+use std::os::unix::fs::{FileExt, PermissionsExt};
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::thread;
 
-use bus::{Fact, JobState, JobView, Object};
+use bus::{Fact, JobState, JobView, Object, Place};
 use serde_json::Value;
 
 use super::line::Line;
-use crate::harness::{Bus, Engine, MIB, Pool, Random, beside, number};
+use crate::harness::{Bus, Engine, MIB, Pool, Random, beside, number, run, text};
 
 const PLAN: &str = "format = 1\n[[client]]\nname = \"acme\"\nzone = \"UTC\"\n[[system]]\n\
     name = \"mail\"\nclient = \"acme\"\nrpo = \"8h\"\nrto = \"1h\"\ninterval = \"4h\"\n\
@@ -211,4 +211,47 @@ fn agents_and_engines_that_are_killed_leave_no_point_and_the_next_run_is_right()
     assert_eq!(number(&again, "sent_bytes"), 0, "the digests are those of the point");
     whole.engine.stop();
     assert!(whole.pool.restore(&point) == bytes);
+}
+
+/// A tool that does nothing, in the place of the one that freezes: an image is not mounted.
+fn stand_in(pool: &Pool) -> String {
+    let tool = pool.path("fsfreeze");
+    fs::write(&tool, "#!/bin/sh\n").expect("room for a small file");
+    fs::set_permissions(&tool, fs::Permissions::from_mode(0o755)).expect("it is ours");
+    format!("{}:{}", pool.path("").display(), std::env::var("PATH").unwrap_or_default())
+}
+
+#[test]
+fn a_point_keeps_of_what_moment_an_agent_says_it_is() {
+    let whole = Whole::new();
+    let tools = stand_in(&whole.pool);
+    whole.pool.image("volume.img", &[7; 3 << 20]);
+    let config = whole.pool.path("agent.toml");
+    let plain = fs::read_to_string(&config).expect("its configuration");
+    let freeze = "hold = \"freeze\"\nmount = \"/\"\n";
+    let scripted = plain.replacen("[[volume]]", "[scripts]\npre = [\"true\"]\n[[volume]]", 1);
+    let mut points = Vec::new();
+    for (text, kept) in [
+        (plain.clone(), "unknown"),
+        (plain + freeze, "crash"),
+        (scripted.clone() + freeze, "application"),
+        (scripted, "unknown"),
+    ] {
+        fs::write(&config, text).expect("room for a small file");
+        let mut run = agent(&whole.pool, "run");
+        let told = run.env("PATH", &tools).output().expect("the agent can be started");
+        let told: Value = serde_json::from_slice(&told.stdout).expect("JSON");
+        let point = told["volumes"][0]["point"].as_str().expect("a recovery point").to_owned();
+        let place = Place::Point(point.parse().expect("an identity"));
+        whole.engine.shows(&place);
+        let shown = whole.engine.wait(whole.engine.client.object(&place));
+        let Ok(Object::Point(shown)) = shown else { panic!("{shown:?}") };
+        assert_eq!(shown.consistency, kept, "{told}");
+        points.push(kept);
+    }
+    whole.engine.stop();
+    let listed = run(&mut whole.pool.command(&["points"])).done();
+    let listed = listed["points"].as_array().expect("a list").iter();
+    let listed: Vec<&str> = listed.map(|point| text(point, "consistency")).collect();
+    assert_eq!(listed, points);
 }

@@ -84,7 +84,7 @@ pub trait Export {
 
 #[proxy(interface = "org.holdfast.Intake1", default_service = "org.holdfast.Engine1")]
 pub trait Intake {
-    fn finish(&self) -> zbus::Result<OwnedObjectPath>;
+    fn finish(&self, options: &Options<'_>) -> zbus::Result<OwnedObjectPath>;
     fn discard(&self) -> zbus::Result<()>;
 }
 

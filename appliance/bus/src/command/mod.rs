@@ -16,8 +16,8 @@ use crate::refusal::Refusal;
 
 pub(crate) use check::{PLAN_MAX, comment, path, plan, source, system, volume};
 pub use options::{
-    ExportOptions, IngestOptions, ReceiveOptions, ReclaimOptions, RestoreOptions, RunOptions,
-    ScrubOptions, StreamOptions, VerifyOptions,
+    ExportOptions, FinishOptions, IngestOptions, ReceiveOptions, ReclaimOptions, RestoreOptions,
+    RunOptions, ScrubOptions, StreamOptions, VerifyOptions,
 };
 pub(crate) use options::{OptionKey, Options};
 pub use passphrase::Passphrase;
@@ -139,6 +139,7 @@ pub enum Command {
     },
     FinishIntake {
         intake: u64,
+        options: FinishOptions,
     },
     DiscardIntake {
         intake: u64,

@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
+use model::Consistency;
 use zbus::{OwnedVariant, Variant};
 
 use super::check;
@@ -156,6 +157,12 @@ options! {
         /// then also outlives clients that vanish and the engine: what was flushed is there.
         explicit: bool,
     }
+    /// What is to be said of what was written.
+    FinishOptions checked by |options| consistency(options.consistency.as_deref()); {
+        /// Of what moment it is: `inconsistent`, `crash`, `file-system` or `application`, as in
+        /// `Consistency` of the recovery point. `unknown` if it is not given.
+        consistency: Option<String>,
+    }
     /// How to ingest something that no plan names.
     IngestOptions checked by |options| name(&mut options.volume); {
         /// The name of the volume. `disk` if not given.
@@ -239,6 +246,16 @@ fn text(
 fn name(value: &mut Option<String>) -> Result<(), Refusal> {
     *value = value.take().map(check::volume).transpose()?;
     Ok(())
+}
+
+fn consistency(word: Option<&str>) -> Result<(), Refusal> {
+    match word.map(Consistency::parse) {
+        None | Some(Some(_)) => Ok(()),
+        Some(None) => {
+            let known = Consistency::ALL.map(Consistency::as_str).join(", ");
+            Err(Refusal::invalid("`consistency` is no known word", format!("known are {known}")))
+        }
+    }
 }
 
 fn listen(address: Option<&str>) -> Result<(), Refusal> {

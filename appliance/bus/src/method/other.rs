@@ -2,7 +2,7 @@
 
 use super::{Method, PLAIN, arguments, at, ready};
 use crate::authorize::Action;
-use crate::command::{self, Command};
+use crate::command::{self, Command, FinishOptions, Options};
 
 pub(crate) const JOB: &[Method] = &[
     Method {
@@ -41,12 +41,18 @@ pub(crate) const EXPORT: &[Method] = &[Method {
 pub(crate) const INTAKE: &[Method] = &[
     Method {
         name: "Finish",
+        takes: &[("options", "a{sv}")],
         gives: &[("job", "o")],
         action: Some(Action::AddPoints),
         about: "Takes no more writes, and begins the job that makes a recovery point of what was \
             written. Once that is done the intake goes; if the job fails, `Finish` tries again. \
             What was not flushed is lost when the engine is killed before.",
-        parse: |place, _| ready(Command::FinishIntake { intake: at!(place, Intake) }),
+        options: FinishOptions::KEYS,
+        parse: |place, body| {
+            let (options,) = arguments(body)?;
+            let options = FinishOptions::parse(options)?;
+            ready(Command::FinishIntake { intake: at!(place, Intake), options })
+        },
         ..PLAIN
     },
     Method {

@@ -28,6 +28,10 @@ view! {
     Constant logical_bytes: u64 = "LogicalBytes";
     /// What it added to the store when it was made.
     Constant added_bytes: u64 = "AddedBytes";
+    /// Of what moment its bytes are: `inconsistent` (of several), `crash` (of one, as after a power
+    /// failure), `file-system` (file systems had written all that they had), `application` (they
+    /// and the applications had), or `unknown`.
+    Constant consistency: String = "Consistency";
     /// What was unusual when it was made: `change` (much of it changed) and `dense` (what changed
     /// cannot be compressed). Both together look like encryption by an intruder.
     Constant signals: Vec<String> = "Signals";

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use export::Ends;
+use model::Consistency;
 use operations::Failure;
 use tokio::sync::watch;
 
@@ -28,13 +29,22 @@ impl Engine {
     }
 
     /// Takes no more writes, and begins the job that makes a recovery point of them.
-    pub(crate) async fn finish_intake(&self, number: u64) -> Result<u64, Failure> {
-        self.finish(number, false).await
+    pub(crate) async fn finish_intake(
+        &self,
+        number: u64,
+        consistency: Consistency,
+    ) -> Result<u64, Failure> {
+        self.finish(number, false, consistency).await
     }
 
-    async fn finish(&self, number: u64, well: bool) -> Result<u64, Failure> {
+    async fn finish(
+        &self,
+        number: u64,
+        well: bool,
+        consistency: Consistency,
+    ) -> Result<u64, Failure> {
         let exported = self.exports.finish(&self.state, number, well).await?;
-        self.begin_receiving(&exported)
+        self.begin_receiving(&exported, consistency)
     }
 
     /// Forgets what was written, unless it is being taken in.
@@ -47,7 +57,11 @@ impl Engine {
     }
 
     /// Begins the job that takes a finished intake in. One that waits already is that job.
-    fn begin_receiving(&self, exported: &Exported) -> Result<u64, Failure> {
+    fn begin_receiving(
+        &self,
+        exported: &Exported,
+        consistency: Consistency,
+    ) -> Result<u64, Failure> {
         let number = exported.number;
         let intake = exported.intake.clone();
         let intake = intake.ok_or_else(|| {
@@ -62,7 +76,9 @@ impl Engine {
         let client = planned.and_then(|planned| schedule::client(&plan, planned));
         let name = client.map_or("", |client| &client.name);
         let point = operations::random_point().to_string();
-        let work = Work::Receive { system: system.clone(), volume, intake: number, point };
+        let consistency = consistency.as_str().to_owned();
+        let work =
+            Work::Receive { system: system.clone(), volume, intake: number, point, consistency };
         let taken = self.submit(work, name, protection::retry(client));
         let job = taken.map_err(|error| match error {
             NotTaken::Refused(error) => Failure::new(error, "finish it again in a moment"),
@@ -87,7 +103,9 @@ impl Engine {
     pub(super) fn resume_intakes(&self) {
         let (finished, cut) = self.exports.left();
         for intake in finished {
-            if let Err(Failure { what, next, .. }) = self.begin_receiving(&intake) {
+            if let Err(Failure { what, next, .. }) =
+                self.begin_receiving(&intake, Consistency::Unknown)
+            {
                 log::error!("intake {} is not taken in: {what}; {next}", intake.number);
             }
         }
@@ -138,7 +156,7 @@ async fn attend(engine: Arc<Engine>, number: u64, mut ends: watch::Receiver<Ends
         }
         let written = engine.exports.is_written(number);
         if written {
-            match engine.finish(number, true).await {
+            match engine.finish(number, true, Consistency::Unknown).await {
                 Ok(job) => log::info!("intake {number} is whole: job {job} takes it in"),
                 Err(Failure { what, next, .. }) => log::error!("{what}; {next}"),
             }

@@ -38,6 +38,9 @@ pub(crate) enum Work {
         intake: u64,
         /// The identity of the recovery point that it makes: when that is there it is done.
         point: String,
+        /// What its writer said about its moment: a word of [`model::Consistency`].
+        #[serde(default)]
+        consistency: String,
     },
     /// An ingest of what a caller writes to a pipe. This engine has its other end under the number
     /// `handed`, and that of the pipe in which the caller says that all was written.

@@ -148,6 +148,7 @@ fn point(listed: &Listed, description: Option<&Description>, age: u64) -> PointV
     let volume = |(number, volume): (u32, &record::VolumeDescription)| {
         (number, volume.name.clone(), volume.bytes)
     };
+    let consistency = description.map(|described| described.consistency);
     let signals = SIGNALS.iter().filter(|(bit, _)| point.signals & bit != 0);
     PointView {
         id: point.id.to_string(),
@@ -159,6 +160,7 @@ fn point(listed: &Listed, description: Option<&Description>, age: u64) -> PointV
         content: point.content.as_str().to_owned(),
         logical_bytes: point.logical_bytes,
         added_bytes: point.added_bytes,
+        consistency: consistency.unwrap_or_default().as_str().to_owned(),
         signals: signals.map(|(_, name)| (*name).to_owned()).collect(),
         cleared: listed.cleared,
         held: listed.held,

@@ -77,7 +77,7 @@ async fn carry_out(engine: &Arc<Engine>, command: Command) -> Result<Reply, Refu
             Ok(Reply::Done)
         }
         Command::Receive { system, options } => receive::receive(engine, &system, options).await,
-        Command::FinishIntake { intake } => receive::finish(engine, intake).await,
+        Command::FinishIntake { intake, options } => receive::finish(engine, intake, options).await,
         Command::DiscardIntake { intake } => receive::discard(engine, intake).await,
         Command::HoldPoint { .. }
         | Command::ReleasePoint { .. }

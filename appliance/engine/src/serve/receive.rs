@@ -3,7 +3,8 @@
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
 
-use bus::{Place, ReceiveOptions, Refusal, Reply, StreamOptions};
+use bus::{FinishOptions, Place, ReceiveOptions, Refusal, Reply, StreamOptions};
+use model::Consistency;
 
 use super::commands::{begin, failed};
 use super::{planning, show};
@@ -54,8 +55,13 @@ pub(super) fn stream(
 }
 
 /// Begins the job that makes a recovery point of what was written.
-pub(super) async fn finish(engine: &Arc<Engine>, number: u64) -> Result<Reply, Refusal> {
-    let job = engine.finish_intake(number).await.map_err(failed)?;
+pub(super) async fn finish(
+    engine: &Arc<Engine>,
+    number: u64,
+    options: FinishOptions,
+) -> Result<Reply, Refusal> {
+    let said = options.consistency.as_deref().and_then(Consistency::parse);
+    let job = engine.finish_intake(number, said.unwrap_or_default()).await.map_err(failed)?;
     show::show_exports(engine);
     Ok(Reply::Object(Place::Job(job)))
 }

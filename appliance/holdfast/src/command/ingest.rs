@@ -1,6 +1,7 @@
 //! `holdfast ingest`: take a disk in as a recovery point.
 
 use disk::Access;
+use model::Consistency;
 use operations::{Failure, Ingest, Ingested, OpenPool};
 
 use crate::access::{close, open, unlock};
@@ -60,6 +61,7 @@ pub(crate) fn wanted(arguments: &arguments::Ingest, source: &str) -> Ingest {
         no_parent: arguments.no_parent,
         hint: None,
         point: None,
+        consistency: Consistency::Unknown,
         compression: match arguments.compression {
             Compression::Auto => ingest::Compression::Auto,
             Compression::Lz4 => ingest::Compression::Lz4,

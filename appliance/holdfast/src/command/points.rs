@@ -8,6 +8,7 @@ use catalog::Listed;
 use disk::Access;
 use futures_executor::block_on;
 use operations::Failure;
+use record::Description;
 use restore::RestorePoint;
 
 use crate::access::{open, unlock};
@@ -34,14 +35,15 @@ fn list(arguments: &Points, output: &Output) -> Result<(), Failure> {
     let age = pool.age();
     let mut lines = Vec::new();
     for listed in pool.catalog.listed() {
-        let (system, trouble) = match block_on(RestorePoint::open(&access, listed.point)) {
-            Ok(opened) => (Some(opened.description.system), None),
+        let (described, trouble) = match block_on(RestorePoint::open(&access, listed.point)) {
+            Ok(opened) => (Some(opened.description), None),
             Err(error) => (None, Some(error.to_string())),
         };
-        if arguments.system.is_some() && arguments.system != system {
+        let system = described.as_ref().map(|described| &described.system);
+        if arguments.system.is_some() && arguments.system.as_ref() != system {
             continue;
         }
-        lines.push(line_of(&listed, age, system, trouble));
+        lines.push(line_of(&listed, age, described, trouble));
     }
     output.result(&list_json(&lines), || list_text(&lines));
     Ok(())
@@ -50,19 +52,21 @@ fn list(arguments: &Points, output: &Output) -> Result<(), Failure> {
 fn line_of(
     listed: &Listed,
     age: u64,
-    system: Option<String>,
+    described: Option<Description>,
     trouble: Option<String>,
 ) -> PointLine {
     let point = &listed.point;
+    let consistency = described.as_ref().map(|described| described.consistency);
     PointLine {
         id: point.id.to_string(),
-        system,
+        system: described.map(|described| described.system),
         created: point.created,
         age: Some(age.saturating_sub(point.age)),
         content: point.content.as_str().to_owned(),
         volumes: point.volumes.into(),
         logical: point.logical_bytes,
         added: point.added_bytes,
+        consistency: consistency.unwrap_or_default(),
         standing: Standing::of(listed, age),
         trouble,
     }

@@ -1,6 +1,6 @@
 //! `holdfast points`, as the engine shows them.
 
-use model::WallTime;
+use model::{Consistency, WallTime};
 use operations::Failure;
 
 use super::engine::Engine;
@@ -28,6 +28,7 @@ pub(crate) fn run(engine: &Engine, points: &Points, output: &Output) -> Result<(
             volumes: point.volumes.len() as u64,
             logical: point.logical_bytes,
             added: point.added_bytes,
+            consistency: Consistency::parse(&point.consistency).unwrap_or_default(),
             standing: Standing::shown(point),
             trouble: point.broken.then(|| "something that it needs is lost".to_owned()),
         });

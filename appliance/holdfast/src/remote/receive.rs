@@ -1,6 +1,6 @@
 //! `holdfast receive`: disks that others write to the box.
 
-use bus::{IntakeView, Object, Place, ReceiveOptions};
+use bus::{FinishOptions, IntakeView, Object, Place, ReceiveOptions};
 use model::Bytes;
 use operations::Failure;
 use serde_json::{Value, json};
@@ -72,7 +72,10 @@ fn start(start: &ReceiveStart, output: &Output) -> Result<(), Failure> {
 fn finish(finish: &ReceiveFinish, output: &Output) -> Result<(), Failure> {
     let engine = Engine::on(&finish.on)?;
     let place = Place::Intake(intake(&engine, finish.intake)?.number);
-    run_and_tell(&engine, finish.no_wait, output, engine.client().begin(&place, "Finish", &()))
+    let options = FinishOptions::default();
+    let arguments = (options.arguments(),);
+    let begun = engine.client().begin(&place, "Finish", &arguments);
+    run_and_tell(&engine, finish.no_wait, output, begun)
 }
 
 fn discard(discard: &ReceiveDiscard, output: &Output) -> Result<(), Failure> {

@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 
 use clap::{Parser, ValueEnum};
 use ingest::{Compression, FileSource, Ingest, Options, Parent};
-use model::{PointId, WallTime};
+use model::{Consistency, PointId, WallTime};
 use record::Progress;
 
 use crate::pool::Opened;
@@ -114,6 +114,7 @@ fn take_in(opened: &Opened, args: &Args, progress: &Progress) {
             parent: Parent::None,
             hint: None,
             point: PointId([7; 16]),
+            consistency: Consistency::default(),
             now: WallTime(1),
             uptime: pool::UPTIME,
         },

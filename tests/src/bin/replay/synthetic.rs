@@ -8,7 +8,7 @@ use disk::sim::{SimMachine, SimRng};
 use disk::{Buffer, Disk, DiskFuture, SharedBuffer};
 use futures_executor::block_on;
 use ingest::{Compression, FileSource, Ingest, Options, Parent};
-use model::{PointId, PoolId, TenantId, WallTime};
+use model::{Consistency, PointId, PoolId, TenantId, WallTime};
 use record::{Progress, TenantAccess};
 use seal::{Backend, Keyring};
 use serde_json::{Value, json};
@@ -151,6 +151,7 @@ fn take(access: &Arc<TenantAccess>, catalog: &Catalog, image: &Path, point: Poin
         parent: Parent::Newest,
         hint: None,
         point,
+        consistency: Consistency::default(),
         now: WallTime(0),
         uptime: Uptime { boot: [1; 16], seconds: 1 },
     };

@@ -1,7 +1,7 @@
 //! One recovery point in the list of all.
 
 use catalog::Content;
-use model::{Bytes, WallTime};
+use model::{Bytes, Consistency, WallTime};
 use serde_json::{Value, json};
 
 use super::Standing;
@@ -20,6 +20,7 @@ pub(crate) struct PointLine {
     pub(crate) volumes: u64,
     pub(crate) logical: u64,
     pub(crate) added: u64,
+    pub(crate) consistency: Consistency,
     pub(crate) standing: Standing,
     /// What is wrong with it.
     pub(crate) trouble: Option<String>,
@@ -38,6 +39,7 @@ impl PointLine {
             "volumes": self.volumes,
             "bytes_logical": self.logical,
             "bytes_added": self.added,
+            "consistency": self.consistency.as_str(),
             "held": self.standing.held,
             "removed": removed,
             "signals": self.standing.signals,
@@ -49,14 +51,23 @@ impl PointLine {
     pub(crate) fn text(&self) -> String {
         let stream = if self.content == Content::Stream.as_str() { ", a stream" } else { "" };
         format!(
-            "{}  {}  {:>10}  +{:>10}  {}{stream}{}",
+            "{}  {}  {:>10}  +{:>10}  {}{stream}{}{}",
             self.id,
             self.created,
             Bytes(self.logical).to_string(),
             Bytes(self.added).to_string(),
             self.trouble.as_ref().or(self.system.as_ref()).map_or("", String::as_str),
+            self.told(),
             self.standing.text(),
         )
+    }
+
+    /// Of what moment it is, if anybody knows, with spaces in front.
+    fn told(&self) -> String {
+        match self.consistency {
+            Consistency::Unknown => String::new(),
+            known => format!("  {known}"),
+        }
     }
 }
 
@@ -70,5 +81,32 @@ pub(crate) fn list_text(points: &[PointLine]) -> String {
     match points.is_empty() {
         true => "no recovery points".to_owned(),
         false => points.iter().map(PointLine::text).collect::<Vec<_>>().join("\n"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_what_moment_a_point_is_is_said_if_anybody_knows() {
+        let line = |consistency| PointLine {
+            id: "07".repeat(16),
+            system: Some("mail".to_owned()),
+            created: WallTime(1),
+            age: None,
+            volumes: 1,
+            logical: 4096,
+            added: 0,
+            consistency,
+            standing: Standing { held: true, removed: None, signals: Vec::new(), cleared: false },
+            trouble: None,
+        };
+        let known = line(Consistency::FileSystem);
+        assert!(known.text().ends_with("mail  file-system-consistent  (held)"), "{}", known.text());
+        assert_eq!(known.json()["consistency"], "file-system");
+        let unknown = line(Consistency::Unknown);
+        assert!(unknown.text().ends_with("mail  (held)"), "{}", unknown.text());
+        assert_eq!(unknown.json()["consistency"], "unknown");
     }
 }

@@ -18,6 +18,7 @@ mod engine_exports;
 mod engine_kills;
 mod engine_shares;
 mod failing_devices;
+mod guests;
 mod hinted;
 mod intakes;
 mod killed;

@@ -27,7 +27,7 @@ fn plan(machine: &Machine) -> String {
 }
 
 /// Wants the system ingested now; the job's number.
-fn begin(engine: &Engine, full: bool) -> u64 {
+pub(crate) fn begin(engine: &Engine, full: bool) -> u64 {
     let system = engine.system();
     let job = engine.wait(async {
         let proxy = bus::SystemProxy::builder(engine.client.connection()).path(system);
@@ -40,7 +40,7 @@ fn begin(engine: &Engine, full: bool) -> u64 {
     }
 }
 
-fn pull(engine: &Engine, full: bool) -> JobView {
+pub(crate) fn pull(engine: &Engine, full: bool) -> JobView {
     let number = begin(engine, full);
     engine.until(number, |job| job.state.is_ended())
 }
@@ -52,7 +52,7 @@ fn number(job: &JobView, name: &str) -> u64 {
     }
 }
 
-fn point(job: &JobView) -> String {
+pub(crate) fn point(job: &JobView) -> String {
     match job.result.get("point") {
         Some(Fact::Text(point)) => point.clone(),
         other => panic!("{other:?} in {job:?}"),

@@ -51,6 +51,8 @@ enum Task {
     /// What is done in the container of `service`.
     #[command(hide = true)]
     Inside,
+    /// Prepare the guest whose disk the tests pull: a part of `test`.
+    Guest,
     /// Run every check, installing the Debian packages that they need.
     Test,
     /// Compare with rivals and limits on the same images, in one table.
@@ -81,6 +83,7 @@ fn run(task: Task) -> Result<()> {
         Task::Service => service::run(),
         Task::Container { tree, state } => service::boot(&tree, &state),
         Task::Inside => service::tell(),
+        Task::Guest => guest::prepare(),
         Task::Test => test::run(),
         Task::Bench(args) => bench::run(&args),
         Task::Fuzz(args) => fuzz::run(&args),

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use crate::debian::{self, Package};
 use crate::error::Result;
 use crate::fuzz;
+use crate::guest;
 use crate::process::{cargo, is_installed, shown};
 use crate::service;
 use crate::tidy;
@@ -64,6 +65,7 @@ pub(crate) fn run() -> Result<()> {
     if is_installed("cargo-deny") {
         steps.run("cargo-deny", deny)?;
     }
+    steps.run("guest", guest::prepare)?;
     let mut counts = steps.run("cargo test", || counts::run_tests(&["--workspace"]))?;
     counts += steps.run("planted bugs", || counts::run_tests(PLANTED))?;
     counts += steps.run("schedules", || counts::run_tests(SCHEDULES))?;

@@ -103,6 +103,7 @@ impl Engine {
         let (protection, alerts) =
             (Protection::load(&state, &config.state)?, Alerts::load(&state)?);
         let life = Life::begin(&state, &boot_text(uptime()), pool.age())?;
+        thaw_left(&left);
         let limits = config.limits.with(&protection.plan().limits);
         let kept = left.iter().map(|job| (job.number, keep::worth_keeping(job))).collect();
         let queue = Queue::new(limits, left, next, moment());
@@ -305,6 +306,19 @@ impl Engine {
         async move {
             // It fails when the conductor is gone, and then the process ends as well.
             let _ = rounds.changed().await;
+        }
+    }
+}
+
+/// Thaws guests that an engine left frozen which ended amid their pulls. That needs no keys, and
+/// the pulls themselves may have to wait for those.
+fn thaw_left(left: &[Job]) {
+    let cut = left.iter().filter(|job| job.state == JobState::Running);
+    for agent in cut.filter_map(|job| job.work.guest_agent()) {
+        let agent = agent.to_owned();
+        let thread = std::thread::Builder::new().name("thaw".to_owned());
+        if let Err(error) = thread.spawn(move || operations::thaw(&agent)) {
+            log::error!("no thread to thaw a guest: {error}; its next pull does");
         }
     }
 }

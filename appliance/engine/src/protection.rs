@@ -317,11 +317,12 @@ pub(crate) fn work(system: &System, full: bool) -> Option<Work> {
     match &system.source {
         Source::Image { path } => Some(ingest(path)),
         Source::Nbd { uri } => Some(ingest(uri)),
-        Source::Qmp { socket, disks } if disks.len() <= 1 => Some(Work::Pull {
+        Source::Qmp { socket, guest_agent, disks } if disks.len() <= 1 => Some(Work::Pull {
             system: system.name.clone(),
             volume: disks.first().map_or(VOLUME, String::as_str).to_owned(),
             socket: socket.into(),
             disk: disks.first().cloned(),
+            guest_agent: guest_agent.as_ref().map(Into::into),
             full,
         }),
         _ => None,

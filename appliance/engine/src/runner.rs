@@ -90,10 +90,16 @@ fn attempt(
             let source = ingest.open_source(disks)?;
             taken_in(&ingest.run(pool, access, source.as_ref(), progress)?)
         }
-        Work::Pull { system, volume, socket, disk, full } => {
-            let (system, volume) = (system.clone(), volume.clone());
-            let (socket, disk, full) = (socket.clone(), disk.clone(), *full);
-            taken_in(&Pull { system, volume, socket, disk, full }.run(pool, access, progress)?)
+        Work::Pull { system, volume, socket, disk, guest_agent, full } => {
+            let pull = Pull {
+                system: system.clone(),
+                volume: volume.clone(),
+                socket: socket.clone(),
+                disk: disk.clone(),
+                guest_agent: guest_agent.clone(),
+                full: *full,
+            };
+            taken_in(&pull.run(pool, access, progress)?)
         }
         Work::Receive { system, volume, intake, point, consistency } => {
             let id: PointId = point.parse().unwrap_or_else(|_| random_point());

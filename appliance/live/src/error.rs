@@ -30,6 +30,9 @@ pub enum LiveError {
     /// The machine has several, or none.
     #[error("it is not said which disk of the machine; it has {have}")]
     Unnamed { have: String },
+    /// The agent in the guest does not do as it should, or nobody is there.
+    #[error("the guest agent {what}")]
+    Guest { what: String },
     #[error(transparent)]
     Source(#[from] SourceError),
 }
@@ -49,6 +52,10 @@ impl LiveError {
             }
             Self::NoRoom { .. } => "make room there, beside the image of the machine's disk",
             Self::NoDisk { .. } | Self::Unnamed { .. } => "name one of them in `disks` of the plan",
+            Self::Guest { .. } => {
+                "see that qemu-ga runs in the guest, and that nobody else is connected to its \
+                 socket"
+            }
             Self::Source(error) => error.next_step(),
         }
     }

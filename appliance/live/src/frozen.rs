@@ -8,13 +8,14 @@
 use std::path::{Path, PathBuf};
 
 use ingest::{Dirty, NbdAddress, SourceError};
-use model::{Bytes, PointId};
+use model::{Bytes, Consistency, PointId};
 use serde_json::{Value, json};
 
 use crate::bitmaps::{Bitmap, name, tell_since};
 use crate::disk::{self, Disk};
 use crate::error::{LiveError, Result};
 use crate::qmp::Qmp;
+use crate::still::{Guest, Outcome, Stillness};
 
 /// What is ours in QEMU is called so: one pull of a machine at a time.
 const CREATION: &str = "holdfast-create";
@@ -50,6 +51,8 @@ pub struct Frozen {
     telling: Vec<String>,
     /// Begins at this moment.
     new: String,
+    /// What came of the guest's standing still; `None` when nobody asked it to.
+    still: Option<Outcome>,
     /// The NBD server in QEMU is ours.
     serves: bool,
     over: bool,
@@ -57,7 +60,8 @@ pub struct Frozen {
 
 impl Frozen {
     /// Holds a disk of the machine whose QMP socket this is; the only one if none is `wanted`. A
-    /// bitmap for `point` begins just before that.
+    /// bitmap for `point` begins just before that. A `guest` is frozen meanwhile, if its agent does
+    /// that; if not, the disk is held all the same.
     ///
     /// # Errors
     /// The machine runs on as before.
@@ -66,6 +70,7 @@ impl Frozen {
         wanted: Option<&str>,
         point: PointId,
         since: Option<PointId>,
+        guest: Option<Guest<'_>>,
     ) -> Result<Self> {
         let mut qmp = Qmp::connect(socket)?;
         sweep(&mut qmp, false)?;
@@ -79,15 +84,18 @@ impl Frozen {
         let socket = PathBuf::from(nbd);
         let address = NbdAddress::unix(&socket, EXPORT_NAME)?;
         let new = name(point);
-        let (serves, over) = (false, false);
-        let mut frozen = Self { qmp, disk, scratch, socket, address, telling, new, serves, over };
+        let (serves, over, still) = (false, false, None);
+        let mut frozen =
+            Self { qmp, disk, scratch, socket, address, telling, new, still, serves, over };
         frozen.check_room()?;
         if !tells {
             // They are of no more use, and would become more with every pull that fails.
             frozen.remove_bitmaps()?;
         }
         frozen.make_scratch()?;
+        let still = guest.map(Stillness::begin);
         frozen.hold()?;
+        frozen.still = still.map(Stillness::end);
         frozen.serve()?;
         Ok(frozen)
     }
@@ -95,6 +103,19 @@ impl Frozen {
     /// Where the disk can be read.
     pub fn address(&self) -> &NbdAddress {
         &self.address
+    }
+
+    /// Of what moment the disk is.
+    pub fn consistency(&self) -> Consistency {
+        match self.still.as_ref().is_some_and(|outcome| outcome.still) {
+            true => Consistency::FileSystem,
+            false => Consistency::Crash,
+        }
+    }
+
+    /// What a person should know about the guest, in one line.
+    pub fn warning(&self) -> Option<&str> {
+        self.still.as_ref()?.warning.as_deref()
     }
 
     /// What was written since the point that was asked about; `None` when nobody can say.

@@ -4,12 +4,17 @@
 //! the guest goes on writing, and to serve that over NBD; and it keeps a bitmap of what is written
 //! from then on. Bitmaps are named after the recovery point that they begin at, so nothing else
 //! has to be remembered: whatever is cut off, the next pull finds on the disk what it can rely on.
+//! Where a guest has an agent, that freezes its file systems around the moment.
 
+mod agent;
 mod bitmaps;
 mod disk;
 mod error;
 mod frozen;
 mod qmp;
+mod still;
 
+pub use agent::fuzz_guest_agent;
 pub use error::LiveError;
 pub use frozen::Frozen;
+pub use still::{Guest, thaw};

@@ -30,6 +30,7 @@ pub use expire::{Expire, Expired};
 pub use failure::{Failure, MAKE_ROOM};
 pub use image::{PointImage, default_cache, volume_image};
 pub use ingest::{Ingest, Ingested, random_point};
+pub use live::thaw;
 pub use members::{is_in_service, member_json, member_text};
 pub use names::SystemNames;
 pub use pacer::TokioPacer;

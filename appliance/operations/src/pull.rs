@@ -4,8 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use ingest::{Hint, NbdSource, Recheck};
-use live::Frozen;
-use model::Consistency;
+use live::{Frozen, Guest};
 use record::{Progress, TenantAccess};
 
 use crate::ingest::random_point;
@@ -26,6 +25,8 @@ pub struct Pull {
     pub socket: PathBuf,
     /// The disk, by any name that QEMU has for it; its only one without this.
     pub disk: Option<String>,
+    /// Socket of the agent in the guest, to freeze its file systems for the moment.
+    pub guest_agent: Option<PathBuf>,
     /// Read all of it, and compare what the bitmap says with that.
     pub full: bool,
 }
@@ -47,23 +48,28 @@ impl Pull {
         let ingest = Ingest {
             parent: since.map(|parent| parent.to_string()),
             point: Some(point),
-            consistency: Consistency::Crash,
             ..Ingest::of(&self.system, &self.volume, &name)
         };
         // What cannot end well does not touch the machine.
         ingest.admitted(pool, access)?;
-        let frozen = Frozen::take(&self.socket, self.disk.as_deref(), point, since)?;
+        let stopped = || progress.stopped();
+        let guest = self.guest_agent.as_deref().map(|agent| Guest { agent, stopped: &stopped });
+        let frozen = Frozen::take(&self.socket, self.disk.as_deref(), point, since, guest)?;
         let dirty = frozen.dirty()?;
         let recheck = match self.full {
             true => Recheck::All,
             // An identity is random.
             false => Recheck::OneIn { leaves: RECHECKED_ONE_IN, turn: point.0[0].into() },
         };
-        let ingest = Ingest { hint: dirty.map(|dirty| Hint { dirty, recheck }), ..ingest };
-        let ingested = {
+        let hint = dirty.map(|dirty| Hint { dirty, recheck });
+        let ingest = Ingest { hint, consistency: frozen.consistency(), ..ingest };
+        let mut ingested = {
             let source = NbdSource::connect(frozen.address())?;
             ingest.run(pool, access, &source, progress)?
         };
+        let kind = ingested.consistency;
+        let told = |why| format!("{why}; this recovery point is {kind}");
+        ingested.unsettled = frozen.warning().map(told);
         // What cannot be tidied up now, the next pull tidies up.
         let _ = frozen.keep();
         Ok(ingested)

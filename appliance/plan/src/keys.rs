@@ -252,6 +252,15 @@ pub(crate) const SOURCE: Section = Section {
             "\"/run/vm/qmp\"",
         ),
         key(
+            "guest-agent",
+            "of kind qmp: the socket of the QEMU guest agent, which freezes file systems for the \
+             moment",
+            TEXT,
+            "absolute",
+            "none: as after a power failure",
+            "\"/run/vm/qga\"",
+        ),
+        key(
             "disks",
             "of kind libvirt or qmp: the disks to take",
             LIST,

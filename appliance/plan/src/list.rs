@@ -119,8 +119,11 @@ fn source(entries: &mut Entries, source: &Source) {
             entries.text("source.domain", domain);
             entries.texts("source.disks", disks);
         }
-        Source::Qmp { socket, disks } => {
+        Source::Qmp { socket, guest_agent, disks } => {
             entries.text("source.socket", socket);
+            if let Some(agent) = guest_agent {
+                entries.text("source.guest-agent", agent);
+            }
             entries.texts("source.disks", disks);
         }
         Source::Agent { volumes } => entries.texts("source.volumes", volumes),

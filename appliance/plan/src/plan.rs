@@ -108,8 +108,8 @@ pub enum Source {
     Nbd { uri: String },
     /// A domain of libvirt; no disks means all of them.
     Libvirt { uri: String, domain: String, disks: Vec<String> },
-    /// A QEMU by its QMP socket.
-    Qmp { socket: String, disks: Vec<String> },
+    /// A QEMU by its QMP socket, and the agent in its guest by its own.
+    Qmp { socket: String, guest_agent: Option<String>, disks: Vec<String> },
     /// The client writes to a disk that the box exports.
     Push,
     /// The agent on the system sends; no volumes means all of them.

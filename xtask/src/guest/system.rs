@@ -15,7 +15,7 @@ use crate::error::{Error, Result};
 use crate::fuzz;
 use crate::process::{cargo, command, quiet, shown, workspace};
 
-const PACKAGES: &str = "linux-image-cloud-amd64,dmsetup";
+const PACKAGES: &str = "linux-image-cloud-amd64,dmsetup,qemu-guest-agent";
 
 /// Drivers in the order in which they need one another, below the folder of the kernel's drivers.
 const MODULES: &[&str] = &[
@@ -25,6 +25,7 @@ const MODULES: &[&str] = &[
     "virtio/virtio_pci_legacy_dev.ko",
     "virtio/virtio_pci.ko",
     "block/virtio_blk.ko",
+    "char/virtio_console.ko",
     "md/dm-mod.ko",
     "md/dm-flakey.ko",
     "md/dm-delay.ko",
@@ -68,8 +69,25 @@ impl Programs {
 }
 
 impl System {
-    /// Puts the initial file system into `folder`.
+    /// Puts the initial file system of crashes and faults into `folder`.
     pub(super) fn ready(programs: &Programs, folder: &Path) -> Result<Self> {
+        let [guest, holdfast] = ["guest", "holdfast"].map(|name| programs.path(name));
+        Self::of(folder, |tree| {
+            let dmsetup = tree.join("sbin/dmsetup");
+            vec![("init", guest), ("bin/holdfast", holdfast), ("bin/dmsetup", dmsetup)]
+        })
+    }
+
+    /// Puts one with QEMU's agent into `folder`.
+    pub(super) fn with_agent(guest: PathBuf, folder: &Path) -> Result<Self> {
+        let agent = |tree: &Path| tree.join("usr/sbin/qemu-ga");
+        Self::of(folder, |tree| vec![("init", guest), ("bin/qemu-ga", agent(tree))])
+    }
+
+    fn of(
+        folder: &Path,
+        placed: impl FnOnce(&Path) -> Vec<(&'static str, PathBuf)>,
+    ) -> Result<Self> {
         let release = debian::release()?;
         let recipe = [PACKAGES, &release, include_str!("../debian/bootstrap.rs")];
         let tree = cache::entry("guest", &recipe, |folder| {
@@ -78,25 +96,20 @@ impl System {
         })?;
         let tree = tree.join("tree");
         let initial = folder.join("initial");
-        let bytes = initial_files(programs, &tree)?;
+        let bytes = initial_files(&placed(&tree), &tree)?;
         fs::write(&initial, bytes).map_err(Error::io(&initial))?;
         Ok(Self { kernel: only(&tree.join("boot"), "vmlinuz-")?, initial })
     }
 }
 
-fn initial_files(programs: &Programs, tree: &Path) -> Result<Vec<u8>> {
+fn initial_files(placed: &[(&str, PathBuf)], tree: &Path) -> Result<Vec<u8>> {
     let mut archive = Archive::default();
     FOLDERS.iter().for_each(|folder| archive.folder(folder));
     // Before the guest has mounted anything, its first process needs these two.
     archive.device("dev/console", (5, 1));
     archive.device("dev/null", (1, 3));
-    let placed = [
-        ("init", programs.path("guest")),
-        ("bin/holdfast", programs.path("holdfast")),
-        ("bin/dmsetup", tree.join("sbin/dmsetup")),
-    ];
     let mut libraries = BTreeSet::new();
-    for (name, path) in &placed {
+    for (name, path) in placed {
         archive.file(name, &without_symbols(path)?);
         libraries.extend(libraries_of(path, tree)?);
     }

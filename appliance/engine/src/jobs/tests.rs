@@ -105,6 +105,7 @@ fn pulls_are_alone_with_their_machine_and_their_system() {
         volume: "disk0".to_owned(),
         socket: socket.into(),
         disk: None,
+        guest_agent: None,
         full: false,
     };
     let mut queue = queue();

@@ -1,6 +1,6 @@
 //! What a job does.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use bus::{ReclaimOptions, ScrubOptions};
 use model::Span;
@@ -28,6 +28,9 @@ pub(crate) enum Work {
         socket: PathBuf,
         /// The machine's only one without this.
         disk: Option<String>,
+        /// Of the agent in its guest.
+        #[serde(default)]
+        guest_agent: Option<PathBuf>,
         /// Read all of it, whatever is said to be unchanged.
         full: bool,
     },
@@ -202,6 +205,14 @@ impl Work {
             work => (work.kind(), String::new()),
         };
         vec![key]
+    }
+
+    /// The agent of a guest that it freezes.
+    pub(crate) fn guest_agent(&self) -> Option<&Path> {
+        match self {
+            Self::Pull { guest_agent, .. } => guest_agent.as_deref(),
+            _ => None,
+        }
     }
 
     /// Whether doing it once more, after nobody knows how much of it, is right without asking. A

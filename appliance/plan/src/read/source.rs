@@ -9,7 +9,7 @@ const KINDS: [(&str, &[&str]); 7] = [
     ("image", &["path"]),
     ("nbd", &["uri"]),
     ("libvirt", &["uri", "domain", "disks"]),
-    ("qmp", &["socket", "disks"]),
+    ("qmp", &["socket", "guest-agent", "disks"]),
     ("push", &[]),
     ("agent", &["volumes"]),
     ("stream", &[]),
@@ -63,7 +63,11 @@ fn of_kind(table: &Table<'_>, kind: &str) -> Option<Source> {
         }
         "qmp" => {
             let socket = absolute(table, "socket")?;
-            Source::Qmp { socket, disks: table.names("disks") }
+            let guest_agent = match table.has("guest-agent") {
+                true => Some(absolute(table, "guest-agent")?),
+                false => None,
+            };
+            Source::Qmp { socket, guest_agent, disks: table.names("disks") }
         }
         "push" => Source::Push,
         "agent" => Source::Agent { volumes: table.names("volumes") },

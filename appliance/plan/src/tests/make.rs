@@ -164,8 +164,10 @@ fn source() -> impl Strategy<Value = Source> {
         (text(), names()).prop_map(|(domain, disks)| {
             Source::Libvirt { uri: "qemu:///system".into(), domain, disks }
         }),
-        (text(), names())
-            .prop_map(|(text, disks)| Source::Qmp { socket: format!("/{text}"), disks }),
+        (text(), prop::option::of(text()), names()).prop_map(|(text, agent, disks)| {
+            let guest_agent = agent.map(|agent| format!("/{agent}"));
+            Source::Qmp { socket: format!("/{text}"), guest_agent, disks }
+        }),
         Just(Source::Push),
         names().prop_map(|volumes| Source::Agent { volumes }),
         Just(Source::Stream),

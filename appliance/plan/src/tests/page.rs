@@ -81,6 +81,7 @@ fn source_of(key: &str) -> &'static [(&'static str, &'static str)] {
         "uri" => &[("kind", "\"nbd\"")],
         "domain" | "disks" => &[("kind", "\"libvirt\""), ("domain", "\"x\"")],
         "socket" => &[("kind", "\"qmp\"")],
+        "guest-agent" => &[("kind", "\"qmp\""), ("socket", "\"/x\"")],
         "volumes" => &[("kind", "\"agent\"")],
         _ => &[("kind", "\"push\"")],
     }

@@ -12,6 +12,7 @@
 //! stands in for it.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a panic is how a target complains")]
 
+mod agent;
 mod caught;
 mod checkpoint;
 mod chunk;
@@ -166,6 +167,7 @@ mod tests {
         envelope: 4_000,
         nbd: 150_000,
         request: 150_000,
+        agent: 150_000,
         source: 12_000,
         address: 200_000,
         image: 40_000,

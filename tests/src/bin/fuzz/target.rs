@@ -2,7 +2,9 @@
 
 use disk::sim::SimRng;
 
-use crate::{checkpoint, chunk, envelope, event, forged, image, keyring, log, manifest, nbd, pool};
+use crate::{
+    agent, checkpoint, chunk, envelope, event, forged, image, keyring, log, manifest, nbd, pool,
+};
 use crate::{request, segment, source, superblock};
 
 /// Something that reads bytes.
@@ -75,6 +77,11 @@ pub(crate) static TARGETS: &[Target] = &[
         name: "request",
         about: "receiver: what an agent asks for",
         make: || Box::new(request::Requests),
+    },
+    Target {
+        name: "agent",
+        about: "live: what the agent in a guest says",
+        make: || Box::new(agent::GuestAgents),
     },
     Target {
         name: "source",

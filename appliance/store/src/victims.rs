@@ -9,7 +9,7 @@ use crate::uses::Records;
 
 /// What is moved without need may take this part of the free room: its old place gives none back
 /// until it is released, and ingests go on.
-const SPARE_PART: u64 = 2;
+pub(crate) const SPARE_PART: u64 = 2;
 
 /// A segment that is to go.
 pub(crate) struct Victim {

@@ -10,10 +10,14 @@ use crate::error::{Error, Result};
 use crate::process::target_folder;
 use crate::soak::heard::Totals;
 
+/// What the name of a commit ends with when the tree is not as it was committed.
+const DIRTY: &str = "-dirty";
+
 /// Rounds that are over, and what they went through.
 #[derive(Debug)]
 pub(super) struct Ledger {
-    path: PathBuf,
+    /// `None` for a tree that is no commit's: the next one like it is another.
+    path: Option<PathBuf>,
     pub(super) rounds: u64,
     pub(super) totals: Totals,
 }
@@ -21,6 +25,9 @@ pub(super) struct Ledger {
 impl Ledger {
     /// What was kept of a run like this; nothing if it is the first, or cannot be read.
     pub(super) fn of(commit: &str, seed: u64, percent: u32) -> Self {
+        if commit.ends_with(DIRTY) {
+            return Self { path: None, rounds: 0, totals: Totals::default() };
+        }
         let name = format!("{commit}-{seed}-{percent}.json");
         Self::read(target_folder().join("soak").join(name))
     }
@@ -33,18 +40,19 @@ impl Ledger {
         for (goal, amount) in amounts {
             totals.add(goal, amount.as_u64().unwrap_or_default());
         }
-        Self { path, rounds: kept["rounds"].as_u64().unwrap_or_default(), totals }
+        Self { path: Some(path), rounds: kept["rounds"].as_u64().unwrap_or_default(), totals }
     }
 
     /// Keeps that another round is over.
     pub(super) fn round_done(&mut self) -> Result<()> {
         self.rounds += 1;
+        let Some(path) = &self.path else { return Ok(()) };
         let kept = json!({ "rounds": self.rounds, "totals": self.totals.amounts() });
-        let folder = self.path.with_file_name("");
+        let folder = path.with_file_name("");
         fs::create_dir_all(&folder).map_err(Error::io(&folder))?;
-        let unfinished = self.path.with_extension("unfinished");
+        let unfinished = path.with_extension("unfinished");
         fs::write(&unfinished, kept.to_string()).map_err(Error::io(&unfinished))?;
-        fs::rename(&unfinished, &self.path).map_err(Error::io(&self.path))
+        fs::rename(&unfinished, path).map_err(Error::io(path))
     }
 }
 
@@ -56,7 +64,7 @@ mod tests {
     fn a_run_goes_on_where_the_last_like_it_ended() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("soak/abc-1-100.json");
-        let mut ledger = Ledger { path: path.clone(), rounds: 2, totals: Totals::default() };
+        let mut ledger = Ledger { path: Some(path.clone()), rounds: 2, totals: Totals::default() };
         ledger.totals.add("R1", 300);
         ledger.round_done().unwrap();
         let again = Ledger::read(path);

@@ -3,11 +3,13 @@
 
 use std::fs;
 use std::io::Write;
+use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
 use bus::JobState;
-use nix::sys::signal::Signal;
+use nix::sys::signal::{Signal, kill, killpg};
+use nix::unistd::Pid;
 use serde_json::Value;
 
 use crate::harness::{
@@ -53,6 +55,8 @@ fn a_row_that_comes_in_front_costs_little_and_both_dumps_come_back() {
     let unchanged = take(&pool, "again", &second);
     assert_eq!(number(&unchanged, "bytes_new"), 0);
     assert!(number(&unchanged, "bytes_added") < 1024, "{unchanged}");
+    let listed = run(&mut pool.command(&["points"])).done();
+    assert_eq!(listed["points"][0]["content"], "stream");
     assert_eq!(pool.verify(), 0);
     run(&mut pool.command(&["verify", "--deep"])).done();
 }
@@ -79,20 +83,6 @@ fn a_real_archive_comes_back_to_the_program_that_reads_it() {
 }
 
 #[test]
-fn what_comes_on_standard_input_is_a_stream_too() {
-    let pool = Pool::new(1, 128);
-    let bytes = dump(60_000);
-    let path = pool.image("dump", &bytes);
-    let mut ingest = pool.command(&["ingest", "--system", "db", "--stream"]);
-    let file = fs::File::open(path).expect("the dump");
-    let output = ingest.stdin(file).output().expect("the command can be started");
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    assert!(restored(&pool, "latest") == bytes);
-    let listed = run(&mut pool.command(&["points"])).done();
-    assert_eq!(listed["points"][0]["content"], "stream");
-}
-
-#[test]
 fn streams_that_do_not_end_as_they_should_leave_no_recovery_point() {
     let pool = Pool::new(1, 128);
     let cases = [
@@ -109,21 +99,44 @@ fn streams_that_do_not_end_as_they_should_leave_no_recovery_point() {
 }
 
 #[test]
-fn a_stream_is_no_disk_and_a_disk_no_parent_of_a_stream() {
+fn a_stream_is_no_disk_and_a_system_is_of_one_kind() {
     let pool = Pool::new(1, 128);
-    pool.take_bytes("image", &image(73, 2 * MIB));
-    let bytes = dump(30_000);
-    let path = pool.image("dump", &bytes);
-    // A system that was a disk before.
+    let disk = image(73, 2 * MIB);
+    let path = pool.image("image", &disk);
+    pool.take(&path);
+    let dump = pool.image("dump", &dump(30_000));
     let words = ["ingest", "--system", "machine", "--stream", "--"];
-    let taken = run(pool.command(&words).arg("cat").arg(path)).done();
-    assert_eq!(taken["parent"], Value::Null);
+    let refused = run(pool.command(&words).arg("cat").arg(&dump));
+    refused.refused("of kind volumes, not stream", "machine-stream");
+    run(pool.command(&STREAM).arg("cat").arg(&dump)).done();
+    let mut ingest = pool.command(&["ingest", "--system", "db"]);
+    run(ingest.arg(&path)).refused("of kind stream, not volumes", "db-volumes");
     let socket = pool.path("socket").display().to_string();
     let words = ["export", "--point", "latest", "--socket", &socket];
     run(&mut pool.command(&words)).refused("is a stream", "restore it");
-    assert!(restored(&pool, "latest") == bytes);
-    let again = pool.take_bytes("again", &image(73, 2 * MIB));
-    assert!(pool.restore(&again) == image(73, 2 * MIB), "and a disk after it");
+    let none = run(&mut pool.command(&STREAM[..4]));
+    assert_eq!(none.code, Some(2), "a command is needed: {}", none.stderr);
+}
+
+#[test]
+fn a_stream_that_is_interrupted_leaves_no_recovery_point_however_its_command_ends() {
+    let pool = Pool::new(1, 128);
+    for script in ["cat /dev/urandom; true", "trap '' INT; exec sleep 1000"] {
+        let mut ingest = pool.command(&STREAM);
+        ingest.args(["sh", "-c", &format!("echo $$ > {}; {script}", pool.path("pid").display())]);
+        ingest.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        // A terminal sends its signal to all of them.
+        let child = ingest.process_group(0).spawn().expect("the command can be started");
+        while !fs::read_to_string(pool.path("pid")).is_ok_and(|pid| pid.ends_with('\n')) {
+            std::thread::yield_now();
+        }
+        fs::remove_file(pool.path("pid")).expect("it was there");
+        let group = Pid::from_raw(i32::try_from(child.id()).expect("a process"));
+        killpg(group, Signal::SIGINT).expect("it runs");
+        let outcome = ended(child);
+        assert_ne!(outcome.code, Some(0), "{script}: {}", outcome.stderr);
+        assert!(pool.points().is_empty(), "{script}");
+    }
 }
 
 #[test]
@@ -138,6 +151,9 @@ fn what_damage_took_from_a_stream_is_told_and_never_given_back_as_something_else
     let object = damaged.refused("are lost", "");
     let missing = &object["broken"][0]["missing"][0];
     assert!(number(missing, "bytes") > 0, "{object}");
+    let part = run(&mut pool.command(&["restore", "--point", "latest", "--to", "-"]));
+    assert_eq!(part.code, Some(1), "{}", part.stderr);
+    assert!(noise.starts_with(&part.stdout), "what a program got by then is the beginning");
     let to = pool.path("to");
     let failed = run(&mut pool.restore_to("latest", &to));
     assert_eq!(failed.code, Some(1), "{}", failed.stderr);
@@ -147,7 +163,9 @@ fn what_damage_took_from_a_stream_is_told_and_never_given_back_as_something_else
 /// A command that hands a stream over to an engine and does not end by itself.
 fn endless(asked: &Asked) -> Child {
     let mut ingest = asked.command(&STREAM);
-    ingest.args(["sh", "-c", "head -c 5000000 /dev/urandom; exec sleep 1000"]);
+    let pid = asked.pool.path("pid");
+    let script = format!("echo $$ > {}; head -c 5000000 /dev/urandom", pid.display());
+    ingest.args(["sh", "-c", &format!("{script}; exec sleep 1000")]);
     ingest.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     ingest.spawn().expect("the command can be started")
 }
@@ -175,10 +193,12 @@ fn an_engine_takes_streams_and_whoever_vanishes_leaves_no_recovery_point() {
     asked.engine().until(5, |job| job.bytes_done >= 4 << 20);
     signal(&killed, Signal::SIGKILL);
     killed.wait().expect("a child of this process");
-    run(Command::new("pkill").args(["-f", "^sleep 1000$"]));
     let job = asked.engine().until(5, |job| job.state.is_ended());
     assert_eq!(job.state, JobState::Failed, "{}", job.cause);
     assert!(job.cause.contains("went away before its end"), "{}", job.cause);
+    let left = fs::read_to_string(asked.pool.path("pid")).expect("a number");
+    let left = Pid::from_raw(left.trim().parse().expect("a number"));
+    kill(left, Signal::SIGKILL).expect("the program of the command that was killed");
 
     // Somebody changes his mind.
     let cancelled = endless(&asked);

@@ -34,6 +34,10 @@ use crate::state::State;
 /// Under which name the times of upkeep are kept.
 const LASTS: &str = "lasts";
 
+/// Jobs that have been handed files or pipes and have not begun, at most: each keeps one or two
+/// descriptors open.
+const HANDED_MAX: usize = 64;
+
 /// When upkeep came to its end last, by the clock on the wall; 0 is never.
 #[derive(Debug, Clone, Copy, Default, Serialize, Deserialize)]
 #[serde(default)]
@@ -77,7 +81,7 @@ pub(crate) struct Engine {
     pub(crate) refresh: Notify,
     /// Names of systems and volumes, by recovery point.
     pub(crate) known: Mutex<Known>,
-    /// Open files that restores are to write to, by the number that their jobs have for them.
+    /// Files and pipes of callers, by the number that their jobs have for them.
     pub(crate) handed: Mutex<HashMap<u64, Vec<OwnedFd>>>,
     last_handed: AtomicU64,
     pub(crate) started: Moment,
@@ -171,10 +175,14 @@ impl Engine {
     }
 
     /// Keeps what a caller has handed over, for the job that will ask for it by this number.
-    pub(crate) fn keep_handed(&self, files: Vec<OwnedFd>) -> u64 {
+    /// `None` while there is no room for more.
+    pub(crate) fn keep_handed(&self, files: Vec<OwnedFd>) -> Option<u64> {
+        if lock(&self.handed).len() >= HANDED_MAX {
+            return None;
+        }
         let number = self.last_handed.fetch_add(1, Ordering::Relaxed) + 1;
         lock(&self.handed).insert(number, files);
-        number
+        Some(number)
     }
 
     /// Gives up what a caller has handed over, or hands it to its job.

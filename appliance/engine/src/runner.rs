@@ -12,8 +12,8 @@ use export::Overlay;
 use futures_executor::block_on;
 use model::{Consistency, PointId};
 use operations::{
-    Expire, Failure, Ingest, Ingested, OpenPool, Pipe, Pull, Receive, Restore, Resync, ResyncNext,
-    Scrub, TokioPacer, Verdict, Verify, VerifyPoint, random_point,
+    Expire, Failure, HandedStream, Ingest, Ingested, OpenPool, Pull, Receive, Restore, Resync,
+    ResyncNext, Scrub, TokioPacer, Verify, VerifyPoint, random_point,
 };
 use record::{Progress, TenantAccess};
 use rustix::process::setpriority_process;
@@ -119,9 +119,9 @@ fn attempt(
             let Ok([stream, end]) = <[OwnedFd; 2]>::try_from(handed) else {
                 return Err(Failure::new("the pipe that it came from is gone", "send it again"));
             };
-            let (stream, end) = (Pipe::new(stream), Verdict::new(end));
+            let stream = HandedStream::new(stream, end);
             let ingest = Ingest::of(system, volume, "a stream");
-            taken_in(&ingest.run_stream(pool, access, stream, &end, progress)?)
+            taken_in(&ingest.run_stream(pool, access, &stream, &stream, progress)?)
         }
         Work::Restore { point, volume, to } => {
             let point = pool.point(access, point)?;

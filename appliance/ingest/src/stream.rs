@@ -8,7 +8,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::io::{ErrorKind, Read};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use catalog::{Catalog, Content};
@@ -18,7 +18,7 @@ use format::stream::{encode_stream_leaf, ends_stream_leaf};
 use futures_executor::block_on;
 use model::Digest;
 use record::{
-    Progress, RecordError, RecordWriter, Result, TenantAccess, VolumeContent, write_tree,
+    Progress, RecordError, RecordWriter, Result, TenantAccess, Turns, VolumeContent, write_tree,
 };
 use seal::Codec;
 
@@ -104,7 +104,14 @@ impl StreamIngest<'_> {
         if assembly.bytes == 0 {
             return Err(outside(std::io::Error::new(ErrorKind::UnexpectedEof, "nothing came")));
         }
-        is_whole().map_err(&outside)?;
+        is_whole().map_err(|error| match progress.stopped() {
+            true => RecordError::Interrupted,
+            false => outside(error),
+        })?;
+        // Whoever asked to stop may have ended the stream with that.
+        if progress.stopped() {
+            return Err(RecordError::Interrupted);
+        }
         let newest = catalog.newest(access.tenant(), system);
         let parent = newest.filter(|point| point.content == Content::Stream).map(|point| point.id);
         let Assembly { leaves, mut writer, total, bytes, .. } = assembly;
@@ -128,8 +135,7 @@ fn take_all(
 ) -> Result<Assembly> {
     let (input, claims, pace) =
         (Mutex::new(input), Claims::default(), Pace::new(options.compression));
-    let assembly = Mutex::new(Assembly::new(access)?);
-    let moved = Condvar::new();
+    let assembly = Turns::new(Assembly::new(access)?, progress);
     let work = || -> Result<()> {
         let mut writer = RecordWriter::new(access)?;
         let next = || {
@@ -145,23 +151,14 @@ fn take_all(
                 block_on(keep(access, &batch, &claims, pace.codec(), &mut writer))?;
             pace.note(batch.waited, began.elapsed());
             progress.advance(batch.bytes.len() as u64, done.stored_bytes);
-            let too_far = |assembly: &mut Assembly| {
-                batch.number >= assembly.next + BATCHES_AHEAD && !progress.stopped()
-            };
-            let waited = moved.wait_while(lock(&assembly), too_far);
-            let mut assembly = waited.unwrap_or_else(PoisonError::into_inner);
-            block_on(assembly.put(batch.number, chunks, &done))?;
-            moved.notify_all();
+            assembly.take(
+                |assembly| batch.number < assembly.next + BATCHES_AHEAD,
+                |assembly| block_on(assembly.put(batch.number, chunks, &done)),
+            )?;
         }
         Ok(())
     };
-    let work = || {
-        work().inspect_err(|_| {
-            progress.stop();
-            drop(lock(&assembly));
-            moved.notify_all();
-        })
-    };
+    let work = || assembly.worker(work);
     let outcomes: Vec<Result<()>> = std::thread::scope(|scope| {
         let workers: Vec<_> = (0..options.workers.max(1)).map(|_| scope.spawn(work)).collect();
         let join = |worker: std::thread::ScopedJoinHandle<'_, Result<()>>| {
@@ -170,7 +167,7 @@ fn take_all(
         workers.into_iter().map(join).collect()
     });
     worst(outcomes)?;
-    let mut assembly = assembly.into_inner().unwrap_or_else(PoisonError::into_inner);
+    let mut assembly = assembly.into_inner();
     block_on(assembly.end_leaf())?;
     Ok(assembly)
 }

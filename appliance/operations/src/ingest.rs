@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
 
+use catalog::Content;
 use ingest::{Compression, Hint, Options, Parent, Report, Source};
 use model::{Bytes, Consistency, PointId};
 use record::{Progress, SignalKind, TenantAccess};
@@ -95,7 +96,7 @@ impl Ingest {
         progress: &Progress,
     ) -> Result<Ingested, Failure> {
         let began = Instant::now();
-        let parent = self.admitted(pool, access)?;
+        let parent = self.admitted(pool, access, Content::Volumes)?;
         let ingest = ingest::Ingest {
             access,
             catalog: &pool.catalog,
@@ -114,6 +115,7 @@ impl Ingest {
         &self,
         pool: &OpenPool,
         access: &TenantAccess,
+        content: Content,
     ) -> Result<Parent, Failure> {
         if !pool.keyring.has_proved_kit() {
             return Err(Failure::new(
@@ -121,6 +123,7 @@ impl Ingest {
                 "run `holdfast kit prove` with the kit that `pool create` wrote",
             ));
         }
+        check_content(pool, access, &self.system, content)?;
         check_room(pool, access, &self.system)?;
         Ok(match &self.parent {
             _ if self.no_parent => Parent::None,
@@ -243,6 +246,26 @@ pub fn random_point() -> PointId {
     let mut point = PointId::default();
     fill_random(&mut point.0);
     point
+}
+
+/// Refuses to mix volumes and streams in one system: each would count as the other's next recovery
+/// point, for its objective, its retention and what is usual for it.
+fn check_content(
+    pool: &OpenPool,
+    access: &TenantAccess,
+    system: &str,
+    content: Content,
+) -> Result<(), Failure> {
+    let id = ingest::system_id(access, system);
+    match pool.catalog.newest(access.tenant(), id) {
+        Some(newest) if newest.content != content => {
+            let (found, wanted) = (newest.content.as_str(), content.as_str());
+            let what = format!("recovery points of {system} are of kind {found}, not {wanted}");
+            let next = format!("take it in under another name, {system}-{wanted} for example");
+            Err(Failure::new(what, next))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Refuses to begin what cannot end: the pool has no room for even the least that this system's

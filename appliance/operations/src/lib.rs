@@ -45,5 +45,5 @@ pub use restore::{Place, Restore, Restored};
 pub use resync::{Resync, ResyncNext, ResyncOutcome};
 pub use scrub::{Scrub, ScrubOutcome, scrub_history};
 pub use secret::Secret;
-pub use stream::{Pipe, Verdict, WHOLE, Writer};
+pub use stream::{HandedStream, Pipe, WHOLE, Writer, is_pipe};
 pub use verify::{Verified, VerifiedPoint, Verify, VerifyPoint};

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use catalog::Content;
 use ingest::{Hint, NbdSource, Recheck};
 use live::{Frozen, Guest};
 use record::{Progress, TenantAccess};
@@ -51,7 +52,7 @@ impl Pull {
             ..Ingest::of(&self.system, &self.volume, &name)
         };
         // What cannot end well does not touch the machine.
-        ingest.admitted(pool, access)?;
+        ingest.admitted(pool, access, Content::Volumes)?;
         let stopped = || progress.stopped();
         let guest = self.guest_agent.as_deref().map(|agent| Guest { agent, stopped: &stopped });
         let frozen = Frozen::take(&self.socket, self.disk.as_deref(), point, since, guest)?;

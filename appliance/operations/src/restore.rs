@@ -129,13 +129,13 @@ impl Restore {
             _ => Failure::file(&self.to, &error),
         })?;
         let kept = file.try_clone().map_err(|error| Failure::file(&self.to, &error))?;
-        let restored = give_stream(stream, file, point, access, progress);
+        let mut restored = give_stream(stream, file, point, access, progress);
         if place == Place::NewFile {
+            let synced = kept.sync_all().map_err(|error| Failure::file(&self.to, &error));
+            restored = restored.and_then(|restored| synced.map(|()| restored));
             if restored.is_err() {
                 // A part of a stream must not pass for one.
                 let _ = std::fs::remove_file(&self.to);
-            } else {
-                kept.sync_all().map_err(|error| Failure::file(&self.to, &error))?;
             }
         }
         Ok(Restored { to: self.to.clone(), ..restored? })

@@ -1,16 +1,20 @@
 //! Take in what a program writes as a recovery point.
 //!
-//! A pipe ends in the same way whether its writer had nothing more to say or died. So there is a
-//! second one: a byte in it says that the end of the first was the right one.
+//! A pipe ends in the same way whether its writer had nothing more to say or died. So somebody has
+//! to say behind its end that this was the right one: who started the program, and over the bus a
+//! byte in a second pipe.
 
 use std::fs::File;
-use std::io::{ErrorKind, Read};
+use std::io::{Error, ErrorKind, Read};
 use std::os::fd::{AsFd, OwnedFd};
 use std::sync::Arc;
 use std::time::Instant;
 
+use catalog::Content;
 use ingest::{Options, Parent, StreamIngest};
+use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::poll::{PollFd, PollFlags, poll};
+use nix::sys::stat::{SFlag, fstat};
 use record::{Progress, TenantAccess};
 
 use crate::{Failure, Ingest, Ingested, OpenPool};
@@ -21,9 +25,23 @@ const PATIENCE_MS: u8 = 250;
 /// The byte that says that a stream has ended as it should.
 pub const WHOLE: u8 = b'w';
 
-/// A pipe, or anything else that a stream can be read from.
+/// Who wrote a stream, as far as it matters how that ended.
+pub trait Writer {
+    /// Whether the end of the stream was the right one. Asked once, behind the end; may wait until
+    /// the progress is asked to stop.
+    fn ended_well(&self, progress: &Progress) -> std::io::Result<()>;
+}
+
+/// What a command writes, read from its pipe.
 #[derive(Debug)]
 pub struct Pipe(File);
+
+/// A stream that somebody else sends through a pipe, with the pipe that tells of its end.
+#[derive(Debug)]
+pub struct HandedStream {
+    stream: File,
+    end: File,
+}
 
 impl Pipe {
     pub fn new(from: OwnedFd) -> Self {
@@ -42,44 +60,68 @@ impl Read for &Pipe {
     }
 }
 
-impl Read for Pipe {
+/// Whether it is the end of a pipe that can be read.
+pub fn is_pipe(end: &OwnedFd) -> bool {
+    let is_fifo = fstat(end).is_ok_and(|stat| {
+        SFlag::from_bits_truncate(stat.st_mode) & SFlag::S_IFMT == SFlag::S_IFIFO
+    });
+    let flags = fcntl(end, FcntlArg::F_GETFL).map(OFlag::from_bits_truncate);
+    is_fifo && flags.is_ok_and(|flags| flags & OFlag::O_ACCMODE != OFlag::O_WRONLY)
+}
+
+impl HandedStream {
+    /// Of two pipes as [`is_pipe`] wants them.
+    pub fn new(stream: OwnedFd, end: OwnedFd) -> Self {
+        for pipe in [&stream, &end] {
+            // Somebody else may read what was there a moment ago, and nobody is to wait for that. A
+            // pipe that cannot be told so is waited for.
+            let _ = fcntl(pipe, FcntlArg::F_SETFL(OFlag::O_NONBLOCK));
+        }
+        Self { stream: File::from(stream), end: File::from(end) }
+    }
+}
+
+impl Read for &HandedStream {
+    /// As of a pipe; fails when who would say that it is whole has gone without saying so.
     fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
-        (&*self).read(buffer)
+        let stream = PollFd::new(self.stream.as_fd(), PollFlags::POLLIN);
+        let end = PollFd::new(self.end.as_fd(), PollFlags::POLLIN);
+        let mut both = [stream, end];
+        poll(&mut both, PATIENCE_MS)?;
+        let told = both.map(|one| one.revents().unwrap_or(PollFlags::empty()));
+        let [came, ended] = told;
+        if ended.contains(PollFlags::POLLHUP) && !ended.contains(PollFlags::POLLIN) {
+            return Err(gone());
+        }
+        if came.is_empty() {
+            return Err(ErrorKind::Interrupted.into());
+        }
+        (&self.stream).read(buffer).map_err(|error| match error.kind() {
+            ErrorKind::WouldBlock => ErrorKind::Interrupted.into(),
+            _ => error,
+        })
     }
 }
 
-/// Who wrote the stream, as far as it matters how that ended.
-pub trait Writer {
-    /// Whether the end of the stream was the right one. Asked once, behind the end; may wait until
-    /// the progress is asked to stop.
-    fn ended_well(&self, progress: &Progress) -> std::io::Result<()>;
-}
-
-/// A writer that says so by a byte in a pipe.
-#[derive(Debug)]
-pub struct Verdict(Pipe);
-
-impl Verdict {
-    pub fn new(from: OwnedFd) -> Self {
-        Self(Pipe::new(from))
-    }
-}
-
-impl Writer for Verdict {
+impl Writer for HandedStream {
     fn ended_well(&self, progress: &Progress) -> std::io::Result<()> {
         let mut byte = [0];
         loop {
-            match (&self.0).read(&mut byte) {
+            let mut end = [PollFd::new(self.end.as_fd(), PollFlags::POLLIN)];
+            poll(&mut end, PATIENCE_MS)?;
+            match (&self.end).read(&mut byte) {
                 Ok(1) if byte == [WHOLE] => return Ok(()),
-                Ok(_) => {
-                    let what = "who wrote it went away before its end";
-                    return Err(std::io::Error::new(ErrorKind::UnexpectedEof, what));
-                }
-                Err(error) if error.kind() == ErrorKind::Interrupted && !progress.stopped() => {}
-                Err(error) => return Err(error),
+                Ok(_) => return Err(gone()),
+                Err(error) if error.kind() != ErrorKind::WouldBlock => return Err(error),
+                Err(_) if progress.stopped() => return Err(ErrorKind::Interrupted.into()),
+                Err(_) => {}
             }
         }
     }
+}
+
+fn gone() -> Error {
+    Error::new(ErrorKind::UnexpectedEof, "who wrote it went away before its end")
 }
 
 impl Ingest {
@@ -89,12 +131,12 @@ impl Ingest {
         &self,
         pool: &OpenPool,
         access: &Arc<TenantAccess>,
-        input: Pipe,
+        input: impl Read + Send,
         writer: &dyn Writer,
         progress: &Progress,
     ) -> Result<Ingested, Failure> {
         let began = Instant::now();
-        self.admitted(pool, access)?;
+        self.admitted(pool, access, Content::Stream)?;
         let ingest = StreamIngest {
             access,
             catalog: &pool.catalog,
@@ -105,7 +147,8 @@ impl Ingest {
             progress,
         };
         let report = ingest.run()?;
-        let failed_disks = pool.failed_disks();
-        Ok(Ingested { report, failed_disks, seconds: began.elapsed().as_secs_f64() })
+        let (failed_disks, seconds) = (pool.failed_disks(), began.elapsed().as_secs_f64());
+        let consistency = self.consistency;
+        Ok(Ingested { report, failed_disks, seconds, consistency, unsettled: None })
     }
 }

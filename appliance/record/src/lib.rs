@@ -14,6 +14,7 @@ mod put;
 mod reader;
 mod stream;
 mod tree;
+mod turns;
 mod volume;
 
 pub use describe::{Description, SignalDescription, SignalKind, VolumeContent, VolumeDescription};
@@ -26,4 +27,5 @@ pub use put::{Put, RecordWriter};
 pub use reader::{ChunkTarget, OpenedRecord, RecordReader};
 pub use stream::{Stream, StreamLeaf, StreamLeaves};
 pub use tree::write_tree;
+pub use turns::Turns;
 pub use volume::Volume;

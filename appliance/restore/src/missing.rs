@@ -187,7 +187,7 @@ impl Survey<'_> {
         Ok(lost.map(bytes).collect())
     }
 
-    fn remember(&mut self, leaf: Digest) {
+    pub(super) fn remember(&mut self, leaf: Digest) {
         if self.whole.len() >= WHOLE_LEAVES {
             self.whole.clear();
         }

@@ -5,13 +5,14 @@
 
 use std::collections::HashMap;
 use std::io::Write;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use format::segment::RecordKind;
 use futures_executor::block_on;
 use model::Digest;
 use record::{
     Progress, RecordError, RecordReader, Result, Stream, StreamLeaf, StreamLeaves, TenantAccess,
+    Turns,
 };
 
 /// Bytes that a worker opens in one turn, about; one chunk at least.
@@ -24,6 +25,8 @@ struct Walk {
     next: u64,
     /// Bytes of all chunks so far.
     bytes: u64,
+    /// Nobody knows what comes next.
+    lost: bool,
 }
 
 /// Chunks that follow each other.
@@ -54,9 +57,8 @@ pub fn restore_stream(
 ) -> Result<()> {
     progress.begin(stream.bytes());
     let (leaves, chunks) = (stream.leaves(), Vec::new().into_iter());
-    let walk = Mutex::new(Walk { leaves, chunks, next: 0, bytes: 0 });
-    let sink = Mutex::new(Sink { to, next: 0 });
-    let moved = Condvar::new();
+    let walk = Mutex::new(Walk { leaves, chunks, next: 0, bytes: 0, lost: false });
+    let sink = Turns::new(Sink { to, next: 0 }, progress);
     let outside = |error| RecordError::Outside { name: name.to_owned(), source: Arc::new(error) };
     let work = || -> Result<()> {
         let mut reader = RecordReader::new(access)?;
@@ -64,28 +66,30 @@ pub fn restore_stream(
             if progress.stopped() {
                 return Err(RecordError::Interrupted);
             }
-            let batch = block_on(lock(&walk).next(&mut reader, stream.bytes()))?;
+            let batch = {
+                let mut walk = lock(&walk);
+                let batch = block_on(walk.next(&mut reader, stream.bytes()));
+                // Behind a gap nothing may take its place.
+                walk.lost |= batch.is_err();
+                batch?
+            };
             let Some(batch) = batch else { return Ok(()) };
             let bytes = block_on(read(&mut reader, &batch.chunks))?;
-            let not_yet = |sink: &mut Sink<'_>| sink.next != batch.number && !progress.stopped();
-            let turn = moved.wait_while(lock(&sink), not_yet);
-            let mut sink = turn.unwrap_or_else(PoisonError::into_inner);
-            if sink.next != batch.number {
-                return Err(RecordError::Interrupted);
-            }
-            sink.to.write_all(&bytes).map_err(&outside)?;
-            sink.next += 1;
-            moved.notify_all();
+            sink.take(
+                |sink| sink.next == batch.number,
+                |sink| {
+                    if sink.next != batch.number {
+                        return Err(RecordError::Interrupted);
+                    }
+                    sink.to.write_all(&bytes).map_err(&outside)?;
+                    sink.next += 1;
+                    Ok(())
+                },
+            )?;
             progress.advance(bytes.len() as u64, bytes.len() as u64);
         }
     };
-    let work = || {
-        work().inspect_err(|_| {
-            progress.stop();
-            drop(lock(&sink));
-            moved.notify_all();
-        })
-    };
+    let work = || sink.worker(work);
     let outcomes: Vec<Result<()>> = std::thread::scope(|scope| {
         let workers: Vec<_> = (0..workers.max(1)).map(|_| scope.spawn(work)).collect();
         let join = |worker: std::thread::ScopedJoinHandle<'_, Result<()>>| {
@@ -101,12 +105,15 @@ pub fn restore_stream(
     if lock(&walk).bytes != stream.bytes() {
         return Err(RecordError::Shape);
     }
-    lock(&sink).to.flush().map_err(outside)
+    sink.into_inner().to.flush().map_err(outside)
 }
 
 impl Walk {
     /// The chunks that come next; `None` behind the last. No more than `total` bytes in all.
     async fn next(&mut self, reader: &mut RecordReader, total: u64) -> Result<Option<Batch>> {
+        if self.lost {
+            return Err(RecordError::Interrupted);
+        }
         let (mut chunks, mut bytes) = (Vec::new(), 0);
         while bytes < BATCH_BYTES {
             if let Some((digest, length)) = self.chunks.next() {

@@ -247,7 +247,7 @@ async fn base(
         let opened = RestorePoint::open(access, *point).await.ok()?;
         let mut volumes = opened.description.volumes.iter();
         let Some(at) = volumes.position(|volume| volume.name == intake.volume) else { continue };
-        let same = opened.volume(at)?.bytes() == intake.bytes;
+        let same = opened.volume(at).is_some_and(|volume| volume.bytes() == intake.bytes);
         return same.then_some((point.id, at));
     }
     None

@@ -58,6 +58,12 @@ impl Queue {
     fn take_over(&mut self, number: u64, now: Moment) {
         let Some(job) = self.jobs.get_mut(&number) else { return };
         match job.state {
+            // What its caller handed over went with the engine that had it.
+            JobState::Queued | JobState::Waiting { .. } if job.work.handed().is_some() => {
+                job.cause = "the engine ended before it began".to_owned();
+                job.next = "give the command again".to_owned();
+                end(job, JobState::Interrupted, now);
+            }
             JobState::Running if job.stopping => end(job, JobState::Cancelled, now),
             JobState::Running if job.work.repeats() => {
                 job.state = JobState::Queued;

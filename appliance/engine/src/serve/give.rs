@@ -48,6 +48,12 @@ pub(super) async fn restore(
     begin(engine, Work::Restore { point: point.to_string(), volume, to })
 }
 
+/// That jobs which wait have as many descriptors as there may be.
+pub(super) fn too_many() -> Refusal {
+    let problem = "too many jobs wait that have been handed a file or a pipe";
+    Refusal::new(RefusalKind::Busy, problem, "wait until some of them have ended, then try again")
+}
+
 /// Writes a volume to an open file, pipe or device of the caller's.
 pub(super) async fn restore_to(
     engine: &Arc<Engine>,
@@ -57,7 +63,7 @@ pub(super) async fn restore_to(
 ) -> Result<Reply, Refusal> {
     let name = Some(name).filter(|name| !name.is_empty());
     let volume = volume(engine, point, name).await?;
-    let handed = engine.keep_handed(vec![target]);
+    let handed = engine.keep_handed(vec![target]).ok_or_else(too_many)?;
     let taken = begin(engine, Work::Give { point: point.to_string(), volume, handed });
     if taken.is_err() {
         engine.take_handed(handed);

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use bus::{FinishOptions, Place, ReceiveOptions, Refusal, Reply, StreamOptions};
 use model::Consistency;
 
-use super::commands::{begin, failed};
-use super::{planning, show};
+use super::commands::{INVALID, begin, failed};
+use super::{give, planning, show};
 use crate::engine::Engine;
 use crate::exports::{Intake, Wanted};
 use crate::jobs::Work;
@@ -45,7 +45,13 @@ pub(super) fn stream(
     stream: OwnedFd,
     end: OwnedFd,
 ) -> Result<Reply, Refusal> {
-    let handed = engine.keep_handed(vec![stream, end]);
+    for pipe in [&stream, &end] {
+        if !operations::is_pipe(pipe) {
+            let problem = "what was handed over is not the end of a pipe that can be read";
+            return Err(Refusal::new(INVALID, problem, "hand over pipes, as `holdfast` does"));
+        }
+    }
+    let handed = engine.keep_handed(vec![stream, end]).ok_or_else(give::too_many)?;
     let volume = options.volume.unwrap_or_else(|| STREAM.to_owned());
     let taken = begin(engine, Work::Stream { system, volume, handed });
     if taken.is_err() {

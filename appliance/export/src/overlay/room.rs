@@ -1,5 +1,5 @@
-//! Room that an overlay leaves to whoever else writes to its file system: an engine that cannot keep
-//! its jobs any more because a client filled an overlay would be worth nothing.
+//! Room that an overlay leaves to whoever else writes to its file system: an engine that cannot
+//! keep its jobs any more because a client filled an overlay would be worth nothing.
 
 use std::fs::File;
 use std::io;

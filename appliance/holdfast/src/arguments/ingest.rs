@@ -25,9 +25,9 @@ pub(crate) struct Ingest {
     /// Compare with no recovery point.
     #[arg(long)]
     pub(crate) no_parent: bool,
-    /// Take in a stream: what the COMMAND behind `--` writes to its standard output, until it ends
-    /// without failure; without a command what comes on standard input.
-    #[arg(long, conflicts_with_all = ["source", "parent", "no_parent"])]
+    /// Take in a stream: what the COMMAND behind `--` writes to its standard output. It becomes a
+    /// recovery point if the command ends without failure.
+    #[arg(long, requires = "command", conflicts_with_all = ["source", "parent", "no_parent"])]
     pub(crate) stream: bool,
     /// Worker threads; each takes 20 MiB of memory. One more than there are cores by default.
     #[arg(long, value_parser = clap::value_parser!(u8).range(1..=8))]

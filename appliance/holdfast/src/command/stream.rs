@@ -1,8 +1,11 @@
-//! `holdfast ingest --stream`: take in what a command writes, or what comes on standard input.
+//! `holdfast ingest --stream`: take in what a command writes.
+//!
+//! There is no way to pipe a stream into it: whether what stands in front of a pipe came to its end
+//! or died, nobody behind it can tell.
 
 use std::io::{Error, ErrorKind};
-use std::os::fd::{AsFd, OwnedFd};
-use std::process::{Child, Command, Stdio};
+use std::os::fd::OwnedFd;
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -34,7 +37,7 @@ pub(crate) fn run(arguments: &arguments::Ingest, output: &Output) -> Result<(), 
     let (producer, from) = Producer::start(&arguments.command)?;
     let ingest = Ingest { volume: name(arguments), ..wanted(arguments, &producer.name) };
     let ingested = shown(output, "ingest", &progress, || {
-        ingest.run_stream(&pool, &access, Pipe::new(from), &producer, &progress)
+        ingest.run_stream(&pool, &access, &Pipe::new(from), &producer, &progress)
     });
     drop(producer);
     let closed = close(&pool, output);
@@ -50,22 +53,19 @@ pub(crate) fn name(arguments: &arguments::Ingest) -> String {
     }
 }
 
-/// Who writes a stream: a command that ends with this, or whoever has the other end of standard
-/// input.
+/// A command that writes a stream.
 #[derive(Debug)]
 pub(crate) struct Producer {
     pub(crate) name: String,
-    child: Mutex<Option<Child>>,
+    child: Mutex<Child>,
 }
 
 impl Producer {
     /// Starts the command; gives what its output can be read from.
     pub(crate) fn start(command: &[String]) -> Result<(Self, OwnedFd), Failure> {
         let Some((program, arguments)) = command.split_first() else {
-            let stdin = std::io::stdin().as_fd().try_clone_to_owned();
-            let stdin = stdin.map_err(|error| Failure::new(error, "pipe a stream into this"))?;
-            let name = "standard input".to_owned();
-            return Ok((Self { name, child: Mutex::new(None) }, stdin));
+            let next = "name one behind --, as in `-- pg_dump -Fc shop`";
+            return Err(Failure::new("there is no command that writes the stream", next));
         };
         let failed = |error: Error| {
             let next = "check its name, and that it may be run";
@@ -75,32 +75,35 @@ impl Producer {
         let mut starting = Command::new(program);
         starting.args(arguments).stdin(Stdio::null()).stdout(to);
         let child = starting.spawn().map_err(failed)?;
-        Ok((Self { name: program.clone(), child: Mutex::new(Some(child)) }, from.into()))
+        Ok((Self { name: program.clone(), child: Mutex::new(child) }, from.into()))
     }
 
-    /// Waits for the end of the command: whether it was a good one.
-    pub(crate) fn wait(&self) -> std::io::Result<()> {
+    /// Waits for the end of the command: whether it was a good one. Ends when `stopped` says so,
+    /// too: Ctrl-C reaches the command as it does this process, and what a program says at its end
+    /// then counts for nothing.
+    pub(crate) fn wait(&self, stopped: impl Fn() -> bool) -> std::io::Result<()> {
+        let mut ended = None;
         loop {
-            let status = match self.child().as_mut() {
-                Some(child) => child.try_wait()?,
-                None => return Ok(()),
-            };
-            match status {
-                Some(status) if status.success() => return Ok(()),
+            if stopped() {
+                return Err(ErrorKind::Interrupted.into());
+            }
+            match ended {
+                None => ended = self.child().try_wait()?,
+                // A tick has gone by since: a signal that ended it has been heard here, too.
+                Some(status) if ExitStatus::success(&status) => return Ok(()),
                 Some(status) => {
                     let what = format!("it ended with {status}");
                     return Err(Error::new(ErrorKind::UnexpectedEof, what));
                 }
-                // Not in a wait: somebody else may have to kill it meanwhile.
-                None => std::thread::sleep(TICK),
             }
+            // Not in a wait: somebody else may have to kill it meanwhile.
+            std::thread::sleep(TICK);
         }
     }
 
     /// Ends the command, as nobody wants its output any more. Whether it was still running.
     pub(crate) fn kill(&self) -> bool {
         let mut child = self.child();
-        let Some(child) = child.as_mut() else { return false };
         let was_running = matches!(child.try_wait(), Ok(None));
         // It may come to its end just now.
         let _ = child.kill();
@@ -108,14 +111,14 @@ impl Producer {
         was_running
     }
 
-    fn child(&self) -> MutexGuard<'_, Option<Child>> {
+    fn child(&self) -> MutexGuard<'_, Child> {
         self.child.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Writer for Producer {
-    fn ended_well(&self, _: &Progress) -> std::io::Result<()> {
-        self.wait()
+    fn ended_well(&self, progress: &Progress) -> std::io::Result<()> {
+        self.wait(|| progress.stopped())
     }
 }
 

@@ -3,6 +3,7 @@
 //! The job is the engine's: it survives this command and the engine itself. Ctrl-C cancels it, once
 //! more leaves it to the engine; a terminal that goes away leaves it too.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use bus::{ClientError, Follow, Followed, JobKind, JobState, JobView, Object, Place};
@@ -38,22 +39,24 @@ pub(super) fn run(
     output: &Output,
     begin: impl Future<Output = Result<Place, ClientError>>,
 ) -> Result<Came, Failure> {
-    follow(engine, no_wait, true, output, begin)
+    follow(engine, no_wait, None, output, begin)
 }
 
-/// As [`run`], of a job that is lost with its engine, because this command has a part in it.
+/// As [`run`], of a job that this command has a part in: it is lost with its engine, and cannot be
+/// left to it. `wished` says, before anything else is done, that somebody wants it to end.
 pub(super) fn run_together(
     engine: &Engine,
+    wished: &AtomicBool,
     output: &Output,
     begin: impl Future<Output = Result<Place, ClientError>>,
 ) -> Result<Came, Failure> {
-    follow(engine, false, false, output, begin)
+    follow(engine, false, Some(wished), output, begin)
 }
 
 fn follow(
     engine: &Engine,
     no_wait: bool,
-    goes_on: bool,
+    together: Option<&AtomicBool>,
     output: &Output,
     begin: impl Future<Output = Result<Place, ClientError>>,
 ) -> Result<Came, Failure> {
@@ -62,7 +65,12 @@ fn follow(
         let mut wishes = Wishes::listen()?;
         let begun = tokio::select! {
             begun = begin => begun.map_err(|error| failure(&error))?,
-            _ = wishes.next() => return Err(interrupted_early()),
+            _ = wishes.next() => {
+                if let Some(wished) = together {
+                    wished.store(true, Ordering::Release);
+                }
+                return Err(interrupted_early());
+            }
         };
         let Place::Job(number) = begun else {
             let what = format!("the engine answered with {}, which is no job", begun.path());
@@ -73,7 +81,7 @@ fn follow(
         }
         let follow = engine.client().follow(&begun).await.map_err(|error| failure(&error))?;
         let (last, cancelled) = (None, false);
-        let mut waiting = Waiting { engine, output, number, goes_on, last, cancelled };
+        let mut waiting = Waiting { engine, output, number, together, last, cancelled };
         let came = waiting.end(follow, wishes).await;
         Line::clear(output);
         came
@@ -94,8 +102,8 @@ struct Waiting<'a> {
     engine: &'a Engine,
     output: &'a Output,
     number: u64,
-    /// Whether the next engine goes on with it.
-    goes_on: bool,
+    /// Where a wish is noted, if this command has a part in the job.
+    together: Option<&'a AtomicBool>,
     /// As it was last seen.
     last: Option<JobView>,
     cancelled: bool,
@@ -116,9 +124,14 @@ impl Waiting<'_> {
                     Followed::Lost => return Err(self.lost()),
                 },
                 wish = wishes.next() => {
+                    if let Some(wished) = self.together {
+                        wished.store(true, Ordering::Release);
+                    }
                     match (wish, self.cancelled) {
                         (_, true) => return Ok(Came::GivenUp(self.number)),
-                        (Wish::Leave, false) => return Ok(Came::Left(self.number)),
+                        (Wish::Leave, false) if self.together.is_none() => {
+                            return Ok(Came::Left(self.number));
+                        }
                         _ => {}
                     }
                     Line::clear(self.output);
@@ -167,7 +180,7 @@ impl Waiting<'_> {
         let number = self.number;
         let what = format!("the engine went away while job {number} was under way");
         let next = match self.last.as_ref().map(|job| job.kind) {
-            _ if !self.goes_on => {
+            _ if self.together.is_some() => {
                 "see why (systemctl status holdfast-engine); when it runs again, \
                                    give this command once more"
                     .to_owned()

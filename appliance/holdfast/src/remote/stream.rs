@@ -3,6 +3,7 @@
 
 use std::io::Write;
 use std::os::fd::OwnedFd;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use bus::{JobState, JobView, Place, StreamOptions};
 use operations::{Failure, WHOLE};
@@ -32,9 +33,10 @@ pub(crate) fn run(engine: &Engine, arguments: &Ingest, output: &Output) -> Resul
         Fd::from(OwnedFd::from(heard)),
         options.arguments(),
     );
+    let wished = AtomicBool::new(false);
     let (came, ended) = std::thread::scope(|scope| {
         let writer = scope.spawn(|| {
-            let ended = producer.wait();
+            let ended = producer.wait(|| wished.load(Ordering::Acquire));
             if ended.is_ok() {
                 // An engine that has gone reads it no more.
                 let _ = tell.write_all(&[WHOLE]);
@@ -43,11 +45,11 @@ pub(crate) fn run(engine: &Engine, arguments: &Ingest, output: &Output) -> Resul
             ended
         });
         let begin = engine.client().begin(&Place::Pool, "IngestStream", &body);
-        let came = job::run_together(engine, output, begin);
+        let came = job::run_together(engine, &wished, output, begin);
         let is_done = |job: &JobView| matches!(job.state, JobState::Done | JobState::Warned);
         let was_running = match &came {
             Ok(Came::Ended(job)) if is_done(job) => false,
-            _ => producer.kill(),
+            _ => producer.kill() || wished.load(Ordering::Acquire),
         };
         let ended = writer.join().ok().filter(|_| !was_running);
         (came, ended)

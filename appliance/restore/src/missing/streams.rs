@@ -23,7 +23,9 @@ impl Survey<'_> {
             if self.progress.stopped() {
                 return Err(RecordError::Interrupted);
             }
-            let leaf = match leaves.next(&mut self.reader).await {
+            let next = leaves.next(&mut self.reader).await;
+            let digest = next.as_ref().ok().copied().flatten();
+            let leaf = match next {
                 Ok(Some(digest)) => StreamLeaf::read(&mut self.reader, &digest).await,
                 Ok(None) if start == stream.bytes() => return Ok(()),
                 Ok(None) => Err(RecordError::Shape),
@@ -35,11 +37,19 @@ impl Survey<'_> {
                     !note(&mut broken.missing, VolumeRange { volume: number, start, bytes });
                 return Ok(());
             };
+            if digest.is_some_and(|digest| self.whole.contains(&digest)) {
+                start += leaf.bytes();
+                continue;
+            }
+            let before = broken.missing.clone();
             for chunks in leaf.chunks.chunks(OPENED) {
                 self.chunks(chunks, number, &mut start, broken).await?;
             }
             if broken.more {
                 return Ok(());
+            }
+            if broken.missing == before {
+                digest.into_iter().for_each(|digest| self.remember(digest));
             }
         }
     }

@@ -95,6 +95,7 @@ mod tests {
             system: Some("mail".to_owned()),
             created: WallTime(1),
             age: None,
+            content: "volumes".to_owned(),
             volumes: 1,
             logical: 4096,
             added: 0,

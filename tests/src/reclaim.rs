@@ -81,7 +81,10 @@ fn the_newest_of_many_points_comes_to_lie_in_reading_order() {
     let tried = reclaim(&pool, &["--dry-run"]).done();
     let (before, expected) = scores(&tried);
     assert!(before > 1.25 && expected <= 1.25, "{tried}");
-    assert!(number(&tried, "would_rewrite_segments") > 0, "{tried}");
+    // Each day's ingest left its segments short: those go together, in order, and others with them
+    // where that is worth it.
+    let moves = number(&tried, "would_rewrite_segments") + number(&tried, "would_merge_segments");
+    assert!(moves > 0, "{tried}");
     let done = reclaim(&pool, &["--release-after", "0h"]).done();
     let (_, after) = scores(&done);
     assert!(after <= 1.25, "{done}");

@@ -145,11 +145,17 @@ impl Reclaim<'_> {
         }
         self.arrangement = survey.arrangement;
         self.arrangement.points = newest.to_vec();
+        let mut leaving: HashSet<u32> =
+            self.chosen(options).iter().map(|victim| victim.number).collect();
+        if !leaving.is_empty() {
+            // What goes anyhow comes into order on its way.
+            let then = self.try_out_all(reading, &leaving, go_on).await?;
+            arranged.iter_mut().zip(then).for_each(|(arranged, then)| arranged.then = then);
+        }
         let rewritten = self.scattered(&survey.scattered, options);
         if !rewritten.is_empty() {
             let least = least_gain(&rewritten, &survey.scattered);
-            let dead = self.chosen(options).into_iter().map(|victim| victim.number);
-            let leaving = rewritten.iter().map(|victim| victim.number).chain(dead).collect();
+            leaving.extend(rewritten.iter().map(|victim| victim.number));
             let then = self.try_out_all(reading, &leaving, go_on).await?;
             if is_worth(&arranged, &then, least, &rewritten) {
                 let numbers = rewritten.iter().map(|victim| victim.number);
@@ -274,11 +280,12 @@ fn least_gain(rewritten: &[Victim], scattered: &HashMap<u32, Locality>) -> u64 {
     read.map(|locality| locality.read_bytes).sum::<u64>() * LEAST_GAIN_PERCENT / 100
 }
 
-/// Whether all points together are read with so much less that these segments may move for it.
-fn is_worth(now: &[Arranged], then: &[Locality], least: u64, rewritten: &[Victim]) -> bool {
-    let now: u64 = now.iter().map(|arranged| arranged.now.read_bytes).sum();
+/// Whether all points together are read with so much less than without it that these segments may
+/// move for it.
+fn is_worth(without: &[Arranged], then: &[Locality], least: u64, rewritten: &[Victim]) -> bool {
+    let without: u64 = without.iter().map(|arranged| arranged.then.read_bytes).sum();
     let then: u64 = then.iter().map(|locality| locality.read_bytes).sum();
     let moved: u64 = rewritten.iter().map(|victim| victim.live_bytes).sum();
-    let gain = now.saturating_sub(then);
+    let gain = without.saturating_sub(then);
     gain > least && gain.saturating_mul(MOVED_FOR_ONE) >= moved
 }

@@ -40,6 +40,7 @@ mod sources;
 mod sparse;
 mod strange_disks;
 mod streams;
+mod supplies;
 mod tags;
 mod tls;
 mod units;

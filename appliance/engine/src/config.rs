@@ -40,6 +40,9 @@ pub(crate) struct Config {
     pub(crate) intakes: Option<PathBuf>,
     /// Address of the bus, as in `unix:path=/run/bus`. Without it the system's.
     pub(crate) bus: Option<String>,
+    /// Where the server of Network UPS Tools is, as in `unix:/run/holdfast-ups/socket` or
+    /// `127.0.0.1:3493`. Without it there is no UPS.
+    pub(crate) ups: Option<String>,
     #[serde(default)]
     pub(crate) limits: Limits,
     #[serde(default)]

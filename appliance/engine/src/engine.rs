@@ -8,7 +8,7 @@ mod ends;
 mod intakes;
 mod keep;
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::os::fd::OwnedFd;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
@@ -25,7 +25,7 @@ use crate::config::Config;
 use crate::disks::Disks;
 use crate::error::Result;
 use crate::exports::{Exported, Exports, STATE_NEXT};
-use crate::facts::Life;
+use crate::facts::{LastSmart, Life};
 use crate::jobs::{Job, JobState, Moment, Queue, Refused, Retry, Work};
 use crate::protection::{Protection, boot_text};
 use crate::serve::Known;
@@ -74,6 +74,9 @@ pub(crate) struct Engine {
     pub(crate) disks: Disks,
     /// Where the service manager can be asked; none on a workstation.
     pub(crate) system_bus: OnceLock<zbus::Connection>,
+    pub(crate) smart: Mutex<LastSmart>,
+    /// Names of the power supplies that were there last.
+    pub(crate) supplies: Mutex<Vec<String>>,
     wake: Notify,
     /// What is shown on the bus.
     pub(crate) tree: Tree,
@@ -118,6 +121,8 @@ impl Engine {
             life,
             disks,
             system_bus: OnceLock::new(),
+            smart: Mutex::default(),
+            supplies: Mutex::default(),
             config,
             state,
             pool: Arc::new(pool),
@@ -318,12 +323,12 @@ impl Engine {
     }
 }
 
-/// Thaws guests that an engine left frozen which ended amid their pulls. That needs no keys, and
-/// the pulls themselves may have to wait for those.
+/// Thaws guests that an engine may have left frozen: those of all pulls that are listed, as the one
+/// before this may have ended before it had thawed what its own predecessor left. That needs no
+/// keys, and the pulls themselves may have to wait for those.
 fn thaw_left(left: &[Job]) {
-    let cut = left.iter().filter(|job| job.state == JobState::Running);
-    for agent in cut.filter_map(|job| job.work.guest_agent()) {
-        let agent = agent.to_owned();
+    let agents = left.iter().filter_map(|job| job.work.guest_agent());
+    for agent in agents.map(ToOwned::to_owned).collect::<BTreeSet<_>>() {
         let thread = std::thread::Builder::new().name("thaw".to_owned());
         if let Err(error) = thread.spawn(move || operations::thaw(&agent)) {
             log::error!("no thread to thaw a guest: {error}; its next pull does");

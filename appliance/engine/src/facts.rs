@@ -5,9 +5,12 @@
 mod jobs;
 mod life;
 mod machine;
+mod outside;
 mod pool;
 mod services;
+mod smart;
 mod systems;
+mod ups;
 
 use health::Facts;
 use health::facts::{AlertingFacts, Reading};
@@ -17,23 +20,18 @@ use crate::clock::moment;
 use crate::engine::Engine;
 
 pub(crate) use life::Life;
-pub(crate) use services::failed as failed_services;
+pub(crate) use outside::{LastSmart, Outside};
 
 /// Everything that is known now.
-pub(crate) fn gather(
-    engine: &Engine,
-    members: &[MemberStatus],
-    failed_services: Option<Vec<String>>,
-) -> Facts {
+pub(crate) fn gather(engine: &Engine, members: &[MemberStatus], outside: Outside) -> Facts {
     if let Err(error) = engine.life.look(&engine.state, engine.pool.age(), moment()) {
         log::error!("{error}");
     }
     Facts {
-        disks: Some(pool::disks(members)),
+        disks: Some(pool::disks(members, &outside.smart)),
         pool: Some(pool::pool(engine, members)),
-        machine: machine::machine(engine, failed_services),
-        // Nobody has said that there is one.
-        ups: Reading::Absent,
+        machine: machine::machine(engine, outside.failed_services),
+        ups: outside.ups,
         clock: Some(machine::clock(engine)),
         certificates: Some(Vec::new()),
         jobs: Some(jobs::jobs(engine)),

@@ -1,24 +1,21 @@
 //! Disks and pool.
 
-use std::os::unix::fs::FileTypeExt;
-use std::path::Path;
-
 use health::facts::{
     DiskFacts, Healed, Integrity, OpenPool, PoolFacts, Presence, Progress, Reading, Space,
 };
 use model::Bytes;
 use store::{MemberState, MemberStatus};
 
+use super::outside::device;
+use super::smart::Known;
 use crate::engine::Engine;
 
-pub(super) fn disks(members: &[MemberStatus]) -> Vec<DiskFacts> {
-    members.iter().map(disk).collect()
+pub(super) fn disks(members: &[MemberStatus], smart: &Known) -> Vec<DiskFacts> {
+    members.iter().map(|member| disk(member, smart)).collect()
 }
 
-fn disk(member: &MemberStatus) -> DiskFacts {
+fn disk(member: &MemberStatus, smart: &Known) -> DiskFacts {
     let name = member.name.clone().unwrap_or_else(|| member.disk_id.to_string());
-    let is_device =
-        std::fs::metadata(Path::new(&name)).map(|meta| meta.file_type().is_block_device());
     DiskFacts {
         place: None,
         presence: Some(match member.state {
@@ -28,8 +25,8 @@ fn disk(member: &MemberStatus) -> DiskFacts {
             MemberState::Failed => Presence::Failed { error: "it refuses to work".to_owned() },
         }),
         slow: None,
-        // Files have none; of devices nobody has asked.
-        smart: if is_device.unwrap_or(false) { Reading::Unknown } else { Reading::Absent },
+        // Files have none.
+        smart: device(&name).map_or(Reading::Absent, |device| smart.of(device)),
         name,
     }
 }

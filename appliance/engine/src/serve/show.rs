@@ -24,12 +24,8 @@ use crate::jobs::{self, Job, Moment, Work};
 /// Shows everything as it is now. Jobs are shown by who changes them.
 pub(crate) async fn show(engine: &Arc<Engine>) {
     let members = engine.pool.store.members().await;
-    let services = match engine.system_bus.get() {
-        Some(bus) => health_facts::failed_services(bus).await,
-        // On a workstation nobody manages services.
-        None => Some(Vec::new()),
-    };
-    let facts = health_facts::gather(engine, &members, services);
+    let outside = health_facts::Outside::ask(engine, &members).await;
+    let facts = health_facts::gather(engine, &members, outside);
     if let Err(error) =
         engine.alerts.update(&facts, &engine.protection.plan(), &engine.state, &engine.tree)
     {

@@ -282,7 +282,7 @@ fn unreadable(system: &System) -> Option<String> {
         )),
         (source, None) => Some(format!(
             "[[system]] \"{name}\": sources of the kind {} are not read by this version: use \
-             image, nbd, qmp, push or agent",
+             image, nbd, qmp, push, agent or stream",
             source.kind()
         )),
     }
@@ -290,7 +290,7 @@ fn unreadable(system: &System) -> Option<String> {
 
 /// Whether somebody else begins: who writes to the box.
 pub(crate) fn comes_by_itself(source: &Source) -> bool {
-    matches!(source, Source::Push | Source::Agent { .. })
+    matches!(source, Source::Push | Source::Agent { .. } | Source::Stream)
 }
 
 /// That more is taken in than the plan wants.
@@ -398,9 +398,12 @@ mod tests {
 
     #[test]
     fn a_source_that_nothing_reads_is_refused_when_the_plan_comes() {
-        let text = MAIL.replace("kind = \"image\", path = \"/dev/vdb\"", "kind = \"stream\"");
+        let text = MAIL.replace(
+            "kind = \"image\", path = \"/dev/vdb\"",
+            "kind = \"libvirt\", domain = \"mail\"",
+        );
         let failure = read(&Plan::default(), &text).unwrap_err();
-        assert!(failure.what.contains("stream"), "{}", failure.what);
+        assert!(failure.what.contains("kind libvirt"), "{}", failure.what);
     }
 
     #[test]

@@ -121,7 +121,7 @@ impl Restore {
         let file = match place {
             Place::Stdout => std::io::stdout().as_fd().try_clone_to_owned().map(File::from),
             Place::Nowhere => File::options().write(true).open(&self.to),
-            Place::NewFile => File::options().write(true).create_new(true).open(&self.to),
+            Place::NewFile => unfinished(&self.to),
             Place::Device => return Err(no_device(&self.to)),
         };
         let file = file.map_err(|error| match error.kind() {
@@ -133,13 +133,40 @@ impl Restore {
         if place == Place::NewFile {
             let synced = kept.sync_all().map_err(|error| Failure::file(&self.to, &error));
             restored = restored.and_then(|restored| synced.map(|()| restored));
+            restored = restored.and_then(|restored| finished(&self.to).map(|()| restored));
             if restored.is_err() {
                 // A part of a stream must not pass for one.
-                let _ = std::fs::remove_file(&self.to);
+                let _ = std::fs::remove_file(partial(&self.to));
             }
         }
         Ok(Restored { to: self.to.clone(), ..restored? })
     }
+}
+
+/// Where a stream is written until it is whole: nothing else tells a part from the whole.
+fn partial(to: &Path) -> PathBuf {
+    let mut name = to.file_name().unwrap_or_default().to_owned();
+    name.push(".part");
+    to.with_file_name(name)
+}
+
+fn unfinished(to: &Path) -> std::io::Result<File> {
+    if to.exists() {
+        return Err(ErrorKind::AlreadyExists.into());
+    }
+    // What a restore that was killed left there is of no use.
+    File::options().write(true).create(true).truncate(true).open(partial(to))
+}
+
+/// Gives a whole stream its name, which nobody else must have got meanwhile.
+fn finished(to: &Path) -> Result<(), Failure> {
+    let named = match std::fs::hard_link(partial(to), to) {
+        Ok(()) => std::fs::remove_file(partial(to)),
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => Err(error),
+        // A file system without links, as on a stick.
+        Err(_) => std::fs::rename(partial(to), to),
+    };
+    named.map_err(|error| Failure::file(to, &error))
 }
 
 fn give_stream(

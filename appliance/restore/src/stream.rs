@@ -68,10 +68,13 @@ pub fn restore_stream(
             }
             let batch = {
                 let mut walk = lock(&walk);
-                let batch = block_on(walk.next(&mut reader, stream.bytes()));
                 // Behind a gap nothing may take its place.
-                walk.lost |= batch.is_err();
-                batch?
+                if std::mem::replace(&mut walk.lost, true) {
+                    return Err(RecordError::Interrupted);
+                }
+                let batch = block_on(walk.next(&mut reader, stream.bytes()))?;
+                walk.lost = false;
+                batch
             };
             let Some(batch) = batch else { return Ok(()) };
             let bytes = block_on(read(&mut reader, &batch.chunks))?;
@@ -111,9 +114,6 @@ pub fn restore_stream(
 impl Walk {
     /// The chunks that come next; `None` behind the last. No more than `total` bytes in all.
     async fn next(&mut self, reader: &mut RecordReader, total: u64) -> Result<Option<Batch>> {
-        if self.lost {
-            return Err(RecordError::Interrupted);
-        }
         let (mut chunks, mut bytes) = (Vec::new(), 0);
         while bytes < BATCH_BYTES {
             if let Some((digest, length)) = self.chunks.next() {

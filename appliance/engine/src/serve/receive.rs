@@ -11,6 +11,8 @@ use super::{give, planning, show};
 use crate::engine::Engine;
 use crate::exports::{Intake, Wanted};
 use crate::jobs::Work;
+use crate::protection::Of;
+use crate::schedule;
 
 /// What a volume is called that nobody named.
 const VOLUME: &str = "disk";
@@ -53,9 +55,12 @@ pub(super) fn stream(
     }
     let handed = engine.keep_handed(vec![stream, end]).ok_or_else(give::too_many)?;
     let volume = options.volume.unwrap_or_else(|| STREAM.to_owned());
-    let taken = begin(engine, Work::Stream { system, volume, handed });
-    if taken.is_err() {
-        engine.take_handed(handed);
+    let planned = engine.protection.plan().systems.iter().any(|known| known.name == system);
+    let taken = begin(engine, Work::Stream { system: system.clone(), volume, handed });
+    match &taken {
+        Ok(_) if planned => schedule::note(engine, Of::System(&system)),
+        Ok(_) => {}
+        Err(_) => drop(engine.take_handed(handed)),
     }
     taken
 }

@@ -3,6 +3,7 @@
 //! The job is the engine's: it survives this command and the engine itself. Ctrl-C cancels it, once
 //! more leaves it to the engine; a terminal that goes away leaves it too.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
@@ -46,7 +47,7 @@ pub(super) fn run(
 /// left to it. `wished` says, before anything else is done, that somebody wants it to end.
 pub(super) fn run_together(
     engine: &Engine,
-    wished: &AtomicBool,
+    wished: &Arc<AtomicBool>,
     output: &Output,
     begin: impl Future<Output = Result<Place, ClientError>>,
 ) -> Result<Came, Failure> {
@@ -56,21 +57,19 @@ pub(super) fn run_together(
 fn follow(
     engine: &Engine,
     no_wait: bool,
-    together: Option<&AtomicBool>,
+    together: Option<&Arc<AtomicBool>>,
     output: &Output,
     begin: impl Future<Output = Result<Place, ClientError>>,
 ) -> Result<Came, Failure> {
     engine.wait(async {
         // Before there is a job: a wish to stop must find it.
         let mut wishes = Wishes::listen()?;
+        if let Some(wished) = together {
+            note_wish(wished.clone())?;
+        }
         let begun = tokio::select! {
             begun = begin => begun.map_err(|error| failure(&error))?,
-            _ = wishes.next() => {
-                if let Some(wished) = together {
-                    wished.store(true, Ordering::Release);
-                }
-                return Err(interrupted_early());
-            }
+            _ = wishes.next() => return Err(interrupted_early()),
         };
         let Place::Job(number) = begun else {
             let what = format!("the engine answered with {}, which is no job", begun.path());
@@ -98,12 +97,23 @@ pub(super) fn run_and_tell(
     run(engine, no_wait, output, begin)?.tell(output)
 }
 
+/// Notes the first wish at once, whatever this command waits for then. To be called within a
+/// runtime.
+fn note_wish(wished: Arc<AtomicBool>) -> Result<(), Failure> {
+    let mut wishes = Wishes::listen()?;
+    tokio::spawn(async move {
+        wishes.next().await;
+        wished.store(true, Ordering::Release);
+    });
+    Ok(())
+}
+
 struct Waiting<'a> {
     engine: &'a Engine,
     output: &'a Output,
     number: u64,
     /// Where a wish is noted, if this command has a part in the job.
-    together: Option<&'a AtomicBool>,
+    together: Option<&'a Arc<AtomicBool>>,
     /// As it was last seen.
     last: Option<JobView>,
     cancelled: bool,
@@ -124,9 +134,6 @@ impl Waiting<'_> {
                     Followed::Lost => return Err(self.lost()),
                 },
                 wish = wishes.next() => {
-                    if let Some(wished) = self.together {
-                        wished.store(true, Ordering::Release);
-                    }
                     match (wish, self.cancelled) {
                         (_, true) => return Ok(Came::GivenUp(self.number)),
                         (Wish::Leave, false) if self.together.is_none() => {

@@ -3,6 +3,7 @@
 
 use std::io::Write;
 use std::os::fd::OwnedFd;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use bus::{JobState, JobView, Place, StreamOptions};
@@ -33,7 +34,7 @@ pub(crate) fn run(engine: &Engine, arguments: &Ingest, output: &Output) -> Resul
         Fd::from(OwnedFd::from(heard)),
         options.arguments(),
     );
-    let wished = AtomicBool::new(false);
+    let wished = Arc::new(AtomicBool::new(false));
     let (came, ended) = std::thread::scope(|scope| {
         let writer = scope.spawn(|| {
             let ended = producer.wait(|| wished.load(Ordering::Acquire));

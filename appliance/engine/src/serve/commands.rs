@@ -49,7 +49,7 @@ fn name(command: &Command) -> String {
 async fn carry_out(engine: &Arc<Engine>, command: Command) -> Result<Reply, Refusal> {
     match command {
         Command::Unlock { passphrase } => unlock(engine, &passphrase).await,
-        Command::Lock => lock(engine),
+        Command::Lock => lock(engine).await,
         Command::ProbeTimes => Ok(Reply::Times(engine.answer_times())),
         Command::Scrub(options) => begin(engine, Work::scrub(&options)),
         Command::Reclaim(options) => begin(engine, Work::reclaim(&options)),
@@ -116,12 +116,14 @@ async fn unlock(engine: &Arc<Engine>, passphrase: &bus::Passphrase) -> Result<Re
     let unlocked = tokio::task::spawn_blocking(move || own.unlock(&secret)).await;
     unlocked.map_err(|_| panicked())?.map_err(failed)?;
     engine.resume_exports().await;
+    show::show_whether_locked(engine).await;
     engine.refresh.notify_one();
     Ok(Reply::Done)
 }
 
-fn lock(engine: &Arc<Engine>) -> Result<Reply, Refusal> {
+async fn lock(engine: &Arc<Engine>) -> Result<Reply, Refusal> {
     if engine.lock_keys() {
+        show::show_whether_locked(engine).await;
         engine.refresh.notify_one();
         return Ok(Reply::Done);
     }

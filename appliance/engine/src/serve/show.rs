@@ -38,6 +38,13 @@ pub(crate) async fn show(engine: &Arc<Engine>) {
     catalog::show(engine).await;
 }
 
+/// Shows what locking and unlocking change at once: who asked for it finds it so.
+pub(super) async fn show_whether_locked(engine: &Engine) {
+    let members = engine.pool.store.members().await;
+    engine.tree.put(appliance(engine, &members));
+    engine.tree.put(pool(engine, &members));
+}
+
 /// Shows all disks, and those that left no more.
 fn show_disks(engine: &Engine, members: &[MemberStatus]) {
     members.iter().for_each(|member| engine.tree.put(disk(member)));

@@ -14,8 +14,8 @@ pub enum Consistency {
     /// Of one, as if the power had failed then.
     Crash,
     /// Of one at which the file systems had written all that they had. Where a guest's agent froze
-    /// them that is the guest's word, and of those file systems that can be frozen: its agent passes
-    /// over others, ZFS for one, without saying so.
+    /// them that is the guest's word, and of those file systems that can be frozen: its agent
+    /// passes over others, ZFS for one, without saying so.
     FileSystem,
     /// Of one at which the applications had, too.
     Application,

@@ -1,5 +1,5 @@
-//! What programs write becomes recovery points: dumps and archives, by commands and through pipes,
-//! with and without an engine. A stream that did not end as it should leaves none.
+//! What programs write becomes recovery points: dumps and archives, with and without an engine. A
+//! stream that did not end as it should leaves none.
 
 use std::fs;
 use std::io::Write;
@@ -52,6 +52,9 @@ fn a_row_that_comes_in_front_costs_little_and_both_dumps_come_back() {
     assert!(number(&again, "bytes_new") <= 512 << 10, "{again}");
     assert!(restored(&pool, text(&taken, "point")) == first);
     assert!(pool.restore(text(&again, "point")) == second, "to a file");
+    let part = pool.image("to.part", b"somebody's own");
+    run(&mut pool.restore_to("latest", &pool.path("to"))).refused("to.part is there", "delete it");
+    assert_eq!(fs::read(part).expect("it was there"), b"somebody's own");
     let unchanged = take(&pool, "again", &second);
     assert_eq!(number(&unchanged, "bytes_new"), 0);
     assert!(number(&unchanged, "bytes_added") < 1024, "{unchanged}");

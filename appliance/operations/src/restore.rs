@@ -125,7 +125,13 @@ impl Restore {
             Place::Device => return Err(no_device(&self.to)),
         };
         let file = file.map_err(|error| match error.kind() {
-            ErrorKind::AlreadyExists => DiskError::Exists { path: self.to.clone() }.into(),
+            ErrorKind::AlreadyExists if self.to.exists() => {
+                DiskError::Exists { path: self.to.clone() }.into()
+            }
+            ErrorKind::AlreadyExists => {
+                let what = format!("{} is there already", partial(&self.to).display());
+                Failure::new(what, "delete it if a restore that was killed left it, then try again")
+            }
             _ => Failure::file(&self.to, &error),
         })?;
         let kept = file.try_clone().map_err(|error| Failure::file(&self.to, &error))?;
@@ -154,8 +160,8 @@ fn unfinished(to: &Path) -> std::io::Result<File> {
     if to.exists() {
         return Err(ErrorKind::AlreadyExists.into());
     }
-    // What a restore that was killed left there is of no use.
-    File::options().write(true).create(true).truncate(true).open(partial(to))
+    // It may be what a restore left that was killed, that of another, or somebody's own.
+    File::options().write(true).create_new(true).open(partial(to))
 }
 
 /// Gives a whole stream its name, which nobody else must have got meanwhile.

@@ -71,8 +71,9 @@ async fn smart(engine: &Engine, members: &[MemberStatus]) -> Arc<Known> {
     }
     let list: Vec<u64> = devices.iter().copied().collect();
     let known = Arc::new(Known::ask(bus, &list).await);
-    *lock(&engine.smart) = LastSmart { asked: Some((Instant::now(), devices)), known };
-    lock(&engine.smart).known.clone()
+    let asked = Some((Instant::now(), devices));
+    *lock(&engine.smart) = LastSmart { asked, known: known.clone() };
+    known
 }
 
 /// The number of a block device; `None` for anything else.

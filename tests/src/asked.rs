@@ -76,7 +76,7 @@ fn a_volume_comes_back_through_a_pipe_and_to_a_path_of_the_box() {
     asked.ask(&words).refused("exists already", "name a new file");
     assert!(std::fs::read(&to).expect("the file that was there") == bytes);
     let words = ["restore", "--point", "latest", "--volume", "3", "--to", "/dev/null"];
-    asked.ask(&words).refused("no volume 3", "holdfast points");
+    asked.ask(&words).refused("no volume 3", "--volume");
     let said = asked.says(&["restore", "--point", "latest", "--to", "/dev/null"]);
     assert!(said.contains("restored to /dev/null"), "{said}");
 }

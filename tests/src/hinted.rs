@@ -13,7 +13,8 @@ use catalog::{Catalog, Uptime};
 use disk::Access;
 use futures_executor::block_on;
 use ingest::{
-    Compression, Dirty, FileSource, Hint, Ingest, Options, Parent, Recheck, Report, Source,
+    Compression, Dirty, FileSource, Hint, Ingest, NewVolume, Options, Parent, Recheck, Report,
+    Source,
 };
 use model::{Consistency, PointId, WallTime};
 use record::{Progress, TenantAccess};
@@ -64,18 +65,17 @@ fn take_in(
 ) -> Report {
     let options = Options {
         system: "machine".to_owned(),
-        volume: "disk".to_owned(),
         compression: Compression::default(),
         workers: 2,
         parent: Parent::Newest,
-        hint,
         point: PointId([point; 16]),
         consistency: Consistency::default(),
         now: WallTime(point.into()),
         uptime: Uptime { boot: [1; 16], seconds: point.into() },
     };
     let progress = Progress::default();
-    let ingest = Ingest { access, catalog, source, options, progress: &progress };
+    let volumes = vec![NewVolume { name: "disk".to_owned(), source, hint }];
+    let ingest = Ingest { access, catalog, volumes, options, progress: &progress };
     ingest.run().expect("room for the image")
 }
 

@@ -12,7 +12,7 @@ use std::time::Duration;
 use bus::{Fact, JobState, JobView, Place};
 use serde_json::{Value, json};
 
-use crate::harness::{Bus, Engine, MIB, Machine, Pool, Random, SmallRoom, image, run_tool};
+use crate::harness::{Bus, Engine, MIB, Machine, Pool, Random, SmallRoom, image, run, run_tool};
 
 const CLUSTER: u64 = 64 << 10;
 
@@ -116,6 +116,88 @@ fn a_machine_is_pulled_by_its_bitmap_and_each_point_is_its_disk_at_that_moment()
     for (point, bytes) in points {
         assert!(pool.restore(&point) == bytes, "{point}");
     }
+}
+
+/// A plan for all disks of a machine but those that are left out.
+fn all_disks(machine: &Machine, excluded: &str) -> String {
+    let plan = plan(machine).replace(", disks = [\"vda\"]", "");
+    format!("{plan}excluded = [{excluded}]\n")
+}
+
+#[test]
+fn disks_of_one_machine_are_of_one_moment_in_one_point() {
+    let pool = Pool::new(1, 1024);
+    let bus = Bus::start(&pool.path(""));
+    let mut contents = [image(111, 32 * MIB), image(112, 48 * MIB)];
+    let names = ["vda", "vdb", "vdc"];
+    let paths: Vec<_> = names.iter().map(|name| pool.path(&format!("{name}.qcow2"))).collect();
+    let third = vec![7; MIB];
+    for (path, content) in paths.iter().zip(contents.iter().chain([&third])) {
+        let raw = pool.image(&format!("content-{}", content.len()), content);
+        run_tool(Command::new("qemu-img").args(["convert", "-O", "qcow2"]).args([&raw, path]));
+    }
+    let mut machine = Machine::with(&pool, paths[0].clone(), &[&paths[1], &paths[2]]);
+    // The processors run: what they find is no system, but QEMU has to pause them.
+    machine.execute("cont", json!({}));
+    let mut engine = Engine::start(&pool, &bus, "");
+    engine.apply(&all_disks(&machine, "\"vdc\""));
+    let mut points = Vec::new();
+    for round in 0..4 {
+        let number = begin(&engine, false);
+        let mut expected = contents.clone();
+        let is_over = || engine.until(number, |_| true).state.is_ended();
+        while !machine.is_pulled() && !is_over() {}
+        for (content, name) in contents.iter_mut().zip(names) {
+            let start = (5 + u64::from(round)) * CLUSTER;
+            machine.write_to(name, 0xd0 + round, start, CLUSTER);
+            content[start as usize..(start + CLUSTER) as usize].fill(0xd0 + round);
+        }
+        if round == 3 && !is_over() {
+            engine.kill();
+            // The next one does the job again, at a later moment.
+            engine = Engine::start(&pool, &bus, "");
+            expected = contents.clone();
+        }
+        let job = engine.until(number, |job| job.state.is_ended());
+        assert_eq!(job.state, JobState::Done, "{job:?}");
+        if round > 0 {
+            // One cluster of each disk, and at most one leaf of each to check the bitmap.
+            assert!(self::number(&job, "bytes_read") <= 2 * (CLUSTER + (16 << 20)), "{job:?}");
+        }
+        points.push((point(&job), expected));
+        assert_eq!(machine.execute("query-status", json!({}))["running"], true);
+    }
+    drop(machine);
+    engine.stop();
+    for (point, expected) in points {
+        let of_either = ["vda", "1"].map(|volume| pool.restore_volume(&point, volume));
+        assert!(of_either == expected, "{point}");
+        let whole = run(&mut pool.restore_to(&point, &pool.path("whole")));
+        whole.refused("several volumes", "it has vda, vdb");
+    }
+}
+
+#[test]
+fn a_machine_that_a_pull_has_paused_goes_on_when_the_engine_starts() {
+    let pool = Pool::new(1, 256);
+    let bus = Bus::start(&pool.path(""));
+    let mut machine = Machine::start(&pool, &image(113, 4 * MIB));
+    machine.execute("cont", json!({}));
+    let engine = Engine::start(&pool, &bus, "");
+    engine.apply(&plan(&machine));
+    assert_eq!(pull(&engine, false).state, JobState::Done);
+    engine.kill();
+    // As a pull of several disks leaves it that ends in the middle.
+    let mark = json!({ "driver": "null-co", "node-name": "holdfast-paused" });
+    machine.execute("blockdev-add", mark);
+    machine.execute("stop", json!({}));
+    let engine = Engine::start(&pool, &bus, "");
+    machine.until_running();
+    // Somebody else's pause is left alone.
+    machine.execute("stop", json!({}));
+    assert_eq!(pull(&engine, false).state, JobState::Done);
+    assert_eq!(machine.execute("query-status", json!({}))["status"], "paused");
+    engine.stop();
 }
 
 #[test]

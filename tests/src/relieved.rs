@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use catalog::{Catalog, Uptime};
 use disk::{Access, Backend, Disk};
 use futures_executor::block_on;
-use ingest::{Compression, FileSource, Ingest, Options, Parent};
+use ingest::{Compression, FileSource, Ingest, NewVolume, Options, Parent};
 use model::{Consistency, PointId, WallTime};
 use record::{Progress, TenantAccess};
 use serde_json::Value;
@@ -255,11 +255,9 @@ fn take_in(access: &Arc<TenantAccess>, catalog: &Catalog, image: &Path) -> Point
     let point = PointId([9; 16]);
     let options = Options {
         system: "machine".to_owned(),
-        volume: "disk".to_owned(),
         compression: Compression::default(),
         workers: 2,
         parent: Parent::None,
-        hint: None,
         point,
         consistency: Consistency::default(),
         now: WallTime(1),
@@ -267,7 +265,8 @@ fn take_in(access: &Arc<TenantAccess>, catalog: &Catalog, image: &Path) -> Point
     };
     let source = FileSource::open(image).expect("an image");
     let progress = Progress::default();
-    let ingest = Ingest { access, catalog, source: &source, options, progress: &progress };
+    let volumes = vec![NewVolume { name: "disk".to_owned(), source: &source, hint: None }];
+    let ingest = Ingest { access, catalog, volumes, options, progress: &progress };
     ingest.run().expect("room for the image");
     point
 }

@@ -110,7 +110,7 @@ impl Engine {
         let (protection, alerts) =
             (Protection::load(&state, &config.state)?, Alerts::load(&state)?);
         let life = Life::begin(&state, &boot_text(uptime()), pool.age())?;
-        thaw_left(&left);
+        let_go(&left);
         let limits = config.limits.with(&protection.plan().limits);
         let kept = left.iter().map(|job| (job.number, keep::worth_keeping(job))).collect();
         let queue = Queue::new(limits, left, next, moment());
@@ -323,16 +323,29 @@ impl Engine {
     }
 }
 
-/// Thaws guests that an engine may have left frozen: those of all pulls that are listed, as the one
-/// before this may have ended before it had thawed what its own predecessor left. That needs no
-/// keys, and the pulls themselves may have to wait for those.
-fn thaw_left(left: &[Job]) {
-    let agents = left.iter().filter_map(|job| job.work.guest_agent());
-    for agent in agents.map(ToOwned::to_owned).collect::<BTreeSet<_>>() {
-        let thread = std::thread::Builder::new().name("thaw".to_owned());
-        if let Err(error) = thread.spawn(move || operations::thaw(&agent)) {
-            log::error!("no thread to thaw a guest: {error}; its next pull does");
-        }
+/// Lets machines go on that an engine may have left paused, and thaws guests that it may have left
+/// frozen: those of all pulls that are listed, as the one before this may have ended before it had
+/// done so for what its own predecessor left. That needs no keys, and the pulls themselves may have
+/// to wait for those.
+fn let_go(left: &[Job]) {
+    let paused: BTreeSet<_> = left.iter().filter_map(|job| job.work.pauses()).collect();
+    for socket in paused {
+        let socket = socket.to_owned();
+        // Nobody answers where the machine is off.
+        aside("resume", move || drop(operations::resume(&socket)));
+    }
+    let frozen: BTreeSet<_> = left.iter().filter_map(|job| job.work.guest_agent()).collect();
+    for agent in frozen {
+        let agent = agent.to_owned();
+        aside("thaw", move || operations::thaw(&agent));
+    }
+}
+
+/// Does something for a machine on a thread of its own.
+fn aside(name: &str, work: impl FnOnce() + Send + 'static) {
+    let thread = std::thread::Builder::new().name(name.to_owned());
+    if let Err(error) = thread.spawn(work) {
+        log::error!("no thread to {name} a machine: {error}; its next pull does");
     }
 }
 

@@ -277,9 +277,6 @@ fn unreadable(system: &System) -> Option<String> {
     match (&system.source, work(system, false)) {
         (_, Some(_)) => None,
         (source, None) if comes_by_itself(source) => None,
-        (Source::Qmp { .. }, None) => Some(format!(
-            "[[system]] \"{name}\": a system has one disk in this version: make one of each disk"
-        )),
         (source, None) => Some(format!(
             "[[system]] \"{name}\": sources of the kind {} are not read by this version: use \
              image, nbd, qmp, push, agent or stream",
@@ -295,10 +292,12 @@ pub(crate) fn comes_by_itself(source: &Source) -> bool {
 
 /// That more is taken in than the plan wants.
 fn unheeded(system: &System) -> Option<String> {
-    (!system.excluded.is_empty()).then(|| {
+    let heeded = matches!(system.source, Source::Qmp { .. });
+    (!heeded && !system.excluded.is_empty()).then(|| {
         format!(
-            "[[system]] \"{}\": excluded has no effect in this version: all of the source is taken",
-            system.name
+            "[[system]] \"{}\": excluded has no effect on sources of kind {}: all of it is taken",
+            system.name,
+            system.source.kind()
         )
     })
 }
@@ -317,11 +316,11 @@ pub(crate) fn work(system: &System, full: bool) -> Option<Work> {
     match &system.source {
         Source::Image { path } => Some(ingest(path)),
         Source::Nbd { uri } => Some(ingest(uri)),
-        Source::Qmp { socket, guest_agent, disks } if disks.len() <= 1 => Some(Work::Pull {
+        Source::Qmp { socket, guest_agent, disks } => Some(Work::Pull {
             system: system.name.clone(),
-            volume: disks.first().map_or(VOLUME, String::as_str).to_owned(),
             socket: socket.into(),
-            disk: disks.first().cloned(),
+            disks: disks.clone(),
+            excluded: system.excluded.clone(),
             guest_agent: guest_agent.as_ref().map(Into::into),
             full,
         }),
@@ -413,6 +412,9 @@ mod tests {
         let text = format!("{MAIL}excluded = [\"swap\"]\n");
         let told = warnings(&text).to_string();
         assert!(told.contains("mail") && told.contains("no effect"), "{told}");
+        let machine = "kind = \"qmp\", socket = \"/vm/qmp\"";
+        let text = text.replace("kind = \"image\", path = \"/dev/vdb\"", machine);
+        assert_eq!(warnings(&text), json!([]), "disks of a machine can be left out");
     }
 
     #[test]

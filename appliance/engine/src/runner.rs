@@ -90,12 +90,12 @@ fn attempt(
             let source = ingest.open_source(disks)?;
             taken_in(&ingest.run(pool, access, source.as_ref(), progress)?)
         }
-        Work::Pull { system, volume, socket, disk, guest_agent, full } => {
+        Work::Pull { system, socket, disks, excluded, guest_agent, full } => {
             let pull = Pull {
                 system: system.clone(),
-                volume: volume.clone(),
                 socket: socket.clone(),
-                disk: disk.clone(),
+                disks: disks.clone(),
+                excluded: excluded.clone(),
                 guest_agent: guest_agent.clone(),
                 full: *full,
             };

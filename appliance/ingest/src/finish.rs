@@ -23,10 +23,12 @@ pub(crate) struct Finish<'a> {
     pub(crate) options: &'a Options,
 }
 
-/// What was taken in.
+/// A volume or stream that was taken in.
 #[derive(Debug)]
 pub(crate) struct Taken {
     pub(crate) content: VolumeContent,
+    /// What it is called.
+    pub(crate) volume: String,
     pub(crate) bytes: u64,
     /// Where it came from, for people.
     pub(crate) name: String,
@@ -34,22 +36,43 @@ pub(crate) struct Taken {
     /// What the nodes above the leaves added.
     pub(crate) tree_bytes: u64,
     pub(crate) total: Done,
-    /// The point that it was compared with.
-    pub(crate) parent: Option<PointId>,
+}
+
+impl Taken {
+    fn describe(&self) -> VolumeDescription {
+        let total = &self.total;
+        VolumeDescription {
+            name: self.volume.clone(),
+            content: self.content,
+            bytes: self.bytes,
+            source: self.name.clone(),
+            data_bytes: total.data_bytes,
+            new_chunks: total.new_chunks,
+            new_bytes: total.new_bytes,
+            changed_bytes: total.changed_bytes,
+            dense_bytes: total.dense_bytes,
+        }
+    }
 }
 
 impl Finish<'_> {
-    /// When this returns, the recovery point is durable.
+    /// Makes one recovery point of all that was taken in. `parent` is the point that it was
+    /// compared with. When this returns, it is durable.
     pub(crate) async fn commit(
         &self,
         writer: &mut RecordWriter,
         system: SystemId,
-        taken: Taken,
+        taken: Vec<Taken>,
+        parent: Option<PointId>,
     ) -> Result<Report> {
-        let total = &taken.total;
-        let signals = self.signals(system, total, taken.parent);
+        let mut total = Done::default();
+        taken.iter().for_each(|one| total.add(&one.total));
+        let signals = self.signals(system, &total, parent);
         let description = self.describe(&taken, &signals);
-        let put = writer.put(RecordKind::Point, &[taken.root], &description, Codec::Zstd).await?;
+        let roots: Vec<Digest> = taken.iter().map(|one| one.root).collect();
+        let put = writer.put(RecordKind::Point, &roots, &description, Codec::Zstd).await?;
+        let is_stream = taken.iter().any(|one| one.content == VolumeContent::Stream);
+        let tree_bytes: u64 = taken.iter().map(|one| one.tree_bytes).sum();
         let mut point = Point {
             id: self.options.point,
             tenant: self.access.tenant(),
@@ -57,13 +80,10 @@ impl Finish<'_> {
             record: put.digest,
             sequence: Sequence(0),
             created: self.options.now,
-            content: match taken.content {
-                VolumeContent::Volume => Content::Volumes,
-                VolumeContent::Stream => Content::Stream,
-            },
-            volumes: 1,
-            logical_bytes: taken.bytes,
-            added_bytes: total.stored_bytes + taken.tree_bytes + put.stored_bytes,
+            content: if is_stream { Content::Stream } else { Content::Volumes },
+            volumes: taken.len() as u16,
+            logical_bytes: taken.iter().map(|one| one.bytes).sum(),
+            added_bytes: total.stored_bytes + tree_bytes + put.stored_bytes,
             age: self.catalog.age(self.options.uptime),
             changed_bytes: total.changed_bytes,
             dense_bytes: total.dense_bytes,
@@ -79,7 +99,7 @@ impl Finish<'_> {
             data_bytes: total.data_bytes,
             new_chunks: total.new_chunks,
             new_bytes: total.new_bytes,
-            parent: taken.parent,
+            parent,
             read_bytes: total.read_bytes,
             denied_bytes: total.denied_bytes,
             signals,
@@ -109,21 +129,10 @@ impl Finish<'_> {
         judge(&earlier, now, total.data_bytes)
     }
 
-    fn describe(&self, taken: &Taken, signals: &[SignalDescription]) -> Vec<u8> {
-        let total = &taken.total;
+    fn describe(&self, taken: &[Taken], signals: &[SignalDescription]) -> Vec<u8> {
         let description = Description {
             system: self.options.system.clone(),
-            volumes: vec![VolumeDescription {
-                name: self.options.volume.clone(),
-                content: taken.content,
-                bytes: taken.bytes,
-                source: taken.name.clone(),
-                data_bytes: total.data_bytes,
-                new_chunks: total.new_chunks,
-                new_bytes: total.new_bytes,
-                changed_bytes: total.changed_bytes,
-                dense_bytes: total.dense_bytes,
-            }],
+            volumes: taken.iter().map(Taken::describe).collect(),
             created: self.options.now.0,
             consistency: self.options.consistency,
             signals: signals.to_vec(),

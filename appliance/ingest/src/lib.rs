@@ -7,6 +7,7 @@
 //!
 //! A stream is cut at any byte, as it comes; all else is the same.
 
+mod before;
 mod changes;
 mod claims;
 mod codec;
@@ -28,7 +29,7 @@ pub use nbd::{
     AddressFault, Backing, ImageFormat, ImageSource, NbdAddress, NbdSource, Refusal, SourceError,
     Violation, connect_unix, dirty, open_source, open_source_with,
 };
-pub use run::{Ingest, Options, Parent, Report, system_id};
+pub use run::{Ingest, NewVolume, Options, Parent, Report, system_id};
 pub use signals::{HISTORY_MAX, HISTORY_MIN, Measured, TINY_BYTES, judge};
 pub use source::{FileSource, Source};
 pub use stream::StreamIngest;

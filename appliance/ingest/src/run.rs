@@ -4,17 +4,17 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use catalog::{Catalog, Content, Point, Uptime};
+use catalog::{Catalog, Point, Uptime};
 use format::manifest::LEAF_BYTES;
-use format::segment::RecordKind;
 use futures_executor::block_on;
 use model::{Consistency, Digest, PointId, SystemId, WallTime};
 use record::{
     Progress, RecordError, RecordReader, RecordWriter, Result, SignalDescription, TenantAccess,
     Volume, VolumeContent, write_tree,
 };
-use store::{Lease, StoreError};
+use store::StoreError;
 
+use crate::before::leased;
 use crate::claims::Claims;
 use crate::codec::{Compression, Pace};
 use crate::finish::{Finish, Taken};
@@ -22,20 +22,16 @@ use crate::hint::Hint;
 use crate::range::{Done, Worker};
 use crate::source::Source;
 
-/// How to take a volume in.
+/// How to take in what a system has.
 #[derive(Debug, Clone)]
 pub struct Options {
     /// Name of the protected system.
     pub system: String,
-    /// Name of the volume.
-    pub volume: String,
     pub compression: Compression,
     /// Workers: as many as there are cores to use, and one more to
     /// work while others wait. Each takes 20 MiB of memory.
     pub workers: usize,
     pub parent: Parent,
-    /// What is said to have changed since the parent. Without one all of the source is read.
-    pub hint: Option<Hint>,
     pub point: PointId,
     /// Of what moment the source is.
     pub consistency: Consistency,
@@ -74,15 +70,23 @@ pub struct Report {
     pub signals: Vec<SignalDescription>,
 }
 
-/// A recovery point, and its first volume's root and size in bytes.
-type ParentVolume = (PointId, (Digest, u64));
+/// A volume of the system.
+#[derive(Debug)]
+pub struct NewVolume<'a> {
+    /// The volume of this name in the parent is the one that it is compared with.
+    pub name: String,
+    pub source: &'a dyn Source,
+    /// What is said to have changed since the parent. Without one all of the source is read.
+    pub hint: Option<Hint>,
+}
 
-/// Takes one volume in as a recovery point of a system.
+/// Takes volumes in as one recovery point of a system.
 #[derive(Debug)]
 pub struct Ingest<'a> {
     pub access: &'a Arc<TenantAccess>,
     pub catalog: &'a Catalog,
-    pub source: &'a dyn Source,
+    /// At least one; they are taken in one after the other.
+    pub volumes: Vec<NewVolume<'a>>,
     pub options: Options,
     pub progress: &'a Progress,
 }
@@ -96,64 +100,75 @@ pub fn system_id(access: &TenantAccess, name: &str) -> SystemId {
 }
 
 impl Ingest<'_> {
-    /// Reads the source to its end. When this returns a report, the recovery point is durable.
+    /// Reads each source to its end. When this returns a report, the recovery point is durable.
     ///
     /// # Errors
     /// `Interrupted` when the progress was asked to stop; what was stored by then stays.
     pub fn run(self) -> Result<Report> {
         let system = system_id(self.access, &self.options.system);
         // What this finds in the store stays there until the point that needs it is known.
-        let (parent, _lease) = self.leased_parent(system)?;
-        self.progress.begin(self.source.size());
-        let root = parent.as_ref().map(|(_, root)| *root);
+        let (before, _lease) = leased(&self, system)?;
+        let mut left: u64 = self.volumes.iter().map(|volume| volume.source.size()).sum();
+        self.progress.begin(left);
+        let mut taken = Vec::with_capacity(self.volumes.len());
+        for volume in &self.volumes {
+            let parent = before.as_ref().and_then(|before| before.of(&volume.name, &self.volumes));
+            let (leaves, total) = self.take_volume(volume, parent, left)?;
+            taken.push(self.map(volume, leaves, total)?);
+            left -= volume.source.size();
+        }
+        let mut writer = RecordWriter::new(self.access)?;
+        let finish = Finish { access: self.access, catalog: self.catalog, options: &self.options };
+        block_on(finish.commit(&mut writer, system, taken, before.map(|before| before.point)))
+    }
+
+    /// Writes the nodes above the leaves of a volume.
+    fn map(
+        &self,
+        volume: &NewVolume<'_>,
+        leaves: Vec<Option<Digest>>,
+        total: Done,
+    ) -> Result<Taken> {
+        let mut writer = RecordWriter::new(self.access)?;
+        let (root, tree_bytes) = block_on(write_tree(&mut writer, leaves))?;
+        Ok(Taken {
+            content: VolumeContent::Volume,
+            volume: volume.name.clone(),
+            bytes: volume.source.size(),
+            name: volume.source.name(),
+            root,
+            tree_bytes,
+            total,
+        })
+    }
+
+    /// Takes one volume in: again, and all of it, if the hint was wrong. `left` are the bytes of
+    /// this volume and those behind it.
+    fn take_volume(
+        &self,
+        volume: &NewVolume<'_>,
+        parent: Option<(Digest, u64)>,
+        left: u64,
+    ) -> Result<(Vec<Option<Digest>>, Done)> {
         // Of a volume that was resized nobody knows what moved.
-        let hint = self.options.hint.as_ref();
-        let hint = hint.filter(|_| root.is_some_and(|(_, bytes)| bytes == self.source.size()));
-        let (mut leaves, mut total) = self.take_all(root, hint)?;
-        if hint.is_some() && total.denied_bytes > 0 {
-            let denied_bytes = total.denied_bytes;
-            self.progress.begin(self.source.size());
-            (leaves, total) = self.take_all(root, None)?;
-            total.denied_bytes = denied_bytes;
+        let same_size = parent.is_some_and(|(_, bytes)| bytes == volume.source.size());
+        let hint = volume.hint.as_ref().filter(|_| same_size);
+        let (leaves, total) = self.take_all(volume.source, parent, hint)?;
+        if hint.is_none() || total.denied_bytes == 0 {
+            return Ok((leaves, total));
         }
-        let parent = parent.map(|(point, _)| point);
-        block_on(self.finish(system, leaves, total, parent))
-    }
-
-    /// The parent point, and a lease on what it leads to.
-    fn leased_parent(&self, system: SystemId) -> Result<(Option<ParentVolume>, Lease)> {
-        let store = self.access.store();
-        let parent = self.parent(system)?;
-        let lease = store.lease(parent.iter().map(|(_, (root, _))| *root).collect());
-        // One that went before the lease was there may have been reclaimed.
-        if parent.as_ref().is_none_or(|(id, _)| self.catalog.point(*id).is_some()) {
-            return Ok((parent, lease));
-        }
-        Ok((None, store.lease(Vec::new())))
-    }
-
-    fn parent(&self, system: SystemId) -> Result<Option<ParentVolume>> {
-        let point = match self.options.parent {
-            Parent::Newest => self.catalog.newest(self.access.tenant(), system),
-            Parent::None => None,
-            Parent::Point(point) => Some(point),
-        };
-        let point = point.filter(|point| point.content == Content::Volumes);
-        let Some(point) = point else { return Ok(None) };
-        let mut reader = RecordReader::new(self.access)?;
-        // A parent that cannot be read is no parent: the ingest costs more, and heals.
-        let Ok(record) = block_on(reader.read(&point.record, RecordKind::Point)) else {
-            return Ok(None);
-        };
-        Ok(record.refs.first().map(|root| (point.id, (*root, point.logical_bytes))))
+        self.progress.begin(left);
+        let (leaves, all) = self.take_all(volume.source, parent, None)?;
+        Ok((leaves, Done { denied_bytes: total.denied_bytes, ..all }))
     }
 
     fn take_all(
         &self,
+        source: &dyn Source,
         parent: Option<(Digest, u64)>,
         hint: Option<&Hint>,
     ) -> Result<(Vec<Option<Digest>>, Done)> {
-        let count = self.source.size().div_ceil(LEAF_BYTES);
+        let count = source.size().div_ceil(LEAF_BYTES);
         let next = AtomicU64::new(0);
         let pace = Pace::new(self.options.compression);
         let claims = Claims::default();
@@ -161,7 +176,7 @@ impl Ingest<'_> {
         let total = Mutex::new(Done::default());
         let work = || -> Result<()> {
             let mut worker = Worker {
-                source: self.source,
+                source,
                 pace: &pace,
                 claims: &claims,
                 writer: RecordWriter::new(self.access)?,
@@ -185,7 +200,7 @@ impl Ingest<'_> {
                 }
                 drop(leaves);
                 total.lock().unwrap_or_else(PoisonError::into_inner).add(&done);
-                let bytes = (self.source.size() - leaf * LEAF_BYTES).min(LEAF_BYTES);
+                let bytes = (source.size() - leaf * LEAF_BYTES).min(LEAF_BYTES);
                 self.progress.advance(bytes, done.stored_bytes);
             }
         };
@@ -202,22 +217,6 @@ impl Ingest<'_> {
         worst(outcomes)?;
         let leaves = leaves.into_inner().unwrap_or_else(PoisonError::into_inner);
         Ok((leaves, total.into_inner().unwrap_or_else(PoisonError::into_inner)))
-    }
-
-    async fn finish(
-        &self,
-        system: SystemId,
-        leaves: Vec<Option<Digest>>,
-        total: Done,
-        parent: Option<PointId>,
-    ) -> Result<Report> {
-        let mut writer = RecordWriter::new(self.access)?;
-        let (root, tree_bytes) = write_tree(&mut writer, leaves).await?;
-        let (bytes, name) = (self.source.size(), self.source.name());
-        let content = VolumeContent::Volume;
-        let taken = Taken { content, bytes, name, root, tree_bytes, total, parent };
-        let finish = Finish { access: self.access, catalog: self.catalog, options: &self.options };
-        finish.commit(&mut writer, system, taken).await
     }
 }
 

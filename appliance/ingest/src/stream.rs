@@ -34,8 +34,7 @@ const BATCH_BYTES: usize = 4 << 20;
 /// Batches that may be through before the one that comes first: a list of 1.5 KiB each.
 const BATCHES_AHEAD: u64 = 256;
 
-/// Takes one stream in as a recovery point of a system. Of the options neither parent nor hint
-/// count.
+/// Takes one stream in as a recovery point of a system. Of the options the parent does not count.
 pub struct StreamIngest<'a> {
     pub access: &'a Arc<TenantAccess>,
     pub catalog: &'a Catalog,
@@ -44,6 +43,8 @@ pub struct StreamIngest<'a> {
     pub input: Box<dyn Read + Send + 'a>,
     /// Where that is, for people.
     pub name: String,
+    /// What the stream is called.
+    pub volume: String,
     /// Asked once the stream has ended: whether that was its right end. The reason if not.
     pub is_whole: &'a dyn Fn() -> std::io::Result<()>,
     pub options: Options,
@@ -93,7 +94,7 @@ impl StreamIngest<'_> {
     /// `Interrupted` when the progress was asked to stop, `Outside` when the stream fails, is empty
     /// or did not end as it should; what was stored by then stays.
     pub fn run(self) -> Result<Report> {
-        let Self { access, catalog, input, name, is_whole, options, progress } = self;
+        let Self { access, catalog, input, name, volume, is_whole, options, progress } = self;
         let system = system_id(access, &options.system);
         // What this finds in the store stays there until the point that needs it is known.
         let _lease = access.store().lease(Vec::new());
@@ -118,10 +119,9 @@ impl StreamIngest<'_> {
         let finish = Finish { access, catalog, options: &options };
         block_on(async {
             let (root, tree_bytes) = write_tree(&mut writer, leaves).await?;
-            let content = VolumeContent::Stream;
-            let taken =
-                Taken { content, bytes, name: name.clone(), root, tree_bytes, total, parent };
-            finish.commit(&mut writer, system, taken).await
+            let (content, name) = (VolumeContent::Stream, name.clone());
+            let taken = Taken { content, volume, bytes, name, root, tree_bytes, total };
+            finish.commit(&mut writer, system, vec![taken], parent).await
         })
     }
 }

@@ -8,6 +8,9 @@ use crate::bitmaps::Bitmap;
 use crate::error::{LiveError, Result};
 use crate::qmp::Qmp;
 
+/// Disks that a machine is looked at for, at most.
+const MAX_DISKS: usize = 100;
+
 /// A disk that a guest can write to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Disk {
@@ -26,29 +29,47 @@ pub(crate) struct Disk {
     pub(crate) bitmaps: Vec<Bitmap>,
 }
 
-/// The disk of this name; the only one if none is named.
-pub(crate) fn find(qmp: &mut Qmp, wanted: Option<&str>) -> Result<Disk> {
+/// The disks of these names, in their order; without any names all, but for those that are left
+/// out.
+pub(crate) fn find(qmp: &mut Qmp, wanted: &[String], excluded: &[String]) -> Result<Vec<Disk>> {
     let listed = qmp.execute("query-block", json!({}))?;
-    choose(&listed, wanted)
+    choose(&listed, wanted, excluded)
 }
 
-fn choose(listed: &Value, wanted: Option<&str>) -> Result<Disk> {
+fn choose(listed: &Value, wanted: &[String], excluded: &[String]) -> Result<Vec<Disk>> {
     let devices = listed.as_array().map(Vec::as_slice).unwrap_or_default();
-    let mut disks: Vec<Disk> = devices.iter().filter_map(disk).collect();
-    let shown = |disks: &[Disk]| match disks {
+    let all: Vec<Disk> = devices.iter().filter_map(disk).take(MAX_DISKS).collect();
+    let stays = |disk: &&Disk| !excluded.iter().any(|name| disk.is(name));
+    let chosen: Vec<Disk> = match wanted {
+        [] => all.iter().filter(stays).cloned().collect(),
+        names => {
+            let named = |name: &String| {
+                let found = all.iter().find(|disk| disk.is(name)).cloned();
+                found.ok_or_else(|| LiveError::NoDisk { wanted: name.clone(), have: shown(&all) })
+            };
+            let mut chosen: Vec<Disk> = names.iter().map(named).collect::<Result<_>>()?;
+            // One disk may go by two names.
+            let mut seen = Vec::new();
+            chosen.retain(|disk| {
+                !seen.contains(&disk.node) && {
+                    seen.push(disk.node.clone());
+                    true
+                }
+            });
+            chosen.retain(|disk| stays(&disk));
+            chosen
+        }
+    };
+    match chosen.as_slice() {
+        [] => Err(LiveError::NoneLeft { have: shown(&all) }),
+        _ => Ok(chosen),
+    }
+}
+
+fn shown(disks: &[Disk]) -> String {
+    match disks {
         [] => "none that a guest can write to".to_owned(),
         disks => disks.iter().map(Disk::name).collect::<Vec<_>>().join(", "),
-    };
-    match wanted {
-        None if disks.len() == 1 => Ok(disks.remove(0)),
-        None => Err(LiveError::Unnamed { have: shown(&disks) }),
-        Some(wanted) => {
-            let found = disks.iter().position(|disk| disk.names.iter().any(|name| name == wanted));
-            let have = shown(&disks);
-            found
-                .map(|at| disks.remove(at))
-                .ok_or_else(|| LiveError::NoDisk { wanted: wanted.to_owned(), have })
-        }
     }
 }
 
@@ -91,14 +112,23 @@ pub(crate) fn device(listed: &Value) -> Option<String> {
 
 impl Disk {
     /// The name that is shown.
-    fn name(&self) -> &str {
+    pub(crate) fn name(&self) -> &str {
         self.names.first().map_or(&self.node, String::as_str)
     }
 
-    /// Where QEMU can put what it has to remember for a while.
-    pub(crate) fn scratch(&self, socket: &Path) -> PathBuf {
-        let mut beside = self.file.as_deref().unwrap_or(socket).as_os_str().to_owned();
-        beside.push(".holdfast-scratch");
+    fn is(&self, name: &str) -> bool {
+        self.names.iter().any(|own| own == name)
+    }
+
+    /// Where QEMU can put what it has to remember for a while. The disks of a machine have
+    /// different numbers.
+    pub(crate) fn scratch(&self, socket: &Path, number: usize) -> PathBuf {
+        let (beside, end) = match &self.file {
+            Some(file) => (file.as_path(), ".holdfast-scratch".to_owned()),
+            None => (socket, format!(".holdfast-scratch-{number}")),
+        };
+        let mut beside = beside.as_os_str().to_owned();
+        beside.push(end);
         beside.into()
     }
 }
@@ -145,7 +175,8 @@ mod tests {
     proptest! {
         #[test]
         fn whatever_is_listed_is_a_disk_or_refused(listed in any_json(), named in any::<bool>()) {
-            let _ = choose(&listed, named.then_some("a"));
+            let names = if named { vec!["a".to_owned()] } else { Vec::new() };
+            let _ = choose(&listed, &names, &[]);
         }
     }
 
@@ -169,22 +200,30 @@ mod tests {
         ])
     }
 
+    fn chosen(wanted: &[&str], excluded: &[&str]) -> Result<Vec<Disk>> {
+        let owned = |names: &[&str]| names.iter().map(ToString::to_string).collect::<Vec<_>>();
+        choose(&listed(), &owned(wanted), &owned(excluded))
+    }
+
+    fn nodes(wanted: &[&str], excluded: &[&str]) -> Vec<String> {
+        chosen(wanted, excluded).unwrap().into_iter().map(|disk| disk.node).collect()
+    }
+
     #[test]
     fn a_disk_is_found_by_any_of_its_names() {
         for name in ["vda", "system"] {
-            assert_eq!(choose(&listed(), Some(name)).unwrap().node, "system", "{name}");
+            assert_eq!(nodes(&[name], &[]), ["system"], "{name}");
         }
-        let data = choose(&listed(), Some("data")).unwrap();
+        let data = chosen(&["data"], &[]).unwrap().remove(0);
         assert_eq!(data.node, "#block123");
         assert_eq!(data.device, "/machine/peripheral-anon/device[0]");
-        assert!(
-            data.persistent
-                && !disk(&json!({ "qdev": "/machine/d", "removable": false, "inserted": {
-            "ro": false, "node-name": "n", "image": { "virtual-size": 1 } } }))
-                .unwrap()
-                .persistent
-        );
-        assert_eq!(data.scratch(Path::new("/q")), Path::new("/vm/#block123.holdfast-scratch"));
+        let old = json!({ "qdev": "/machine/d", "removable": false, "inserted": {
+            "ro": false, "node-name": "n", "image": { "virtual-size": 1 } } });
+        let old = disk(&old).unwrap();
+        assert!(data.persistent && !old.persistent);
+        let scratch = |disk: &Disk| disk.scratch(Path::new("/q"), 3);
+        assert_eq!(scratch(&data), Path::new("/vm/#block123.holdfast-scratch"));
+        assert_eq!(scratch(&old), Path::new("/q.holdfast-scratch-3"));
     }
 
     #[test]
@@ -197,13 +236,15 @@ mod tests {
     }
 
     #[test]
-    fn which_disk_is_said_unless_there_is_one() {
-        let error = choose(&listed(), None).unwrap_err().to_string();
-        assert!(error.contains("vda, data"), "{error}");
-        let error = choose(&listed(), Some("iso")).unwrap_err().to_string();
-        assert!(error.contains("no disk \"iso\""), "{error}");
-        let one = json!([listed()[0]]);
-        assert_eq!(choose(&one, None).unwrap().node, "system");
-        assert!(choose(&json!("nonsense"), None).is_err());
+    fn all_disks_are_taken_but_for_those_that_are_left_out() {
+        assert_eq!(nodes(&[], &[]), ["system", "#block123"]);
+        assert_eq!(nodes(&[], &["vda", "no such"]), ["#block123"]);
+        assert_eq!(nodes(&["data", "vda"], &[]), ["#block123", "system"]);
+        assert_eq!(nodes(&["vda", "system"], &[]), ["system"], "one by two names");
+        let error = chosen(&["iso"], &[]).unwrap_err().to_string();
+        assert!(error.contains("no disk \"iso\"") && error.contains("vda, data"), "{error}");
+        let error = chosen(&["vda"], &["system"]).unwrap_err().to_string();
+        assert!(error.contains("no disk is left") && error.contains("vda, data"), "{error}");
+        assert!(choose(&json!("nonsense"), &[], &[]).is_err());
     }
 }

@@ -27,9 +27,9 @@ pub enum LiveError {
     /// The machine has no disk of that name.
     #[error("the machine has no disk {wanted:?}; it has {have}")]
     NoDisk { wanted: String, have: String },
-    /// The machine has several, or none.
-    #[error("it is not said which disk of the machine; it has {have}")]
-    Unnamed { have: String },
+    /// It has none, or all that it has are left out.
+    #[error("no disk is left to take; the machine has {have}")]
+    NoneLeft { have: String },
     /// The agent in the guest does not do as it should, or nobody is there.
     #[error("the guest agent {what}")]
     Guest { what: String },
@@ -51,7 +51,9 @@ impl LiveError {
                  nobody else has its NBD server"
             }
             Self::NoRoom { .. } => "make room there, beside the image of the machine's disk",
-            Self::NoDisk { .. } | Self::Unnamed { .. } => "name one of them in `disks` of the plan",
+            Self::NoDisk { .. } | Self::NoneLeft { .. } => {
+                "name disks that it has in `disks` of the plan, or leave fewer out with `excluded`"
+            }
             Self::Guest { .. } => {
                 "see that qemu-ga runs in the guest, and that nobody else is connected to its \
                  socket"

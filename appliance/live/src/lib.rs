@@ -11,10 +11,16 @@ mod bitmaps;
 mod disk;
 mod error;
 mod frozen;
+mod held;
+mod hold;
+mod pause;
 mod qmp;
 mod still;
+mod sweep;
 
 pub use agent::fuzz_guest_agent;
 pub use error::LiveError;
-pub use frozen::Frozen;
+pub use frozen::{Frozen, Machine};
+pub use held::{Held, HeldDisk};
+pub use pause::resume;
 pub use still::{Guest, thaw};

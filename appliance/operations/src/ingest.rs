@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use catalog::Content;
-use ingest::{Compression, Hint, Options, Parent, Report, Source};
+use ingest::{Compression, Hint, NewVolume, Options, Parent, Report, Source};
 use model::{Bytes, Consistency, PointId};
 use record::{Progress, SignalKind, TenantAccess};
 use serde_json::{Value, json};
@@ -95,15 +95,23 @@ impl Ingest {
         source: &dyn Source,
         progress: &Progress,
     ) -> Result<Ingested, Failure> {
+        let volume = NewVolume { name: self.volume.clone(), source, hint: self.hint.clone() };
+        self.run_all(pool, access, vec![volume], progress)
+    }
+
+    /// Takes several volumes in as one recovery point; what is said of one in `self` does not
+    /// count.
+    pub(crate) fn run_all(
+        &self,
+        pool: &OpenPool,
+        access: &Arc<TenantAccess>,
+        volumes: Vec<NewVolume<'_>>,
+        progress: &Progress,
+    ) -> Result<Ingested, Failure> {
         let began = Instant::now();
         let parent = self.admitted(pool, access, Content::Volumes)?;
-        let ingest = ingest::Ingest {
-            access,
-            catalog: &pool.catalog,
-            source,
-            options: self.options(parent),
-            progress,
-        };
+        let (catalog, options) = (&pool.catalog, self.options(parent));
+        let ingest = ingest::Ingest { access, catalog, volumes, options, progress };
         let report = ingest.run()?;
         let (failed_disks, seconds) = (pool.failed_disks(), began.elapsed().as_secs_f64());
         let consistency = self.consistency;
@@ -136,11 +144,9 @@ impl Ingest {
         let cores = std::thread::available_parallelism().map_or(2, usize::from).min(7) + 1;
         Options {
             system: self.system.clone(),
-            volume: self.volume.clone(),
             compression: self.compression,
             workers: self.workers.unwrap_or(cores),
             parent,
-            hint: self.hint.clone(),
             point: self.point.unwrap_or_else(random_point),
             consistency: self.consistency,
             now: now(),

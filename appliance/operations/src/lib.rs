@@ -30,7 +30,7 @@ pub use expire::{Expire, Expired};
 pub use failure::{Failure, MAKE_ROOM};
 pub use image::{PointImage, default_cache, volume_image};
 pub use ingest::{Ingest, Ingested, random_point};
-pub use live::thaw;
+pub use live::{resume, thaw};
 pub use members::{is_in_service, member_json, member_text};
 pub use names::SystemNames;
 pub use pacer::TokioPacer;
@@ -41,7 +41,7 @@ pub use pool::{
 pub use pull::Pull;
 pub use receive::Receive;
 pub use reclaim::{Reclaim, ReclaimOutcome};
-pub use restore::{Place, Restore, Restored};
+pub use restore::{Place, Restore, Restored, choose_volume, volume_number};
 pub use resync::{Resync, ResyncNext, ResyncOutcome};
 pub use scrub::{Scrub, ScrubOutcome, scrub_history};
 pub use secret::Secret;

@@ -1,11 +1,11 @@
-//! Take a disk of a machine that runs in as a recovery point, through its hypervisor.
+//! Take disks of a machine that runs in as a recovery point, through its hypervisor.
 
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use catalog::Content;
-use ingest::{Hint, NbdSource, Recheck};
-use live::{Frozen, Guest};
+use ingest::{Hint, NbdSource, NewVolume, Recheck};
+use live::{Guest, Held, Machine};
 use record::{Progress, TenantAccess};
 
 use crate::ingest::random_point;
@@ -15,26 +15,26 @@ use crate::{Failure, Ingest, Ingested, OpenPool};
 /// by chance another one each time: what a bitmap hides is found within as many pulls on average.
 const RECHECKED_ONE_IN: u64 = 64;
 
-/// Which disk, and how.
+/// Which machine, and how.
 #[derive(Debug, Clone)]
 pub struct Pull {
     /// Name of the protected system.
     pub system: String,
-    /// Name of the volume.
-    pub volume: String,
     /// QMP socket of its QEMU.
     pub socket: PathBuf,
-    /// The disk, by any name that QEMU has for it; its only one without this.
-    pub disk: Option<String>,
+    /// Its disks, by any names that QEMU has for them; all without any.
+    pub disks: Vec<String>,
+    /// Disks that are left out.
+    pub excluded: Vec<String>,
     /// Socket of the agent in the guest, to freeze its file systems for the moment.
     pub guest_agent: Option<PathBuf>,
-    /// Read all of it, and compare what the bitmap says with that.
+    /// Read all of it, and compare what the bitmaps say with that.
     pub full: bool,
 }
 
 impl Pull {
-    /// Takes the disk in as it is now, while the guest goes on. What changed since the system's
-    /// newest recovery point is read if QEMU knows it, else all.
+    /// Takes the disks in as they are at one moment, while the guest goes on. What changed since
+    /// the system's newest recovery point is read where QEMU knows it, else all.
     pub fn run(
         &self,
         pool: &OpenPool,
@@ -42,37 +42,59 @@ impl Pull {
         progress: &Progress,
     ) -> Result<Ingested, Failure> {
         let system = ingest::system_id(access, &self.system);
-        let parent = pool.catalog.newest(access.tenant(), system);
+        let since = pool.catalog.newest(access.tenant(), system).map(|parent| parent.id);
         let point = random_point();
-        let since = parent.map(|parent| parent.id);
         let name = self.socket.display().to_string();
         let ingest = Ingest {
             parent: since.map(|parent| parent.to_string()),
             point: Some(point),
-            ..Ingest::of(&self.system, &self.volume, &name)
+            ..Ingest::of(&self.system, "", &name)
         };
         // What cannot end well does not touch the machine.
         ingest.admitted(pool, access, Content::Volumes)?;
         let stopped = || progress.stopped();
         let guest = self.guest_agent.as_deref().map(|agent| Guest { agent, stopped: &stopped });
-        let frozen = Frozen::take(&self.socket, self.disk.as_deref(), point, since, guest)?;
-        let dirty = frozen.dirty()?;
-        let recheck = match self.full {
-            true => Recheck::All,
-            // An identity is random.
-            false => Recheck::OneIn { leaves: RECHECKED_ONE_IN, turn: point.0[0].into() },
-        };
-        let hint = dirty.map(|dirty| Hint { dirty, recheck });
-        let ingest = Ingest { hint, consistency: frozen.consistency(), ..ingest };
-        let mut ingested = {
-            let source = NbdSource::connect(frozen.address())?;
-            ingest.run(pool, access, &source, progress)?
-        };
+        let (socket, disks, excluded) = (&self.socket, &self.disks, &self.excluded);
+        let frozen = Machine { socket, disks, excluded }.freeze(point, since, guest)?;
+        self.take(&ingest, Box::new(frozen), (pool, access), progress)
+    }
+
+    fn take(
+        &self,
+        ingest: &Ingest,
+        held: Box<dyn Held>,
+        (pool, access): (&OpenPool, &Arc<TenantAccess>),
+        progress: &Progress,
+    ) -> Result<Ingested, Failure> {
+        let disks = held.disks();
+        let sources: Result<Vec<NbdSource>, _> =
+            disks.iter().map(|disk| NbdSource::connect(&disk.address)).collect();
+        let sources = sources?;
+        let mut volumes = Vec::with_capacity(disks.len());
+        for (number, (disk, source)) in disks.iter().zip(&sources).enumerate() {
+            let dirty = held.dirty(number)?;
+            let hint = dirty.map(|dirty| Hint { dirty, recheck: self.recheck(ingest) });
+            volumes.push(NewVolume { name: disk.name.clone(), source, hint });
+        }
+        let ingest = Ingest { consistency: held.consistency(), ..ingest.clone() };
+        let mut ingested = ingest.run_all(pool, access, volumes, progress)?;
         let kind = ingested.consistency;
         let told = |why| format!("{why}; this recovery point is {kind}");
-        ingested.unsettled = frozen.warning().map(told);
+        ingested.unsettled = held.warning().map(told);
+        // QEMU ends what it serves when nobody reads it.
+        drop(sources);
         // What cannot be tidied up now, the next pull tidies up.
-        let _ = frozen.keep();
+        let _ = held.keep();
         Ok(ingested)
+    }
+
+    fn recheck(&self, ingest: &Ingest) -> Recheck {
+        match (self.full, ingest.point) {
+            // An identity is random.
+            (false, Some(point)) => {
+                Recheck::OneIn { leaves: RECHECKED_ONE_IN, turn: point.0[0].into() }
+            }
+            _ => Recheck::All,
+        }
     }
 }

@@ -209,6 +209,35 @@ fn is_fresh(mut file: &File) -> bool {
         && file.stream_position().is_ok_and(|position| position == 0)
 }
 
+/// The number of a volume of a recovery point, by its name or number; of the only one if none is
+/// typed.
+///
+/// # Errors
+/// It has no such volume, or several and none is typed: a part is not to pass for all.
+pub fn volume_number(point: &RestorePoint, typed: Option<&str>) -> Result<usize, Failure> {
+    let volumes = &point.description.volumes;
+    let names: Vec<&str> = volumes.iter().map(|volume| volume.name.as_str()).collect();
+    choose_volume(&names, typed)
+}
+
+/// As [`volume_number`], of volumes that have these names.
+pub fn choose_volume(names: &[&str], typed: Option<&str>) -> Result<usize, Failure> {
+    let refused = |what: String| {
+        let next = format!("name one with --volume; it has {}", names.join(", "));
+        Failure::new(what, next)
+    };
+    match (typed, names) {
+        (None, [_]) => Ok(0),
+        (None, _) => Err(refused("the recovery point has several volumes".to_owned())),
+        (Some(typed), _) => {
+            let named = names.iter().position(|name| *name == typed);
+            let numbered = typed.parse().ok().filter(|number| *number < names.len());
+            let missing = || refused(format!("the recovery point has no volume {typed}"));
+            named.or(numbered).ok_or_else(missing)
+        }
+    }
+}
+
 fn no_volume(number: usize) -> Failure {
     Failure::new(format!("the recovery point has no volume {number}"), "see `holdfast points`")
 }

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use catalog::Content;
-use ingest::{Options, Parent, StreamIngest};
+use ingest::{Parent, StreamIngest};
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::poll::{PollFd, PollFlags, poll};
 use nix::sys::stat::{SFlag, fstat};
@@ -142,8 +142,9 @@ impl Ingest {
             catalog: &pool.catalog,
             input: Box::new(input),
             name: self.source.clone(),
+            volume: self.volume.clone(),
             is_whole: &|| writer.ended_well(progress),
-            options: Options { hint: None, ..self.options(Parent::Newest) },
+            options: self.options(Parent::Newest),
             progress,
         };
         let report = ingest.run()?;

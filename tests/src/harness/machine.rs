@@ -14,7 +14,7 @@ use super::{Pool, run_tool};
 /// By then QEMU listens.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// A QEMU with one disk, and a second control socket for the test.
+/// A QEMU with one disk or more, and a second control socket for the test.
 pub(crate) struct Machine {
     qemu: Child,
     control: BufReader<UnixStream>,
@@ -34,19 +34,27 @@ impl Machine {
 
     /// Starts one on an image that is there.
     pub(crate) fn on(pool: &Pool, disk: PathBuf) -> Self {
+        Self::with(pool, disk, &[])
+    }
+
+    /// Starts one on images that are there: the first is `vda`, then `vdb`.
+    pub(crate) fn with(pool: &Pool, disk: PathBuf, others: &[&Path]) -> Self {
         let (socket, control) = (pool.path("qmp"), pool.path("control"));
         for left in [&socket, &control] {
             let _ = std::fs::remove_file(left);
         }
         let listens = |path: &Path| format!("unix:{},server=on,wait=off", path.display());
-        let qemu = Command::new("qemu-system-x86_64")
-            .args(["-accel", "tcg", "-S", "-display", "none", "-nodefaults", "-m", "64"])
-            .arg("-blockdev")
-            .arg(format!(
-                "driver=qcow2,node-name=system,discard=unmap,file.driver=file,file.filename={}",
-                disk.display()
-            ))
-            .args(["-device", "virtio-blk-pci,drive=system,id=vda"])
+        let mut qemu = Command::new("qemu-system-x86_64");
+        qemu.args(["-accel", "tcg", "-S", "-display", "none", "-nodefaults", "-m", "64"]);
+        let nodes = [("system", "vda"), ("data", "vdb"), ("more", "vdc")];
+        for ((node, device), image) in nodes.iter().zip([disk.as_path()].iter().chain(others)) {
+            qemu.arg("-blockdev").arg(format!(
+                "driver=qcow2,node-name={node},discard=unmap,file.driver=file,file.filename={}",
+                image.display()
+            ));
+            qemu.args(["-device", &format!("virtio-blk-pci,drive={node},id={device}")]);
+        }
+        let qemu = qemu
             .args(["-qmp", &listens(&socket), "-qmp", &listens(&control)])
             .stdin(Stdio::null())
             .spawn()
@@ -86,10 +94,23 @@ impl Machine {
 
     /// Writes a byte all over a range, as the guest would.
     pub(crate) fn write(&mut self, pattern: u8, start: u64, length: u64) {
-        let device = "/machine/peripheral/vda/virtio-backend";
+        self.write_to("vda", pattern, start, length);
+    }
+
+    /// The same to the disk of this name.
+    pub(crate) fn write_to(&mut self, disk: &str, pattern: u8, start: u64, length: u64) {
+        let device = format!("/machine/peripheral/{disk}/virtio-backend");
         let line = format!("qemu-io -d {device} \"write -P {pattern} {start} {length}\"");
         let said = self.execute("human-monitor-command", json!({ "command-line": line }));
         assert!(!said.to_string().contains("rror"), "{said}");
+    }
+
+    /// Waits until somebody has let it go on.
+    pub(crate) fn until_running(&mut self) {
+        if self.execute("query-status", json!({}))["running"] == true {
+            return;
+        }
+        while self.line()["event"] != "RESUME" {}
     }
 
     /// Whether its disk is served at this moment.

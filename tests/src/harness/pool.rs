@@ -130,10 +130,19 @@ impl Pool {
         restore
     }
 
-    /// The bytes of a recovery point.
+    /// The bytes of a recovery point that has one volume.
     pub(crate) fn restore(&self, point: &str) -> Vec<u8> {
+        self.restored(point, &[])
+    }
+
+    /// The bytes of one volume of a recovery point.
+    pub(crate) fn restore_volume(&self, point: &str, volume: &str) -> Vec<u8> {
+        self.restored(point, &["--volume", volume])
+    }
+
+    fn restored(&self, point: &str, which: &[&str]) -> Vec<u8> {
         let to = self.path(&format!("restored-{point}"));
-        run(&mut self.restore_to(point, &to)).done();
+        run(self.restore_to(point, &to).args(which)).done();
         let bytes = std::fs::read(&to).expect("the restored file");
         std::fs::remove_file(&to).expect("the restored file");
         bytes

@@ -111,7 +111,7 @@ fn a_restore_that_fails_leaves_no_part_of_an_image() {
     let well = Bystander::new(1);
     let to = well.pool.path("to");
     let volume = run_with(well.pool.restore_to(&well.id, &to), &["--volume", "3"]);
-    volume.refused("no volume 3", "holdfast points");
+    volume.refused("no volume 3", "--volume");
     assert!(!to.exists());
     let full = run(&mut well.pool.restore_to(&well.id, Path::new("/dev/full")));
     full.refused("/dev/full", "");

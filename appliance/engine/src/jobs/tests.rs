@@ -102,9 +102,9 @@ fn two_ingests_of_a_system_never_run_at_once() {
 fn pulls_are_alone_with_their_machine_and_their_system() {
     let pull = |system: &str, socket: &str| Work::Pull {
         system: system.to_owned(),
-        volume: "disk0".to_owned(),
         socket: socket.into(),
-        disk: None,
+        disks: Vec::new(),
+        excluded: Vec::new(),
         guest_agent: None,
         full: false,
     };

@@ -21,13 +21,16 @@ pub(crate) enum Work {
         #[serde(default)]
         full: bool,
     },
-    /// An ingest of a disk of a machine that runs, through the QMP socket of its QEMU.
+    /// An ingest of disks of a machine that runs, through the QMP socket of its QEMU.
     Pull {
         system: String,
-        volume: String,
         socket: PathBuf,
-        /// The machine's only one without this.
-        disk: Option<String>,
+        /// All of the machine's without any.
+        #[serde(default)]
+        disks: Vec<String>,
+        /// That are left out.
+        #[serde(default)]
+        excluded: Vec<String>,
         /// Of the agent in its guest.
         #[serde(default)]
         guest_agent: Option<PathBuf>,
@@ -195,7 +198,7 @@ impl Work {
             | Self::Receive { system, .. }
             | Self::Stream { system, .. } => ("ingest", system.clone()),
             Self::Pull { system, socket, .. } => {
-                // A QEMU serves one client, who pulls one disk.
+                // A QEMU serves one client.
                 let machine = ("pull", socket.display().to_string());
                 return vec![("ingest", system.clone()), machine];
             }
@@ -211,6 +214,14 @@ impl Work {
     pub(crate) fn guest_agent(&self) -> Option<&Path> {
         match self {
             Self::Pull { guest_agent, .. } => guest_agent.as_deref(),
+            _ => None,
+        }
+    }
+
+    /// The QMP socket of a machine that it may pause for a moment.
+    pub(crate) fn pauses(&self) -> Option<&Path> {
+        match self {
+            Self::Pull { socket, .. } => Some(socket),
             _ => None,
         }
     }

@@ -18,9 +18,9 @@ pub(crate) struct Export {
     /// Recovery point, as listed by `points`; its first characters do, or `latest`.
     #[arg(long, value_name = "ID", required = true)]
     pub(crate) point: Option<String>,
-    /// Number of the volume.
-    #[arg(long, default_value_t = 0)]
-    pub(crate) volume: usize,
+    /// Name or number of the volume; the only one without this.
+    #[arg(long, value_name = "VOLUME")]
+    pub(crate) volume: Option<String>,
     /// Listen on this Unix socket. An engine chooses it itself.
     #[arg(long, value_name = "PATH")]
     pub(crate) socket: Option<PathBuf>,

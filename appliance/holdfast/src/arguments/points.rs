@@ -24,7 +24,7 @@ pub(crate) struct Which {
     /// Recovery point, as listed by `points`; its first characters do, or `latest`.
     #[arg(long, value_name = "ID")]
     pub(crate) point: String,
-    /// Number of the volume.
-    #[arg(long, default_value_t = 0)]
-    pub(crate) volume: usize,
+    /// Name or number of the volume; the only one without this.
+    #[arg(long, value_name = "VOLUME")]
+    pub(crate) volume: Option<String>,
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use disk::Access;
 use export::{Base, Disk, Export, Image, Overlay, Server};
-use operations::{Failure, PointImage, default_cache, volume_image};
+use operations::{Failure, PointImage, default_cache, volume_image, volume_number};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use serde_json::json;
@@ -29,7 +29,7 @@ pub(crate) fn run(arguments: &arguments::Export, output: &Output) -> Result<(), 
     let pool = open(&arguments.pool, Access::ReadOnly, output)?;
     let access = unlock(&pool, &arguments.unlock)?;
     let point = pool.point(&access, arguments.point.as_deref().unwrap_or_default())?;
-    let number = arguments.volume;
+    let number = volume_number(&point, arguments.volume.as_deref())?;
     let cache = arguments.cache.unwrap_or_else(default_cache);
     let image = volume_image(&point, number, cache as usize)?;
     let image: Arc<dyn Image> = Arc::new(PointImage(image));

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::engine::Engine;
 use super::lines::minute;
 use super::refused::failure;
-use super::seen::volume_name;
+use super::seen;
 use super::wishes::Wishes;
 use crate::arguments::{Export, ExportChange, ExportStart, ExportStop, OnBus};
 use crate::confirm::confirm;
@@ -22,7 +22,7 @@ pub(crate) fn run(engine: &Engine, export: &Export, output: &Output) -> Result<(
     engine.wait(async {
         // Who reads that it serves may end it at once.
         let mut wishes = Wishes::listen()?;
-        let place = begin(engine, (id, point), export.volume, export.writable).await?;
+        let place = begin(engine, (id, point), export.volume.as_deref(), export.writable).await?;
         let follow = engine.client().follow(&place).await;
         let mut follow = follow.map_err(|error| failure(&error))?;
         tell_serving(&view(engine, &place).await?, output);
@@ -56,7 +56,7 @@ fn start(start: &ExportStart, output: &Output) -> Result<(), Failure> {
     let seen = engine.seen()?;
     let point = seen.point(&start.which.point)?;
     let served = engine.wait(async {
-        let place = begin(&engine, point, start.which.volume, start.writable).await?;
+        let place = begin(&engine, point, start.which.volume.as_deref(), start.writable).await?;
         view(&engine, &place).await
     });
     tell_serving(&served?, output);
@@ -113,10 +113,10 @@ fn refuse_own_choices(export: &Export) -> Result<(), Failure> {
 async fn begin(
     engine: &Engine,
     (id, point): (PointId, &PointView),
-    volume: usize,
+    volume: Option<&str>,
     writable: bool,
 ) -> Result<Place, Failure> {
-    let volume = volume_name(point, volume)?;
+    let (volume, _) = seen::volume(point, volume)?;
     let volume = Some(volume).filter(|volume| !volume.is_empty());
     let options = ExportOptions { volume, writable, listen: None };
     let begun = engine.client().begin(&Place::Point(id), "Export", &(options.arguments(),)).await;

@@ -6,14 +6,14 @@ use std::io::{ErrorKind, Seek, SeekFrom};
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::{Path, PathBuf};
 
-use bus::{JobState, JobView, Place as Object, PointView, RestoreOptions};
+use bus::{JobState, JobView, Place as Object, RestoreOptions};
 use disk::DiskError;
 use operations::{Failure, Place, Restored};
 use zbus::Fd;
 
 use super::engine::Engine;
 use super::job::{self, Came};
-use super::seen::volume_name;
+use super::seen::volume;
 use crate::arguments::Restore;
 use crate::command::pool::confirm;
 use crate::output::Output;
@@ -21,7 +21,7 @@ use crate::output::Output;
 pub(crate) fn run(engine: &Engine, restore: &Restore, output: &Output) -> Result<(), Failure> {
     let seen = engine.seen()?;
     let (id, point) = seen.point(&restore.which.point)?;
-    let volume = volume_name(point, restore.which.volume)?;
+    let (volume, bytes) = volume(point, restore.which.volume.as_deref())?;
     let place = Object::Point(id);
     if restore.on_box {
         return on_box(engine, &place, volume, restore, output);
@@ -30,7 +30,7 @@ pub(crate) fn run(engine: &Engine, restore: &Restore, output: &Output) -> Result
         let next = "wait for it, or name a path of the engine's machine with --on-box";
         return Err(Failure::new("nobody would see to a file that is restored in part", next));
     }
-    let target = Target::open(&restore.to, size(point, restore.which.volume), restore.yes)?;
+    let target = Target::open(&restore.to, bytes, restore.yes)?;
     let body = (Fd::from(target.descriptor()?), volume.as_str());
     let came = job::run(engine, false, output, engine.client().begin(&place, "RestoreTo", &body));
     // The engine's own is the last that is open.
@@ -87,12 +87,6 @@ fn tell(job: &JobView, to: &Path, output: &Output) -> Result<(), Failure> {
     let restored = Restored::of_json(&value, to.to_owned());
     let text = restored.map_or_else(|| job.report.clone(), |restored| restored.text());
     job::tell_end(job, value, text, output)
-}
-
-/// Bytes of a volume; 0 if nobody knows.
-fn size(point: &PointView, number: usize) -> u64 {
-    let volume = point.volumes.iter().find(|(own, _, _)| *own as usize == number);
-    volume.map_or(0, |(_, _, bytes)| *bytes)
 }
 
 /// What this command has opened to be written to. A file that it made is removed again unless it is

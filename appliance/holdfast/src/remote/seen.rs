@@ -5,7 +5,7 @@ use bus::{
     PoolView, SystemView, nearest,
 };
 use model::PointId;
-use operations::{Failure, point_matches};
+use operations::{Failure, choose_volume, point_matches};
 
 /// All objects of an engine. Points stand in the order that they were made in.
 #[derive(Debug, Default)]
@@ -81,15 +81,13 @@ impl Seen {
     }
 }
 
-/// The name of a volume by its number, as the bus wants it; empty for the only one.
-pub(crate) fn volume_name(point: &PointView, number: usize) -> Result<String, Failure> {
-    let found = point.volumes.iter().find(|(own, _, _)| *own as usize == number);
-    match found {
-        Some((_, name, _)) => Ok(name.clone()),
-        None if point.volumes.is_empty() && number == 0 => Ok(String::new()),
-        None => {
-            let what = format!("the recovery point has no volume {number}");
-            Err(Failure::new(what, "see `holdfast points`"))
-        }
+/// The name of a volume as the bus wants it, and its bytes: of the one with this name or number, or
+/// of the only one. Both are empty of the only one while the pool is locked.
+pub(crate) fn volume(point: &PointView, typed: Option<&str>) -> Result<(String, u64), Failure> {
+    if point.volumes.is_empty() && typed.is_none() {
+        return Ok((String::new(), 0));
     }
+    let names: Vec<&str> = point.volumes.iter().map(|(_, name, _)| name.as_str()).collect();
+    let found = point.volumes.get(choose_volume(&names, typed)?);
+    Ok(found.map(|(_, name, bytes)| (name.clone(), *bytes)).unwrap_or_default())
 }

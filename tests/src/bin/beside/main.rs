@@ -14,7 +14,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use clap::{Parser, ValueEnum};
-use ingest::{Compression, FileSource, Ingest, Options, Parent};
+use ingest::{Compression, FileSource, Ingest, NewVolume, Options, Parent};
 use model::{Consistency, PointId, WallTime};
 use record::Progress;
 
@@ -105,14 +105,12 @@ fn take_in(opened: &Opened, args: &Args, progress: &Progress) {
     let ingest = Ingest {
         access: &opened.access,
         catalog: &opened.catalog,
-        source: &source,
+        volumes: vec![NewVolume { name: "disk".into(), source: &source, hint: None }],
         options: Options {
             system: "beside".into(),
-            volume: "disk".into(),
             compression: Compression::Lz4,
             workers: cores + 1,
             parent: Parent::None,
-            hint: None,
             point: PointId([7; 16]),
             consistency: Consistency::default(),
             now: WallTime(1),

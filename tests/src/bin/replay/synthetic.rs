@@ -7,7 +7,7 @@ use catalog::{Catalog, Uptime};
 use disk::sim::{SimMachine, SimRng};
 use disk::{Buffer, Disk, DiskFuture, SharedBuffer};
 use futures_executor::block_on;
-use ingest::{Compression, FileSource, Ingest, Options, Parent};
+use ingest::{Compression, FileSource, Ingest, NewVolume, Options, Parent};
 use model::{Consistency, PointId, PoolId, TenantId, WallTime};
 use record::{Progress, TenantAccess};
 use seal::{Backend, Keyring};
@@ -145,19 +145,17 @@ fn record(folder: &Path, disks: usize) {
 fn take(access: &Arc<TenantAccess>, catalog: &Catalog, image: &Path, point: PointId) {
     let options = Options {
         system: "machine".into(),
-        volume: "disk".into(),
         compression: Compression::Lz4,
         workers: 2,
         parent: Parent::Newest,
-        hint: None,
         point,
         consistency: Consistency::default(),
         now: WallTime(0),
         uptime: Uptime { boot: [1; 16], seconds: 1 },
     };
     let (source, progress) = (FileSource::open(image).unwrap(), Progress::default());
-    let ingest = Ingest { access, catalog, source: &source, options, progress: &progress };
-    ingest.run().unwrap();
+    let volumes = vec![NewVolume { name: "disk".into(), source: &source, hint: None }];
+    Ingest { access, catalog, volumes, options, progress: &progress }.run().unwrap();
 }
 
 fn outcome(disks: usize, flushes: Flushes, damage: impl Fn(&Path)) -> Result<String, String> {

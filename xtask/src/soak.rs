@@ -49,10 +49,34 @@ pub(crate) struct Args {
     #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..))]
     percent: u32,
 
+    /// Only these campaigns, each with its own count of rounds; all without this
+    #[arg(long = "only", value_name = "PART", value_enum)]
+    parts: Vec<Part>,
+
     /// Only what needs a real kernel, or a part of it
     #[arg(long, value_name = "PART", num_args = 0..=1, default_missing_value = "all",
-          conflicts_with_all = ["minutes", "percent"])]
+          conflicts_with_all = ["minutes", "percent", "parts"])]
     guest: Option<guest::Part>,
+}
+
+/// Campaigns that a soak can be confined to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, clap::ValueEnum)]
+enum Part {
+    /// The store and the catalog on simulated disks: R1, R3 to R6, R9, R10
+    Store,
+    /// The planted bugs: R2
+    Planted,
+    /// Orders in which tasks meet: R13
+    Schedules,
+    /// Kills of the command and the engine: R7
+    Kills,
+    /// The parsers: R12
+    Fuzz,
+}
+
+impl Part {
+    /// In the order in which a round has them.
+    const ALL: [Self; 5] = [Self::Store, Self::Planted, Self::Schedules, Self::Kills, Self::Fuzz];
 }
 
 pub(crate) fn run(args: &Args) -> Result<()> {
@@ -62,7 +86,10 @@ pub(crate) fn run(args: &Args) -> Result<()> {
         return outcome.map_err(|error| guest_failed(error, commit.trim(), args.seed));
     }
     let (begin, time) = (Instant::now(), Duration::from_secs(60 * args.minutes));
-    let mut ledger = Ledger::of(commit.trim(), args.seed, args.percent);
+    let parts =
+        Part::ALL.into_iter().filter(|part| args.parts.is_empty() || args.parts.contains(part));
+    let parts: Vec<Part> = parts.collect();
+    let mut ledger = Ledger::of(commit.trim(), args.seed, args.percent, &parts_name(&parts));
     if ledger.rounds > 0 {
         println!("==> going on after {} rounds", ledger.rounds);
     }
@@ -70,15 +97,25 @@ pub(crate) fn run(args: &Args) -> Result<()> {
         let seed = args.seed.wrapping_add(ledger.rounds).wrapping_mul(ROUND_SEEDS);
         println!("==> round {} at {}, seeds from {seed}", ledger.rounds + 1, commit.trim());
         let round = Round { seed, percent: args.percent, commit: commit.trim() };
-        round.run(&mut ledger.totals)?;
+        parts.iter().try_for_each(|part| round.run(*part, &mut ledger.totals))?;
         ledger.round_done()?;
         println!("    {:.0} minutes so far; for each goal:", begin.elapsed().as_secs_f64() / 60.0);
         ledger.totals.lines().for_each(|line| println!("{line}"));
     }
-    let guest = guest::run(guest::Part::All, args.seed);
-    guest.map_err(|error| guest_failed(error, commit.trim(), args.seed))?;
+    if parts.len() == Part::ALL.len() {
+        let guest = guest::run(guest::Part::All, args.seed);
+        guest.map_err(|error| guest_failed(error, commit.trim(), args.seed))?;
+    }
     println!("{} rounds at {} without a failure", ledger.rounds, commit.trim());
     Ok(())
+}
+
+/// What some of the campaigns are called together; nothing for all.
+fn parts_name(parts: &[Part]) -> String {
+    match parts.len() == Part::ALL.len() {
+        true => String::new(),
+        false => parts.iter().map(|part| format!("-{part:?}").to_lowercase()).collect(),
+    }
 }
 
 struct Round<'a> {
@@ -88,18 +125,26 @@ struct Round<'a> {
 }
 
 impl Round<'_> {
-    fn run(&self, totals: &mut Totals) -> Result<()> {
-        self.campaigns("store", &["--skip", "::flips::", "--skip", "::lies::"], totals)?;
-        self.part(FLIPS).campaigns("store", &["::flips::"], totals)?;
-        self.part(LIES).campaigns("store", &["::lies::"], totals)?;
-        self.campaigns("catalog", &[], totals)?;
-        self.part(HUNTS).with_feature("planted", PLANTED, totals)?;
-        self.part(SCHEDULE_SHARE).with_feature("schedules", SCHEDULES, totals)?;
-        let mut holdfast = cargo();
-        holdfast.args(["build", "--release", "--locked", "-p", "holdfast", "-p", "engine"]);
-        shown(holdfast.args(CHECKED.iter().flat_map(|setting| ["--config", setting])))?;
-        self.campaigns("tests", &["kill"], totals)?;
-        self.fuzz(totals)
+    fn run(&self, part: Part, totals: &mut Totals) -> Result<()> {
+        match part {
+            Part::Store => {
+                self.campaigns("store", &["--skip", "::flips::", "--skip", "::lies::"], totals)?;
+                self.part(FLIPS).campaigns("store", &["::flips::"], totals)?;
+                self.part(LIES).campaigns("store", &["::lies::"], totals)?;
+                self.campaigns("catalog", &[], totals)
+            }
+            Part::Planted => self.part(HUNTS).with_feature("planted", PLANTED, totals),
+            Part::Schedules => {
+                self.part(SCHEDULE_SHARE).with_feature("schedules", SCHEDULES, totals)
+            }
+            Part::Kills => {
+                let mut programs = cargo();
+                programs.args(["build", "--release", "--locked", "--workspace", "--bins"]);
+                shown(programs.args(CHECKED.iter().flat_map(|setting| ["--config", setting])))?;
+                self.campaigns("tests", &["kill"], totals)
+            }
+            Part::Fuzz => self.fuzz(totals),
+        }
     }
 
     /// The same with this share of everything, in percent.

@@ -19,16 +19,22 @@ pub(crate) fn holdfast() -> &'static Path {
 /// be tested there is an engine to test.
 pub(crate) fn engine() -> &'static Path {
     static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
-    PROGRAM.get_or_init(|| match env::var_os("HOLDFAST_BINARY") {
-        Some(holdfast) => PathBuf::from(holdfast).with_file_name("holdfast-engine"),
-        None => build().join("holdfast-engine"),
-    })
+    PROGRAM
+        .get_or_init(|| named("holdfast-engine").unwrap_or_else(|| build().join("holdfast-engine")))
 }
 
-/// The path of another program of the workspace, brought up to date with all of them.
+/// The path of another program of the workspace, brought up to date with all of them; next to
+/// another command there is another one of these as well.
 pub(crate) fn beside(name: &str) -> PathBuf {
     static FOLDER: OnceLock<PathBuf> = OnceLock::new();
-    FOLDER.get_or_init(|| build_these(&["--workspace", "--bins"])).join(name)
+    let built = || FOLDER.get_or_init(|| build_these(&["--workspace", "--bins"])).join(name);
+    named(name).unwrap_or_else(built)
+}
+
+/// The program of this name next to the command that is to be tested, if one is named.
+fn named(name: &str) -> Option<PathBuf> {
+    let holdfast = env::var_os("HOLDFAST_BINARY").map(PathBuf::from)?;
+    Some(holdfast.with_file_name(name)).filter(|program| program.exists())
 }
 
 /// Has cargo build both, so that what they share is built once; the folder that they are in.

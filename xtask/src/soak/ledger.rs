@@ -1,5 +1,5 @@
-//! How far a soak came, so that one that was broken off goes on: kept by commit, seed and length
-//! of a round, as another of these tries something else.
+//! How far a soak came, so that one that was broken off goes on: kept by commit, seed, length of a
+//! round and the campaigns that it has, as another of these tries something else.
 
 use std::fs;
 use std::path::PathBuf;
@@ -24,11 +24,11 @@ pub(super) struct Ledger {
 
 impl Ledger {
     /// What was kept of a run like this; nothing if it is the first, or cannot be read.
-    pub(super) fn of(commit: &str, seed: u64, percent: u32) -> Self {
+    pub(super) fn of(commit: &str, seed: u64, percent: u32, parts: &str) -> Self {
         if commit.ends_with(DIRTY) {
             return Self { path: None, rounds: 0, totals: Totals::default() };
         }
-        let name = format!("{commit}-{seed}-{percent}.json");
+        let name = format!("{commit}-{seed}-{percent}{parts}.json");
         Self::read(target_folder().join("soak").join(name))
     }
 

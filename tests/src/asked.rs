@@ -2,6 +2,7 @@
 
 use std::path::Path;
 use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
 
 use bus::{JobState, Place};
 use nix::sys::signal::Signal;
@@ -254,6 +255,26 @@ fn an_engine_that_dies_meanwhile_is_told_with_what_to_do() {
     asked.ask(&words).refused("no engine runs on this bus", "--pool");
     asked.engine = Some(Engine::start(&asked.pool, &asked.bus, ""));
     asked.engine().job_is(2, JobState::Running);
+}
+
+#[test]
+fn a_restore_that_nobody_reads_is_given_up_at_once() {
+    let asked = Asked::start(1, 512);
+    let image = asked.take("image", &noise(64, 515));
+    let path = asked.pool.path("image").display().to_string();
+    let send = ["ingest", "--system", "noise", "--stream", "--", "cat", &path];
+    let stream = text(&asked.ask(&send).done(), "point").to_owned();
+    for (id, number) in [(image, 3), (stream, 4)] {
+        let mut restore = asked.command(&["restore", "--point", &id, "--to", "-"]);
+        restore.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let held_up = restore.spawn().expect("the command can be started");
+        asked.engine().job_is(number, JobState::Running);
+        let began = Instant::now();
+        asked.ask(&["jobs", "cancel", &number.to_string()]).done();
+        asked.engine().job_is(number, JobState::Cancelled);
+        assert!(began.elapsed() < Duration::from_secs(5), "{:?}", began.elapsed());
+        assert_ne!(ended(held_up).code, Some(0));
+    }
 }
 
 #[test]

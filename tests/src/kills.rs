@@ -146,15 +146,19 @@ impl Scene {
     }
 
     fn kill_restore(&mut self) {
-        let (id, _) = &self.kept[self.random.below(self.kept.len())];
-        let to = self.pool.path("to");
+        let (id, bytes) = &self.kept[self.random.below(self.kept.len())];
+        let (to, part) = (self.pool.path("to"), self.pool.path("to.part"));
         let moment = self.random.below(IMAGE) as u64;
-        let mut work = Work::start(&mut self.pool.restore_to(id, &to), &to);
+        let mut work = Work::start(&mut self.pool.restore_to(id, &to), &part);
         self.at_work += usize::from(work.has_written(moment));
         work.kill();
         assert_eq!(self.answers(), self.ids());
-        if to.exists() {
-            std::fs::remove_file(&to).expect("a part of an image");
+        if let Ok(whole) = std::fs::read(&to) {
+            assert!(whole == *bytes, "what has the name is whole");
+            std::fs::remove_file(&to).expect("the image");
+        }
+        if part.exists() {
+            std::fs::remove_file(&part).expect("a part of an image");
         }
     }
 

@@ -13,7 +13,9 @@ mod image;
 mod ingest;
 mod members;
 mod names;
+mod new_file;
 mod pacer;
+mod patient;
 mod pool;
 mod pull;
 mod receive;
@@ -33,6 +35,7 @@ pub use ingest::{Ingest, Ingested, random_point};
 pub use live::{resume, thaw};
 pub use members::{is_in_service, member_json, member_text};
 pub use names::SystemNames;
+pub use new_file::NewFile;
 pub use pacer::TokioPacer;
 pub use pool::{
     Io, OpenPool, PoolDisks, SystemRandom, create_file, fill_random, is_same, open_disk,

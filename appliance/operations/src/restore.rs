@@ -1,14 +1,14 @@
 //! Give a volume of a recovery point back as a raw image, or a stream as it came.
 
 use std::fs::File;
-use std::io::{ErrorKind, Seek, SeekFrom};
+use std::io::{Seek, SeekFrom};
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::fs::FileTypeExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
 
-use disk::{Access, DiskError};
+use disk::Access;
 use model::{BLOCK_U64, Bytes, PointId};
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use record::{Progress, Stream, TenantAccess};
@@ -16,6 +16,8 @@ use restore::{Discard, DiskTarget, FileTarget, PipeTarget, RestorePoint, Target}
 use serde_json::{Value, json};
 
 use crate::Failure;
+use crate::new_file::NewFile;
+use crate::patient::PatientWriter;
 use crate::pool::{Io, create_file, open_disk};
 
 /// Where a volume is wanted.
@@ -38,7 +40,7 @@ pub struct Restored {
 
 impl Restore {
     /// Writes the volume. What is on a block device is lost: who asks has made sure that this is
-    /// meant. A new file is removed when the restore fails, so that a part never passes for all.
+    /// meant. A new file has its name only when it is whole, so that a part never passes for all.
     pub fn run(
         &self,
         point: &RestorePoint,
@@ -51,23 +53,19 @@ impl Restore {
         let volume = point.volume(self.volume).ok_or_else(|| no_volume(self.volume))?;
         let began = Instant::now();
         let place = Place::of(&self.to);
-        let target = place.open(&self.to, volume.bytes())?;
+        let bytes = volume.bytes();
+        let (new, target) = place.open(&self.to, bytes, progress)?;
         // Two more than there are cores, to work while others wait for a disk to read or to write.
         let workers = std::thread::available_parallelism().map_or(2, usize::from) + 4;
-        let restored =
-            restore::restore(access, || volume.clone(), target.as_ref(), workers, progress);
+        restore::restore(access, || volume.clone(), target.as_ref(), workers, progress)?;
         drop(target);
-        if let Err(error) = restored {
-            if place == Place::NewFile {
-                // A part of an image must not pass for one.
-                let _ = std::fs::remove_file(&self.to);
-            }
-            return Err(error.into());
+        if let Some(new) = new {
+            cut(new.part(), bytes)?;
+            new.keep()?;
         }
-        place.finish(&self.to, volume.bytes())?;
         Ok(Restored {
             point: point.point.id,
-            bytes: volume.bytes(),
+            bytes,
             written: progress.added(),
             to: self.to.clone(),
             seconds: began.elapsed().as_secs_f64(),
@@ -91,9 +89,9 @@ impl Restore {
         let volume = point.volume(number).ok_or_else(|| no_volume(number))?;
         let began = Instant::now();
         let (name, file) = ("the file that was given", File::from(to));
-        let target: Box<dyn Target> = match is_fresh(&file) {
+        let target: Box<dyn Target + '_> = match is_fresh(&file) {
             true => Box::new(FileTarget::new(name, file, volume.bytes())),
-            false => Box::new(PipeTarget::new(name, file)),
+            false => Box::new(PipeTarget::new(name, PatientWriter::new(file, progress))),
         };
         // One more than there are cores: who writes may wait for the one before.
         let workers = std::thread::available_parallelism().map_or(2, usize::from) + 1;
@@ -109,7 +107,7 @@ impl Restore {
 }
 
 impl Restore {
-    /// Writes a stream, in order. A new file is removed when that fails.
+    /// Writes a stream, in order.
     fn run_stream(
         &self,
         point: &RestorePoint,
@@ -117,67 +115,29 @@ impl Restore {
         stream: &Stream,
         progress: &Progress,
     ) -> Result<Restored, Failure> {
-        let place = Place::of(&self.to);
-        let file = match place {
-            Place::Stdout => std::io::stdout().as_fd().try_clone_to_owned().map(File::from),
-            Place::Nowhere => File::options().write(true).open(&self.to),
-            Place::NewFile => unfinished(&self.to),
+        let failed = |error: std::io::Error| Failure::file(&self.to, &error);
+        let (new, file) = match Place::of(&self.to) {
+            Place::Stdout => (None, stdout()?),
+            Place::Nowhere => (None, File::options().write(true).open(&self.to).map_err(failed)?),
+            Place::NewFile => {
+                let (new, file) = NewFile::create(&self.to)?;
+                (Some(new), file)
+            }
             Place::Device => return Err(no_device(&self.to)),
         };
-        let file = file.map_err(|error| match error.kind() {
-            ErrorKind::AlreadyExists if self.to.exists() => {
-                DiskError::Exists { path: self.to.clone() }.into()
-            }
-            ErrorKind::AlreadyExists => {
-                let what = format!("{} is there already", partial(&self.to).display());
-                Failure::new(what, "delete it if a restore that was killed left it, then try again")
-            }
-            _ => Failure::file(&self.to, &error),
-        })?;
-        let kept = file.try_clone().map_err(|error| Failure::file(&self.to, &error))?;
-        let mut restored = give_stream(stream, file, point, access, progress);
-        if place == Place::NewFile {
-            let synced = kept.sync_all().map_err(|error| Failure::file(&self.to, &error));
-            restored = restored.and_then(|restored| synced.map(|()| restored));
-            restored = restored.and_then(|restored| finished(&self.to).map(|()| restored));
-            if restored.is_err() {
-                // A part of a stream must not pass for one.
-                let _ = std::fs::remove_file(partial(&self.to));
-            }
+        let kept = file.try_clone().map_err(failed)?;
+        let restored = give_stream(stream, file, point, access, progress)?;
+        if let Some(new) = new {
+            kept.sync_all().map_err(failed)?;
+            new.keep()?;
         }
-        Ok(Restored { to: self.to.clone(), ..restored? })
+        Ok(Restored { to: self.to.clone(), ..restored })
     }
-}
-
-/// Where a stream is written until it is whole: nothing else tells a part from the whole.
-fn partial(to: &Path) -> PathBuf {
-    let mut name = to.file_name().unwrap_or_default().to_owned();
-    name.push(".part");
-    to.with_file_name(name)
-}
-
-fn unfinished(to: &Path) -> std::io::Result<File> {
-    if to.exists() {
-        return Err(ErrorKind::AlreadyExists.into());
-    }
-    // It may be what a restore left that was killed, that of another, or somebody's own.
-    File::options().write(true).create_new(true).open(partial(to))
-}
-
-/// Gives a whole stream its name, which nobody else must have got meanwhile.
-fn finished(to: &Path) -> Result<(), Failure> {
-    let named = match std::fs::hard_link(partial(to), to) {
-        Ok(()) => std::fs::remove_file(partial(to)),
-        Err(error) if error.kind() == ErrorKind::AlreadyExists => Err(error),
-        // A file system without links, as on a stick.
-        Err(_) => std::fs::rename(partial(to), to),
-    };
-    named.map_err(|error| Failure::file(to, &error))
 }
 
 fn give_stream(
     stream: &Stream,
-    mut to: File,
+    to: File,
     point: &RestorePoint,
     access: &Arc<TenantAccess>,
     progress: &Progress,
@@ -185,6 +145,7 @@ fn give_stream(
     let (name, began) = ("the file that was given", Instant::now());
     // One more than there are cores: who writes may wait for the one before.
     let workers = std::thread::available_parallelism().map_or(2, usize::from) + 1;
+    let mut to = PatientWriter::new(to, progress);
     restore::restore_stream(access, stream, &mut to, name, workers, progress)?;
     Ok(Restored {
         point: point.point.id,
@@ -296,9 +257,18 @@ impl Place {
         }
     }
 
-    fn open(self, to: &Path, bytes: u64) -> Result<Box<dyn Target>, Failure> {
-        Ok(match self {
-            Self::Stdout => Box::new(PipeTarget::new("standard output", std::io::stdout())),
+    /// What takes a volume of so many bytes there; with a new file, what that is until it is whole.
+    fn open<'a>(
+        self,
+        to: &Path,
+        bytes: u64,
+        progress: &'a Progress,
+    ) -> Result<Opened<'a>, Failure> {
+        let target: Box<dyn Target + 'a> = match self {
+            Self::Stdout => Box::new(PipeTarget::new(
+                "standard output",
+                PatientWriter::new(stdout()?, progress),
+            )),
             Self::Nowhere => Box::new(Discard),
             Self::Device => {
                 let disk = open_disk(to, Access::ReadWrite, Io::Auto)?;
@@ -314,22 +284,33 @@ impl Place {
                 Box::new(DiskTarget::device(disk, device))
             }
             Self::NewFile => {
-                create_file(to, bytes.next_multiple_of(BLOCK_U64).max(BLOCK_U64))?;
-                Box::new(DiskTarget::new_file(open_disk(to, Access::ReadWrite, Io::Auto)?))
+                let blocks = bytes.next_multiple_of(BLOCK_U64).max(BLOCK_U64);
+                let (new, ()) = NewFile::make(to, |part| create_file(part, blocks))?;
+                let disk = open_disk(new.part(), Access::ReadWrite, Io::Auto)?;
+                return Ok((Some(new), Box::new(DiskTarget::new_file(disk))));
             }
-        })
-    }
-
-    /// Cuts a file to the exact size of the volume.
-    fn finish(self, to: &Path, bytes: u64) -> Result<(), Failure> {
-        if self != Self::NewFile || bytes.is_multiple_of(BLOCK_U64) && bytes > 0 {
-            return Ok(());
-        }
-        let cut = || {
-            let file = std::fs::OpenOptions::new().write(true).open(to)?;
-            file.set_len(bytes)?;
-            file.sync_all()
         };
-        cut().map_err(|error| Failure::file(to, &error))
+        Ok((None, target))
     }
+}
+
+type Opened<'a> = (Option<NewFile>, Box<dyn Target + 'a>);
+
+fn stdout() -> Result<File, Failure> {
+    let cloned = std::io::stdout().as_fd().try_clone_to_owned();
+    let cloned = cloned.map_err(|error| Failure::new(error, "close some files, then try again"));
+    cloned.map(File::from)
+}
+
+/// Cuts a file of whole blocks to the exact size of the volume.
+fn cut(path: &Path, bytes: u64) -> Result<(), Failure> {
+    if bytes.is_multiple_of(BLOCK_U64) && bytes > 0 {
+        return Ok(());
+    }
+    let cut = || {
+        let file = File::options().write(true).open(path)?;
+        file.set_len(bytes)?;
+        file.sync_all()
+    };
+    cut().map_err(|error| Failure::file(path, &error))
 }

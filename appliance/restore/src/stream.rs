@@ -15,6 +15,8 @@ use record::{
     Turns,
 };
 
+use crate::target::outside;
+
 /// Bytes that a worker opens in one turn, about; one chunk at least.
 const BATCH_BYTES: u64 = 4 << 20;
 
@@ -59,7 +61,7 @@ pub fn restore_stream(
     let (leaves, chunks) = (stream.leaves(), Vec::new().into_iter());
     let walk = Mutex::new(Walk { leaves, chunks, next: 0, bytes: 0, lost: false });
     let sink = Turns::new(Sink { to, next: 0 }, progress);
-    let outside = |error| RecordError::Outside { name: name.to_owned(), source: Arc::new(error) };
+    let outside = |error| outside(name, error);
     let work = || -> Result<()> {
         let mut reader = RecordReader::new(access)?;
         loop {

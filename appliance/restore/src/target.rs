@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::fs::File;
-use std::io::Write;
+use std::io::{ErrorKind, Write};
 use std::os::unix::fs::FileExt;
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 
@@ -192,10 +192,16 @@ impl<W: Write + Send> PipeTarget<W> {
         state.next += 1;
         state.broken = outcome.is_err();
         self.turn.notify_all();
-        outcome.map_err(|source| RecordError::Outside {
-            name: self.name.clone(),
-            source: Arc::new(source),
-        })
+        outcome.map_err(|source| outside(&self.name, source))
+    }
+}
+
+/// Why a writer failed. With [`ErrorKind::WouldBlock`] it says that nobody wants it to wait any
+/// longer.
+pub(crate) fn outside(name: &str, source: std::io::Error) -> RecordError {
+    match source.kind() {
+        ErrorKind::WouldBlock => RecordError::Interrupted,
+        _ => RecordError::Outside { name: name.to_owned(), source: Arc::new(source) },
     }
 }
 
@@ -227,9 +233,6 @@ impl<W: Write + Send> Target for PipeTarget<W> {
 
     fn finish(&self) -> Result<()> {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        state.writer.flush().map_err(|source| RecordError::Outside {
-            name: self.name.clone(),
-            source: Arc::new(source),
-        })
+        state.writer.flush().map_err(|source| outside(&self.name, source))
     }
 }

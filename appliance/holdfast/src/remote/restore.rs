@@ -4,11 +4,10 @@
 use std::fs::{File, OpenOptions};
 use std::io::{ErrorKind, Seek, SeekFrom};
 use std::os::fd::{AsFd, OwnedFd};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use bus::{JobState, JobView, Place as Object, RestoreOptions};
-use disk::DiskError;
-use operations::{Failure, Place, Restored};
+use operations::{Failure, NewFile, Place, Restored};
 use zbus::Fd;
 
 use super::engine::Engine;
@@ -89,34 +88,30 @@ fn tell(job: &JobView, to: &Path, output: &Output) -> Result<(), Failure> {
     job::tell_end(job, value, text, output)
 }
 
-/// What this command has opened to be written to. A file that it made is removed again unless it is
-/// kept: a part never passes for all.
+/// What this command has opened to be written to.
 #[derive(Debug)]
 struct Target {
     file: Option<File>,
-    made: Option<PathBuf>,
+    /// A part never passes for all.
+    new: Option<NewFile>,
 }
 
 impl Target {
     fn open(to: &Path, bytes: u64, yes: bool) -> Result<Self, Failure> {
         let failed = |error: std::io::Error| Failure::file(to, &error);
         match Place::of(to) {
-            Place::Stdout => Ok(Self { file: None, made: None }),
+            Place::Stdout => Ok(Self { file: None, new: None }),
             Place::Nowhere => {
                 let file = OpenOptions::new().write(true).open(to).map_err(failed)?;
-                Ok(Self { file: Some(file), made: None })
+                Ok(Self { file: Some(file), new: None })
             }
             Place::Device => {
                 confirm(to, yes)?;
-                Ok(Self { file: Some(device(to, bytes)?), made: None })
+                Ok(Self { file: Some(device(to, bytes)?), new: None })
             }
             Place::NewFile => {
-                let file = OpenOptions::new().write(true).create_new(true).open(to);
-                let file = file.map_err(|error| match error.kind() {
-                    ErrorKind::AlreadyExists => DiskError::Exists { path: to.to_owned() }.into(),
-                    _ => failed(error),
-                })?;
-                Ok(Self { file: Some(file), made: Some(to.to_owned()) })
+                let (new, file) = NewFile::create(to)?;
+                Ok(Self { file: Some(file), new: Some(new) })
             }
         }
     }
@@ -130,29 +125,20 @@ impl Target {
         cloned.map_err(|error| Failure::new(error, "close some files, then try again"))
     }
 
-    /// Makes what was written durable. What cannot be made so is no file.
-    fn keep(mut self, to: &Path) -> Result<(), Failure> {
+    /// Makes what was written durable, and a new file what it is called. What cannot be made
+    /// durable is no file.
+    fn keep(self, to: &Path) -> Result<(), Failure> {
         let synced = self.file.as_ref().map_or(Ok(()), File::sync_all);
         match synced {
-            Err(error) if error.kind() != ErrorKind::InvalidInput => {
-                return Err(Failure::file(to, &error));
-            }
-            _ => self.made = None,
+            Err(error) if error.kind() != ErrorKind::InvalidInput => Err(Failure::file(to, &error)),
+            _ => self.new.map_or(Ok(()), NewFile::keep),
         }
-        Ok(())
     }
 
     /// Leaves it as it is.
-    fn leave(mut self) {
-        self.made = None;
-    }
-}
-
-impl Drop for Target {
-    fn drop(&mut self) {
-        if let Some(path) = &self.made {
-            // The failure that led here is the one to report.
-            let _ = std::fs::remove_file(path);
+    fn leave(self) {
+        if let Some(new) = self.new {
+            new.leave();
         }
     }
 }

@@ -23,6 +23,7 @@ mod hinted;
 mod intakes;
 mod killed;
 mod kills;
+mod libvirt;
 mod lost;
 mod memory;
 mod mirror;

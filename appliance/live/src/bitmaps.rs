@@ -9,7 +9,7 @@ use model::PointId;
 use serde_json::Value;
 
 /// What stands before the point's identity.
-const OURS: &str = "holdfast-";
+pub(crate) const OURS: &str = "holdfast-";
 
 /// Bitmaps that pulls may have left, at most: with more, all is read and they go.
 const MAX_LEFT: usize = 8;

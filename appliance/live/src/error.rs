@@ -33,6 +33,30 @@ pub enum LiveError {
     /// The agent in the guest does not do as it should, or nobody is there.
     #[error("the guest agent {what}")]
     Guest { what: String },
+    /// libvirt's command cannot be run.
+    #[error("cannot run {}: {source}", program.display())]
+    Virsh { program: PathBuf, source: io::Error },
+    /// libvirt cannot be talked to, or not in time.
+    #[error("cannot talk to libvirt at {uri}: {message}")]
+    Unreachable { uri: String, message: String },
+    /// libvirt has no machine of that name.
+    #[error("libvirt has no virtual machine {wanted:?}; it has {have}")]
+    NoDomain { wanted: String, have: String },
+    /// There is no QEMU that could serve the disks.
+    #[error("the virtual machine {domain:?} {state}")]
+    NotRunning { domain: String, state: &'static str },
+    /// A disk that is there, of which nobody can hold a moment.
+    #[error("the disk {disk:?} of the virtual machine cannot be pulled: {why}")]
+    Unpullable { disk: String, why: &'static str },
+    /// Somebody else is at work on the machine.
+    #[error("the virtual machine {domain:?} is busy with {with}")]
+    Busy { domain: String, with: String },
+    /// libvirt does not do what it is told.
+    #[error("libvirt refuses {command}: {message}")]
+    Libvirt { command: String, message: String },
+    /// It was wanted no more.
+    #[error("it was given up to take the disks")]
+    Stopped,
     #[error(transparent)]
     Source(#[from] SourceError),
 }
@@ -58,6 +82,26 @@ impl LiveError {
                 "see that qemu-ga runs in the guest, and that nobody else is connected to its \
                  socket"
             }
+            Self::Virsh { .. } => "install the Debian package libvirt-clients on this box",
+            Self::Unreachable { .. } => {
+                "see that `virsh -c URI list` works for the user holdfast, with the `uri` of the \
+                 plan; over ssh, that it asks for nothing"
+            }
+            Self::NoDomain { .. } => "name one of them in `domain` of the plan",
+            Self::NotRunning { .. } => {
+                "start it; while it is off, its images can be taken by the kind image"
+            }
+            Self::Unpullable { .. } => {
+                "name it in `excluded` of the plan, and protect it from inside the guest"
+            }
+            Self::Busy { .. } => {
+                "wait until that has ended; `virsh domjobinfo` and `virsh backup-dumpxml` show it"
+            }
+            Self::Libvirt { .. } => {
+                "do what it says; libvirt 8.5 or later and QEMU 6.0 or later are needed, room for \
+                 QEMU's socket as PLAN.md describes, and qcow2 images made by `compat=1.1`"
+            }
+            Self::Stopped => "nothing; it is done again when it is due",
             Self::Source(error) => error.next_step(),
         }
     }

@@ -5,6 +5,8 @@
 //! from then on. Bitmaps are named after the recovery point that they begin at, so nothing else
 //! has to be remembered: whatever is cut off, the next pull finds on the disk what it can rely on.
 //! Where a guest has an agent, that freezes its file systems around the moment.
+//!
+//! Where libvirt looks after a machine, libvirt is told the same ([`Domain`]).
 
 mod agent;
 mod bitmaps;
@@ -13,6 +15,7 @@ mod error;
 mod frozen;
 mod held;
 mod hold;
+mod libvirt;
 mod pause;
 mod qmp;
 mod still;
@@ -22,5 +25,6 @@ pub use agent::fuzz_guest_agent;
 pub use error::LiveError;
 pub use frozen::{Frozen, Machine};
 pub use held::{Held, HeldDisk};
+pub use libvirt::Domain;
 pub use pause::resume;
 pub use still::{Guest, thaw};

@@ -1,0 +1,97 @@
+//! Checkpoints: what libvirt knows of what was written since a recovery point.
+//!
+//! libvirt lists them for a machine, and each has a bitmap in the images that it covers. Of ours
+//! only the one is needed that began with the newest recovery point; an older one, and one that a
+//! pull left that came to nothing, can go at any time: libvirt keeps what those that stay need.
+
+use model::PointId;
+
+use super::disks::MachineDisk;
+use super::virsh::{PATIENCE, SOON, Virsh};
+use super::xml::values;
+use super::{Stopped, bitmaps};
+use crate::error::Result;
+
+/// Checkpoints of ours that are looked at, at most: others wait for the next pull.
+const MAX_SEEN: usize = 64;
+
+/// Digits of a recovery point.
+const DIGITS: usize = 32;
+
+/// Removes checkpoints of these disks but that of `since`, and gives the disks that it covers.
+/// Checkpoints of disks that are not among these are another system's.
+pub(super) fn sweep(
+    virsh: &Virsh,
+    uuid: &str,
+    disks: &[MachineDisk],
+    since: Option<PointId>,
+    stopped: Stopped<'_>,
+) -> Result<Vec<String>> {
+    let kept = since.map(bitmaps::name);
+    let mut covered = Vec::new();
+    for name in ours(virsh, uuid, stopped)? {
+        let covers = covers(virsh, uuid, &name, stopped)?;
+        let is_covered = |disk: &&MachineDisk| covers.contains(&disk.target);
+        match Some(&name) == kept.as_ref() {
+            true => {
+                let covers = disks.iter().filter(|disk| disk.tells).filter(is_covered);
+                covered = covers.map(|disk| disk.target.clone()).collect();
+            }
+            false if disks.iter().any(|disk| is_covered(&disk)) => {
+                remove(virsh, uuid, &name)?;
+            }
+            false => {}
+        }
+    }
+    Ok(covered)
+}
+
+fn ours(virsh: &Virsh, uuid: &str, stopped: Stopped<'_>) -> Result<Vec<String>> {
+    let domain = format!("--domain={uuid}");
+    let listed = virsh.run(&["checkpoint-list", &domain, "--name"], SOON, stopped)?;
+    let ours = listed.lines().map(str::trim).filter(|name| is_ours(name));
+    Ok(ours.take(MAX_SEEN).map(str::to_owned).collect())
+}
+
+/// Whether this is what a checkpoint of a recovery point is called.
+fn is_ours(name: &str) -> bool {
+    let point = name.strip_prefix(bitmaps::OURS);
+    point.is_some_and(|point| point.len() == DIGITS && point.parse::<PointId>().is_ok())
+}
+
+fn covers(virsh: &Virsh, uuid: &str, name: &str, stopped: Stopped<'_>) -> Result<Vec<String>> {
+    let (domain, name) = (format!("--domain={uuid}"), format!("--checkpointname={name}"));
+    let path = "--xpath=/domaincheckpoint/disks/disk[@checkpoint='bitmap']/@name";
+    let printed =
+        virsh.run(&["checkpoint-dumpxml", &domain, &name, "--no-domain", path], SOON, stopped);
+    printed.map(|printed| values(&printed))
+}
+
+/// Removes one, with its bitmaps; where those are broken already, as after a crash of QEMU, what
+/// libvirt knows of it.
+pub(super) fn remove(virsh: &Virsh, uuid: &str, name: &str) -> Result<()> {
+    let (domain, name) = (format!("--domain={uuid}"), format!("--checkpointname={name}"));
+    let whole = virsh.run(&["checkpoint-delete", &domain, &name], PATIENCE, &|| false);
+    match whole {
+        Ok(_) => Ok(()),
+        Err(_) => {
+            let known = ["checkpoint-delete", &domain, &name, "--metadata"];
+            virsh.run(&known, SOON, &|| false).map(drop)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn other_peoples_checkpoints_are_left_alone() {
+        assert!(is_ours(&bitmaps::name(PointId([0xab; 16]))));
+        for other in
+            ["holdfast-1", "virtnbdbackup.0", "", "-x", "holdfast-", "holdfast-before-update"]
+        {
+            assert!(!is_ours(other), "{other}");
+        }
+    }
+}

@@ -1,0 +1,285 @@
+//! A guest that is held still for a moment, through libvirt and the agent in it.
+//!
+//! As with an agent that is talked to directly, a thread of its own freezes and thaws, so that the
+//! guest is thawed in time whatever happens to whoever wants it still; and once a freeze was asked
+//! for, nothing but libvirt's word that the guest is thawed ends the thread's tries, within a bound.
+//! A guest that was frozen before is somebody else's, and left to him.
+
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use super::Stopped;
+use super::virsh::{SOON, Virsh};
+use super::xml::values;
+use crate::error::{LiveError, Result};
+use crate::still::Outcome;
+
+/// How long all of it may take.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Bounds {
+    /// From the freeze until the guest is told to thaw: programs in it stand still.
+    pub(super) frozen: Duration,
+    /// One try to thaw.
+    pub(super) thaw: Duration,
+    /// Until it is told that the guest may be frozen still.
+    pub(super) told: Duration,
+    /// Until nobody tries to thaw it any more.
+    pub(super) tried: Duration,
+    /// Between two tries.
+    pub(super) pause: Duration,
+}
+
+pub(super) const BOUNDS: Bounds = Bounds {
+    frozen: Duration::from_secs(10),
+    thaw: Duration::from_secs(10),
+    told: Duration::from_secs(6),
+    tried: Duration::from_secs(600),
+    pause: Duration::from_secs(1),
+};
+
+/// So long a wait is before it is looked whether anybody still wants it.
+const LOOK: Duration = Duration::from_millis(50);
+
+/// So long a pull that is given up waits for the thaw.
+const LINGER: Duration = Duration::from_millis(500);
+
+/// What an agent says to a freeze when its guest is frozen already.
+const FROZEN_BEFORE: [&str; 2] = ["frozen", "disabled"];
+
+/// What libvirt says of a machine that needs no thaw any more.
+const NOT_RUNNING: &str = "domain is not running";
+
+/// Whether a guest has an agent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Agent {
+    /// Nobody has planned one.
+    None,
+    /// There is a channel for one, and nobody is there.
+    Silent,
+    Connected,
+}
+
+impl Agent {
+    /// What came of it, if it was not even tried.
+    pub(super) fn outcome(self) -> Option<Outcome> {
+        (self == Self::Silent).then(|| Outcome {
+            still: false,
+            warning: Some(
+                "the machine has a channel for a guest agent, and none is connected".to_owned(),
+            ),
+        })
+    }
+}
+
+/// The agent of a machine's guest.
+pub(super) fn agent(virsh: &Virsh, uuid: &str, stopped: Stopped<'_>) -> Result<Agent> {
+    let domain = format!("--domain={uuid}");
+    let path = "--xpath=/domain/devices/channel/target[@name='org.qemu.guest_agent.0']/@state";
+    let states = values(&virsh.run(&["dumpxml", &domain, path], SOON, stopped)?);
+    Ok(match states.iter().any(|state| state == "connected") {
+        _ if states.is_empty() => Agent::None,
+        true => Agent::Connected,
+        false => Agent::Silent,
+    })
+}
+
+#[derive(Debug)]
+enum Told {
+    Frozen,
+    Over(Outcome),
+}
+
+/// A guest that stands still until this ends or is dropped.
+#[derive(Debug)]
+pub(super) struct Stillness {
+    release: Sender<()>,
+    told: Receiver<Told>,
+    over: Option<Outcome>,
+}
+
+fn not(why: impl ToString) -> Outcome {
+    Outcome { still: false, warning: Some(why.to_string()) }
+}
+
+impl Stillness {
+    /// Returns when the guest stands still, or does not come to.
+    pub(super) fn begin(virsh: &Virsh, uuid: &str, stopped: Stopped<'_>) -> Self {
+        Self::bounded(virsh, uuid, BOUNDS, stopped)
+    }
+
+    pub(super) fn bounded(virsh: &Virsh, uuid: &str, bounds: Bounds, stopped: Stopped<'_>) -> Self {
+        let (release, released) = mpsc::channel();
+        let (tell, told) = mpsc::channel();
+        let (virsh, domain) = (virsh.clone(), format!("--domain={uuid}"));
+        let keeper = Keeper { virsh, domain, bounds, released, tell };
+        let thread = thread::Builder::new().name("guest-agent".to_owned());
+        let spawned = thread.spawn(move || keeper.keep());
+        let mut still = Self { release, told, over: None };
+        still.over = match spawned {
+            Err(error) => Some(not(format!("no thread for the guest agent: {error}"))),
+            Ok(_) => match still.hear(stopped) {
+                Some(Told::Frozen) => None,
+                Some(Told::Over(over)) => Some(over),
+                None => {
+                    still.let_go();
+                    Some(not("it was given up to freeze the guest"))
+                }
+            },
+        };
+        still
+    }
+
+    /// Has the guest go on. Returns when it does, or nobody can say.
+    pub(super) fn end(mut self, stopped: Stopped<'_>) -> Outcome {
+        if self.over.is_none() {
+            // The thread may have thawed it already.
+            let _ = self.release.send(());
+            self.over = match self.hear(stopped) {
+                Some(Told::Over(over)) => Some(over),
+                _ => None,
+            };
+        }
+        self.over.clone().unwrap_or_else(|| not("nobody waited for the guest to thaw"))
+    }
+
+    /// What the thread tells next; it always does, within its bounds. `None` when nobody wants to
+    /// know any more.
+    fn hear(&self, stopped: Stopped<'_>) -> Option<Told> {
+        loop {
+            match self.told.recv_timeout(LOOK) {
+                Ok(told) => return Some(told),
+                Err(RecvTimeoutError::Disconnected) => return None,
+                Err(RecvTimeoutError::Timeout) if stopped() => return None,
+                Err(RecvTimeoutError::Timeout) => {}
+            }
+        }
+    }
+
+    /// The thread sees at once that nobody wants it any more. It gets a moment to thaw the guest: a
+    /// process that ends now would end it, too.
+    fn let_go(&mut self) {
+        self.release = mpsc::channel().0;
+        let _ = self.told.recv_timeout(LINGER);
+    }
+}
+
+impl Drop for Stillness {
+    fn drop(&mut self) {
+        if self.over.is_none() {
+            self.let_go();
+        }
+    }
+}
+
+/// Thaws a guest of which somebody may have asked that it freezes, and was cut off.
+pub(super) fn thaw(virsh: &Virsh, uuid: &str) {
+    let (_release, released) = mpsc::channel();
+    let (tell, _told) = mpsc::channel();
+    let (virsh, domain) = (virsh.clone(), format!("--domain={uuid}"));
+    let keeper = Keeper { virsh, domain, bounds: BOUNDS, released, tell };
+    keeper.thaw(0, Outcome { still: false, warning: None });
+}
+
+/// The thread's side.
+struct Keeper {
+    virsh: Virsh,
+    /// The option that names the machine.
+    domain: String,
+    bounds: Bounds,
+    released: Receiver<()>,
+    tell: Sender<Told>,
+}
+
+impl Keeper {
+    fn keep(self) {
+        let end = Instant::now() + self.bounds.frozen;
+        let given_up = || self.released.try_recv() == Err(mpsc::TryRecvError::Disconnected);
+        let asked = self.run("domfsfreeze", self.bounds.frozen, &given_up);
+        match asked.and_then(|said| self.count(&said)) {
+            // Nothing was asked of anybody, or of somebody else's guest.
+            Err(error) if was_frozen(&error) => {
+                let before = "the guest was frozen before, by somebody else or by a pull that was \
+                              cut off";
+                self.over(not(before));
+            }
+            Err(error) => self.thaw(0, not(format!("the guest was not frozen: {error}"))),
+            Ok(0) => self.thaw(0, not("the guest has no file system that can freeze")),
+            Ok(count) => {
+                let _ = self.tell.send(Told::Frozen);
+                let left = end.saturating_duration_since(Instant::now());
+                let outcome = match self.released.recv_timeout(left) {
+                    Ok(()) => Outcome { still: true, warning: None },
+                    Err(RecvTimeoutError::Disconnected) => not("it was given up to take the disks"),
+                    Err(RecvTimeoutError::Timeout) => not(format!(
+                        "the guest was to be frozen for {} s at most, and that was not enough",
+                        self.bounds.frozen.as_secs()
+                    )),
+                };
+                self.thaw(count, outcome);
+            }
+        }
+    }
+
+    fn run(&self, command: &str, patience: Duration, stopped: Stopped<'_>) -> Result<String> {
+        self.virsh.run(&[command, &self.domain], patience, stopped)
+    }
+
+    /// The number in what libvirt says: `Froze 2 filesystem(s)`.
+    fn count(&self, said: &str) -> Result<u64> {
+        let number = said.split_whitespace().find_map(|word| word.parse().ok());
+        number.ok_or_else(|| LiveError::Unreachable {
+            uri: self.virsh.uri().to_owned(),
+            message: "it does not say how many file systems it has frozen or thawed".to_owned(),
+        })
+    }
+
+    /// Nobody may want to know.
+    fn over(&self, outcome: Outcome) {
+        let _ = self.tell.send(Told::Over(outcome));
+    }
+
+    /// Thaws until libvirt says that it is done, and tells what came of it; when that takes long,
+    /// what may be.
+    fn thaw(&self, frozen: u64, mut outcome: Outcome) {
+        let begun = Instant::now();
+        let mut told = false;
+        while begun.elapsed() < self.bounds.tried {
+            let thawed = self.run("domfsthaw", self.bounds.thaw, &|| false);
+            match thawed.and_then(|said| self.count(&said)) {
+                Ok(thawed) => {
+                    // A guest may thaw by itself: then it wrote, who knows when.
+                    if outcome.still && thawed < frozen {
+                        outcome = not("the guest thawed before it was told to");
+                    }
+                    break;
+                }
+                Err(LiveError::Libvirt { message, .. }) if message.contains(NOT_RUNNING) => {
+                    outcome.still = false;
+                    break;
+                }
+                Err(error) if !told && begun.elapsed() >= self.bounds.told => {
+                    told = true;
+                    let why =
+                        outcome.warning.as_ref().map_or(String::new(), |why| format!("{why}; "));
+                    let maybe = format!("{why}the guest may still be frozen: {error}");
+                    self.over(not(maybe));
+                }
+                Err(_) => {}
+            }
+            thread::park_timeout(self.bounds.pause);
+        }
+        if !told {
+            self.over(outcome);
+        }
+    }
+}
+
+fn was_frozen(error: &LiveError) -> bool {
+    match error {
+        LiveError::Libvirt { message, .. } => {
+            FROZEN_BEFORE.iter().any(|words| message.contains(words))
+        }
+        _ => false,
+    }
+}

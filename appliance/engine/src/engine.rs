@@ -339,6 +339,9 @@ fn let_go(left: &[Job]) {
         let agent = agent.to_owned();
         aside("thaw", move || operations::thaw(&agent));
     }
+    for domain in left.iter().filter_map(|job| job.work.domain()) {
+        aside("thaw", move || domain.thaw());
+    }
 }
 
 /// Does something for a machine on a thread of its own.

@@ -258,9 +258,8 @@ pub(crate) fn read(old: &Plan, text: &str) -> std::result::Result<(Plan, Value),
         problems.map(ToString::to_string).collect::<Vec<_>>()
     };
     let mut warnings = said(Level::Warning);
-    let mut errors = said(Level::Error);
+    let errors = said(Level::Error);
     let plan = parsed.plan.unwrap_or_default();
-    errors.extend(plan.systems.iter().filter_map(unreadable));
     warnings.extend(plan.systems.iter().filter_map(unheeded));
     if !errors.is_empty() {
         return Err(Failure::new(errors.join("\n"), "mend the plan; the old one stays in force"));
@@ -271,20 +270,6 @@ pub(crate) fn read(old: &Plan, text: &str) -> std::result::Result<(Plan, Value),
     Ok((plan, value))
 }
 
-/// That this engine cannot read from a system's source: better said now than never run.
-fn unreadable(system: &System) -> Option<String> {
-    let name = &system.name;
-    match (&system.source, work(system, false)) {
-        (_, Some(_)) => None,
-        (source, None) if comes_by_itself(source) => None,
-        (source, None) => Some(format!(
-            "[[system]] \"{name}\": sources of the kind {} are not read by this version: use \
-             image, nbd, qmp, push, agent or stream",
-            source.kind()
-        )),
-    }
-}
-
 /// Whether somebody else begins: who writes to the box.
 pub(crate) fn comes_by_itself(source: &Source) -> bool {
     matches!(source, Source::Push | Source::Agent { .. } | Source::Stream)
@@ -292,7 +277,7 @@ pub(crate) fn comes_by_itself(source: &Source) -> bool {
 
 /// That more is taken in than the plan wants.
 fn unheeded(system: &System) -> Option<String> {
-    let heeded = matches!(system.source, Source::Qmp { .. });
+    let heeded = matches!(system.source, Source::Qmp { .. } | Source::Libvirt { .. });
     (!heeded && !system.excluded.is_empty()).then(|| {
         format!(
             "[[system]] \"{}\": excluded has no effect on sources of kind {}: all of it is taken",
@@ -324,7 +309,15 @@ pub(crate) fn work(system: &System, full: bool) -> Option<Work> {
             guest_agent: guest_agent.as_ref().map(Into::into),
             full,
         }),
-        _ => None,
+        Source::Libvirt { uri, domain, disks } => Some(Work::PullDomain {
+            system: system.name.clone(),
+            uri: uri.clone(),
+            domain: domain.clone(),
+            disks: disks.clone(),
+            excluded: system.excluded.clone(),
+            full,
+        }),
+        Source::Push | Source::Agent { .. } | Source::Stream => None,
     }
 }
 
@@ -396,13 +389,17 @@ mod tests {
     }
 
     #[test]
-    fn a_source_that_nothing_reads_is_refused_when_the_plan_comes() {
+    fn a_machine_of_libvirts_is_pulled_as_the_plan_says() {
         let text = MAIL.replace(
             "kind = \"image\", path = \"/dev/vdb\"",
-            "kind = \"libvirt\", domain = \"mail\"",
+            "kind = \"libvirt\", domain = \"mail\", disks = [\"vda\"]",
         );
-        let failure = read(&Plan::default(), &text).unwrap_err();
-        assert!(failure.what.contains("kind libvirt"), "{}", failure.what);
+        let (plan, _) = read(&Plan::default(), &text).unwrap();
+        let work = work(&plan.systems[0], true).unwrap();
+        let domain = work.domain().unwrap();
+        assert_eq!((domain.uri.as_str(), domain.name.as_str()), ("qemu:///system", "mail"));
+        assert!(domain.disks == ["vda"] && domain.excluded.is_empty());
+        assert!(matches!(work, Work::PullDomain { full: true, .. }));
     }
 
     #[test]

@@ -12,8 +12,8 @@ use export::Overlay;
 use futures_executor::block_on;
 use model::{Consistency, PointId};
 use operations::{
-    Expire, Failure, HandedStream, Ingest, Ingested, OpenPool, Pull, Receive, Restore, Resync,
-    ResyncNext, Scrub, TokioPacer, Verify, VerifyPoint, random_point,
+    Domain, Expire, Failure, HandedStream, Hypervisor, Ingest, Ingested, OpenPool, Pull, Receive,
+    Restore, Resync, ResyncNext, Scrub, TokioPacer, Verify, VerifyPoint, random_point,
 };
 use record::{Progress, TenantAccess};
 use rustix::process::setpriority_process;
@@ -91,14 +91,23 @@ fn attempt(
             taken_in(&ingest.run(pool, access, source.as_ref(), progress)?)
         }
         Work::Pull { system, socket, disks, excluded, guest_agent, full } => {
-            let pull = Pull {
-                system: system.clone(),
+            let from = Hypervisor::Qemu {
                 socket: socket.clone(),
                 disks: disks.clone(),
                 excluded: excluded.clone(),
                 guest_agent: guest_agent.clone(),
-                full: *full,
             };
+            let pull = Pull { system: system.clone(), from, full: *full };
+            taken_in(&pull.run(pool, access, progress)?)
+        }
+        Work::PullDomain { system, uri, domain, disks, excluded, full } => {
+            let from = Hypervisor::Libvirt(Domain {
+                uri: uri.clone(),
+                name: domain.clone(),
+                disks: disks.clone(),
+                excluded: excluded.clone(),
+            });
+            let pull = Pull { system: system.clone(), from, full: *full };
             taken_in(&pull.run(pool, access, progress)?)
         }
         Work::Receive { system, volume, intake, point, consistency } => {

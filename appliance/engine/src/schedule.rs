@@ -102,7 +102,7 @@ pub(crate) fn rests(plan: &Plan, client: &str) -> bool {
 
 /// Whether it is time to read all of a live source and compare it with what it says of itself.
 fn is_to_compare(engine: &Engine, system: &System) -> bool {
-    if !matches!(system.source, Source::Qmp { .. }) {
+    if !matches!(system.source, Source::Qmp { .. } | Source::Libvirt { .. }) {
         return false;
     }
     let last = engine.protection.run(Of::Compared(&system.name));

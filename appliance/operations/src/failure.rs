@@ -57,7 +57,8 @@ impl Failure {
 impl From<LiveError> for Failure {
     fn from(error: LiveError) -> Self {
         let next = error.next_step();
-        Self::new(error, next)
+        let interrupted = matches!(error, LiveError::Stopped);
+        Self { interrupted, ..Self::new(error, next) }
     }
 }
 

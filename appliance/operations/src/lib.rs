@@ -32,7 +32,7 @@ pub use expire::{Expire, Expired};
 pub use failure::{Failure, MAKE_ROOM};
 pub use image::{PointImage, default_cache, volume_image};
 pub use ingest::{Ingest, Ingested, random_point};
-pub use live::{resume, thaw};
+pub use live::{Domain, resume, thaw};
 pub use members::{is_in_service, member_json, member_text};
 pub use names::SystemNames;
 pub use new_file::NewFile;
@@ -41,7 +41,7 @@ pub use pool::{
     Io, OpenPool, PoolDisks, SystemRandom, create_file, fill_random, is_same, open_disk,
     open_disks, point_matches, unlock_keyring,
 };
-pub use pull::Pull;
+pub use pull::{Hypervisor, Pull};
 pub use receive::Receive;
 pub use reclaim::{Reclaim, ReclaimOutcome};
 pub use restore::{Place, Restore, Restored, choose_volume, volume_number};

@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use catalog::Content;
 use ingest::{Hint, NbdSource, NewVolume, Recheck};
-use live::{Guest, Held, Machine};
+use live::{Domain, Guest, Held, Machine};
+use model::PointId;
 use record::{Progress, TenantAccess};
 
 use crate::ingest::random_point;
@@ -20,16 +21,51 @@ const RECHECKED_ONE_IN: u64 = 64;
 pub struct Pull {
     /// Name of the protected system.
     pub system: String,
-    /// QMP socket of its QEMU.
-    pub socket: PathBuf,
-    /// Its disks, by any names that QEMU has for them; all without any.
-    pub disks: Vec<String>,
-    /// Disks that are left out.
-    pub excluded: Vec<String>,
-    /// Socket of the agent in the guest, to freeze its file systems for the moment.
-    pub guest_agent: Option<PathBuf>,
+    /// Who gives the disks.
+    pub from: Hypervisor,
     /// Read all of it, and compare what the bitmaps say with that.
     pub full: bool,
+}
+
+/// What runs a machine.
+#[derive(Debug, Clone)]
+pub enum Hypervisor {
+    Qemu {
+        /// Its QMP socket.
+        socket: PathBuf,
+        /// The machine's disks, by any names that QEMU has for them; all without any.
+        disks: Vec<String>,
+        /// Disks that are left out.
+        excluded: Vec<String>,
+        /// Socket of the agent in the guest, to freeze its file systems for the moment.
+        guest_agent: Option<PathBuf>,
+    },
+    Libvirt(Domain),
+}
+
+impl Hypervisor {
+    /// What a person knows the machine by.
+    fn name(&self) -> String {
+        match self {
+            Self::Qemu { socket, .. } => socket.display().to_string(),
+            Self::Libvirt(domain) => format!("{} at {}", domain.name, domain.uri),
+        }
+    }
+
+    fn hold(
+        &self,
+        point: PointId,
+        since: Option<PointId>,
+        stopped: &dyn Fn() -> bool,
+    ) -> Result<Box<dyn Held>, Failure> {
+        Ok(match self {
+            Self::Qemu { socket, disks, excluded, guest_agent } => {
+                let guest = guest_agent.as_deref().map(|agent| Guest { agent, stopped });
+                Box::new(Machine { socket, disks, excluded }.freeze(point, since, guest)?)
+            }
+            Self::Libvirt(domain) => domain.hold(point, since, stopped)?,
+        })
+    }
 }
 
 impl Pull {
@@ -44,7 +80,7 @@ impl Pull {
         let system = ingest::system_id(access, &self.system);
         let since = pool.catalog.newest(access.tenant(), system).map(|parent| parent.id);
         let point = random_point();
-        let name = self.socket.display().to_string();
+        let name = self.from.name();
         let ingest = Ingest {
             parent: since.map(|parent| parent.to_string()),
             point: Some(point),
@@ -52,11 +88,8 @@ impl Pull {
         };
         // What cannot end well does not touch the machine.
         ingest.admitted(pool, access, Content::Volumes)?;
-        let stopped = || progress.stopped();
-        let guest = self.guest_agent.as_deref().map(|agent| Guest { agent, stopped: &stopped });
-        let (socket, disks, excluded) = (&self.socket, &self.disks, &self.excluded);
-        let frozen = Machine { socket, disks, excluded }.freeze(point, since, guest)?;
-        self.take(&ingest, Box::new(frozen), (pool, access), progress)
+        let held = self.from.hold(point, since, &|| progress.stopped())?;
+        self.take(&ingest, held, (pool, access), progress)
     }
 
     fn take(

@@ -48,7 +48,9 @@ impl Engine {
             return;
         }
         schedule::note_upheld(self, &job.work);
-        if let Work::Pull { system, full: true, .. } = &job.work {
+        if let Work::Pull { system, full: true, .. } | Work::PullDomain { system, full: true, .. } =
+            &job.work
+        {
             schedule::note_compared(self, system);
         }
         let (wall, bytes) = (job.ended.wall, job.result["reclaimable_bytes"].as_u64());

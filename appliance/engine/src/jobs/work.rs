@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use bus::{ReclaimOptions, ScrubOptions};
 use model::Span;
-use operations::Reclaim;
+use operations::{Domain, Reclaim};
 use serde::{Deserialize, Serialize};
 
 use super::limits::Class;
@@ -34,6 +34,18 @@ pub(crate) enum Work {
         /// Of the agent in its guest.
         #[serde(default)]
         guest_agent: Option<PathBuf>,
+        /// Read all of it, whatever is said to be unchanged.
+        full: bool,
+    },
+    /// An ingest of disks of a machine that libvirt looks after.
+    PullDomain {
+        system: String,
+        uri: String,
+        domain: String,
+        /// All of the machine's without any.
+        disks: Vec<String>,
+        /// That are left out.
+        excluded: Vec<String>,
         /// Read all of it, whatever is said to be unchanged.
         full: bool,
     },
@@ -134,6 +146,7 @@ impl Work {
         match self {
             Self::Ingest { .. }
             | Self::Pull { .. }
+            | Self::PullDomain { .. }
             | Self::Receive { .. }
             | Self::Stream { .. } => "ingest",
             Self::Restore { .. } | Self::Give { .. } => "restore",
@@ -150,6 +163,7 @@ impl Work {
         match self {
             Self::Ingest { system, .. }
             | Self::Pull { system, .. }
+            | Self::PullDomain { system, .. }
             | Self::Receive { system, .. }
             | Self::Stream { system, .. } => Some(system),
             _ => None,
@@ -169,6 +183,7 @@ impl Work {
         match self {
             Self::Ingest { system, .. }
             | Self::Pull { system, .. }
+            | Self::PullDomain { system, .. }
             | Self::Receive { system, .. }
             | Self::Stream { system, .. } => system,
             Self::Restore { point, .. }
@@ -183,6 +198,7 @@ impl Work {
             Self::Restore { .. } | Self::Give { .. } => Class::Restore,
             Self::Ingest { .. }
             | Self::Pull { .. }
+            | Self::PullDomain { .. }
             | Self::Receive { .. }
             | Self::Stream { .. } => Class::Ingest,
             Self::Resync | Self::Relieve { .. } => Class::Resync,
@@ -202,6 +218,10 @@ impl Work {
                 let machine = ("pull", socket.display().to_string());
                 return vec![("ingest", system.clone()), machine];
             }
+            Self::PullDomain { system, uri, domain, .. } => {
+                // A machine has one backup at a time.
+                return vec![("ingest", system.clone()), ("pull", format!("{uri} {domain}"))];
+            }
             Self::Restore { to, .. } => ("restore", to.display().to_string()),
             Self::Give { handed, .. } => ("give", handed.to_string()),
             Self::VerifyPoint { point } => ("verify", point.clone()),
@@ -214,6 +234,19 @@ impl Work {
     pub(crate) fn guest_agent(&self) -> Option<&Path> {
         match self {
             Self::Pull { guest_agent, .. } => guest_agent.as_deref(),
+            _ => None,
+        }
+    }
+
+    /// The machine of libvirt's whose guest it may freeze.
+    pub(crate) fn domain(&self) -> Option<Domain> {
+        match self {
+            Self::PullDomain { uri, domain, disks, excluded, .. } => Some(Domain {
+                uri: uri.clone(),
+                name: domain.clone(),
+                disks: disks.clone(),
+                excluded: excluded.clone(),
+            }),
             _ => None,
         }
     }

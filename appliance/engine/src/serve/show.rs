@@ -262,9 +262,11 @@ fn pace(job: &Job, now: Moment) -> (u64, u64) {
 
 fn kind(work: &Work) -> JobKind {
     match work {
-        Work::Ingest { .. } | Work::Pull { .. } | Work::Receive { .. } | Work::Stream { .. } => {
-            JobKind::Ingest
-        }
+        Work::Ingest { .. }
+        | Work::Pull { .. }
+        | Work::PullDomain { .. }
+        | Work::Receive { .. }
+        | Work::Stream { .. } => JobKind::Ingest,
         Work::Restore { .. } | Work::Give { .. } => JobKind::Restore,
         Work::Verify { .. } | Work::VerifyPoint { .. } => JobKind::Verify,
         Work::Scrub { .. } => JobKind::Scrub,

@@ -146,15 +146,15 @@ impl Scene {
     }
 
     fn kill_restore(&mut self) {
-        let (id, bytes) = &self.kept[self.random.below(self.kept.len())];
+        let (id, bytes) = self.kept[self.random.below(self.kept.len())].clone();
         let (to, part) = (self.pool.path("to"), self.pool.path("to.part"));
         let moment = self.random.below(IMAGE) as u64;
-        let mut work = Work::start(&mut self.pool.restore_to(id, &to), &part);
+        let mut work = Work::start(&mut self.pool.restore_to(&id, &to), &part);
         self.at_work += usize::from(work.has_written(moment));
         work.kill();
         assert_eq!(self.answers(), self.ids());
         if let Ok(whole) = std::fs::read(&to) {
-            assert!(whole == *bytes, "what has the name is whole");
+            assert!(whole == bytes, "what has the name is whole");
             std::fs::remove_file(&to).expect("the image");
         }
         if part.exists() {

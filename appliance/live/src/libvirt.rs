@@ -1,10 +1,10 @@
 //! Disks of a virtual machine that libvirt looks after.
 //!
 //! libvirt is told by its own command, `virsh`, which speaks all of its transports, to begin a
-//! backup in pull mode: QEMU serves all wanted disks over NBD as they were at one moment, and begins
-//! a checkpoint, which notes what is written from then on. Checkpoints are named after the recovery
-//! point that they begin at, as bitmaps are. Checkpoints and backups of other names are somebody
-//! else's, and left alone.
+//! backup in pull mode: QEMU serves all wanted disks over NBD as they were at one moment, and
+//! begins a checkpoint, which notes what is written from then on. Checkpoints are named after the
+//! recovery point that they begin at, as bitmaps are. Checkpoints and backups of other names are
+//! somebody else's, and left alone.
 
 use std::path::PathBuf;
 
@@ -64,8 +64,8 @@ impl Domain {
         self.hold_by(VIRSH.into(), point, since, stopped)
     }
 
-    /// Thaws the guest, of which somebody may have asked that it freezes, and was cut off. Tries for
-    /// ten minutes at most.
+    /// Thaws the guest, of which somebody may have asked that it freezes, and was cut off. Tries
+    /// for ten minutes at most.
     pub fn thaw(&self) {
         let virsh = Virsh::new(VIRSH.into(), &self.uri);
         if let Ok(machine) = disks::find(&virsh, &self.name, &|| false) {

@@ -2,8 +2,8 @@
 //!
 //! As with an agent that is talked to directly, a thread of its own freezes and thaws, so that the
 //! guest is thawed in time whatever happens to whoever wants it still; and once a freeze was asked
-//! for, nothing but libvirt's word that the guest is thawed ends the thread's tries, within a bound.
-//! A guest that was frozen before is somebody else's, and left to him.
+//! for, nothing but libvirt's word that the guest is thawed ends the thread's tries, within a
+//! bound. A guest that was frozen before is somebody else's, and left to him.
 
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::thread;

@@ -82,7 +82,7 @@ mod tests {
         let point = PointId([0x0f; 16]);
         let paths = plan(&disks, "u", point);
         assert_eq!(paths[0], Path::new(&format!("/vm/a b.holdfast-{point}")));
-        assert_eq!(paths[1], Path::new(&format!("/var/tmp/holdfast-u-vdb-{point}")));
+        assert_eq!(paths[1], Path::new(ELSEWHERE).join(format!("holdfast-u-vdb-{point}")));
         assert_ne!(paths[1], paths[2]);
     }
 }

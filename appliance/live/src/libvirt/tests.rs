@@ -36,7 +36,8 @@ impl Fake {
     fn new(cases: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let script = format!(
-            "#!/bin/sh\nfolder='{}'\nall=\"$*\"\nwhile [ \"${{1#--}}\" != \"$1\" ]; do shift; done\n\
+            "#!/bin/sh\nfolder='{}'\nall=\"$*\"\n\
+             while [ \"${{1#--}}\" != \"$1\" ]; do shift; done\n\
              echo \"$all\" >> \"$folder/told\"\ncase \"$1\" in\n{cases}\n{MAIL}\n\
              *) echo \"error: $1 is not known here\" >&2; exit 1 ;;\nesac\n",
             folder.path().display()
@@ -210,8 +211,8 @@ fn without_a_freeze_there_is_a_point_all_the_same() {
 
 #[test]
 fn a_thaw_is_owed_until_it_is_answered() {
-    let thaw = "domfsthaw) if mkdir \"$folder/once\" 2>/dev/null; then echo 'error: x' >&2; exit 1; \
-                fi; echo 'Thawed 2 filesystem(s)' ;;\n";
+    let thaw = "domfsthaw) if mkdir \"$folder/once\" 2>/dev/null; \
+                then echo 'error: x' >&2; exit 1; fi; echo 'Thawed 2 filesystem(s)' ;;\n";
     let fake = Fake::new(&format!("{thaw}{GUEST}"));
     let bounds = Bounds { pause: Duration::from_millis(10), ..BOUNDS };
     let still = Stillness::bounded(&fake.virsh(), UUID, bounds, &|| false);

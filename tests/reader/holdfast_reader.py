@@ -146,10 +146,22 @@ def find_point(pool, wanted):
     return found[0]
 
 
+def find_volume(names, wanted):
+    """The number of a volume by its name or number; of the only one if none is wanted."""
+    if wanted in names:
+        return names.index(wanted)
+    if wanted is not None and wanted.isdecimal() and int(wanted) < len(names):
+        return int(wanted)
+    if wanted is None and len(names) == 1:
+        return 0
+    raise Damaged(f"name one volume with --volume: {', '.join(names)}")
+
+
 def restore(pool, keys, args):
     refs, description = describe(pool, keys, find_point(pool, args.point))
-    about = description["volumes"][args.volume]
-    volume = opened(pool, keys, refs[args.volume], about)
+    number = find_volume([volume["name"] for volume in description["volumes"]], args.volume)
+    about = description["volumes"][number]
+    volume = opened(pool, keys, refs[number], about)
     with open(args.to, "wb") as file:
         for at, data in volume.pieces():
             file.seek(at)
@@ -178,7 +190,7 @@ def arguments(given):
     key.add_argument("--passphrase-file", help="its first line is the passphrase")
     key.add_argument("--kit-file", help="lines that begin with # are passed over")
     parser.add_argument("--point", help="id of a recovery point, or its beginning")
-    parser.add_argument("--volume", type=int, default=0, help="number of the volume, from 0")
+    parser.add_argument("--volume", help="name or number of the volume; the only one without")
     parser.add_argument("--to", help="file to write the volume to")
     parser.add_argument("--from-footers", action="store_true",
                         help="ignore checkpoints and log; look at every slot")

@@ -178,6 +178,59 @@ fn disks_of_one_machine_are_of_one_moment_in_one_point() {
 }
 
 #[test]
+fn disks_that_change_places_are_not_taken_for_each_other() {
+    let pool = Pool::new(1, 512);
+    let bus = Bus::start(&pool.path(""));
+    let contents = [image(114, 48 * MIB), image(115, 48 * MIB)];
+    let paths = ["one", "other"].map(|name| pool.path(&format!("{name}.qcow2")));
+    for (path, content) in paths.iter().zip(&contents) {
+        let raw = pool.image(&format!("{}-raw", path.display()), content);
+        run_tool(Command::new("qemu-img").args(["convert", "-O", "qcow2"]).args([&raw, path]));
+    }
+    let [one, other] = &paths;
+    let machine = Machine::with(&pool, one.clone(), &[other]);
+    let engine = Engine::start(&pool, &bus, "");
+    engine.apply(&all_disks(&machine, ""));
+    assert_eq!(pull(&engine, false).state, JobState::Done);
+    drop(machine);
+    // Both have a bitmap that says that nothing has changed since, and each the other's name.
+    let machine = Machine::with(&pool, other.clone(), &[one]);
+    let job = pull(&engine, false);
+    drop(machine);
+    engine.stop();
+    let id = point(&job);
+    let swapped = ["vdb", "vda"].map(|volume| pool.restore_volume(&id, volume));
+    assert!(swapped == contents, "{job:?}");
+}
+
+#[test]
+fn a_disk_that_is_new_is_no_sign_of_ransomware() {
+    let pool = Pool::new(1, 512);
+    let bus = Bus::start(&pool.path(""));
+    let mut new = vec![0; 16 * MIB];
+    Random(117).fill(&mut new);
+    let paths = ["one", "new"].map(|name| pool.path(&format!("{name}.qcow2")));
+    for (path, content) in paths.iter().zip([&image(116, 16 * MIB), &new]) {
+        let raw = pool.image(&format!("{}-raw", path.display()), content);
+        run_tool(Command::new("qemu-img").args(["convert", "-O", "qcow2"]).args([&raw, path]));
+    }
+    let [one, new] = &paths;
+    let mut machine = Machine::on(&pool, one.clone());
+    let engine = Engine::start(&pool, &bus, "");
+    engine.apply(&all_disks(&machine, ""));
+    for round in 0..8 {
+        machine.write(round, 0, CLUSTER);
+        assert_eq!(pull(&engine, false).state, JobState::Done);
+    }
+    drop(machine);
+    let machine = Machine::with(&pool, one.clone(), &[new]);
+    let job = pull(&engine, false);
+    assert_eq!((job.state, job.cause.as_str()), (JobState::Done, ""), "{job:?}");
+    drop(machine);
+    engine.stop();
+}
+
+#[test]
 fn a_machine_that_a_pull_has_paused_goes_on_when_the_engine_starts() {
     let pool = Pool::new(1, 256);
     let bus = Bus::start(&pool.path(""));

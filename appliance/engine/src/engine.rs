@@ -331,8 +331,7 @@ fn let_go(left: &[Job]) {
     let paused: BTreeSet<_> = left.iter().filter_map(|job| job.work.pauses()).collect();
     for socket in paused {
         let socket = socket.to_owned();
-        // Nobody answers where the machine is off.
-        aside("resume", move || drop(operations::resume(&socket)));
+        aside("resume", move || operations::resume(socket));
     }
     let frozen: BTreeSet<_> = left.iter().filter_map(|job| job.work.guest_agent()).collect();
     for agent in frozen {

@@ -21,7 +21,8 @@ impl Before {
     /// The volume that a new one called `name` is compared with. One that was always alone may
     /// have got another name.
     pub(crate) fn of(&self, name: &str, new: &[NewVolume<'_>]) -> Option<(Digest, u64)> {
-        let found = self.volumes.iter().find(|(own, _, _)| own == name);
+        let mut named = self.volumes.iter().filter(|(own, _, _)| own == name);
+        let found = named.next().filter(|_| named.next().is_none());
         let alone = || match (self.volumes.as_slice(), new) {
             ([only], [_]) => Some(only),
             _ => None,

@@ -36,6 +36,8 @@ pub(crate) struct Taken {
     /// What the nodes above the leaves added.
     pub(crate) tree_bytes: u64,
     pub(crate) total: Done,
+    /// The parent has it, too: what is new in it has changed.
+    pub(crate) compared: bool,
 }
 
 impl Taken {
@@ -67,7 +69,9 @@ impl Finish<'_> {
     ) -> Result<Report> {
         let mut total = Done::default();
         taken.iter().for_each(|one| total.add(&one.total));
-        let signals = self.signals(system, &total, parent);
+        let mut compared = Done::default();
+        taken.iter().filter(|one| one.compared).for_each(|one| compared.add(&one.total));
+        let signals = self.signals(system, &compared, parent);
         let description = self.describe(&taken, &signals);
         let roots: Vec<Digest> = taken.iter().map(|one| one.root).collect();
         let put = writer.put(RecordKind::Point, &roots, &description, Codec::Zstd).await?;
@@ -106,7 +110,7 @@ impl Finish<'_> {
         })
     }
 
-    /// Judges the point by the system's history, if it was compared with a point of the system.
+    /// Judges what was compared by the system's history, if that was with a point of the system.
     fn signals(
         &self,
         system: SystemId,

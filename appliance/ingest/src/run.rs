@@ -91,6 +91,17 @@ pub struct Ingest<'a> {
     pub progress: &'a Progress,
 }
 
+/// A volume that was read.
+struct Part<'a> {
+    volume: &'a NewVolume<'a>,
+    /// Root and bytes of the volume that it was compared with.
+    parent: Option<(Digest, u64)>,
+    /// Not all of it was read.
+    hinted: bool,
+    leaves: Vec<Option<Digest>>,
+    total: Done,
+}
+
 /// The number of a system: only the tenant's key connects it with the name.
 pub fn system_id(access: &TenantAccess, name: &str) -> SystemId {
     let hash = blake3::keyed_hash(access.keys().name_key().bytes(), name.as_bytes());
@@ -108,27 +119,41 @@ impl Ingest<'_> {
         let system = system_id(self.access, &self.options.system);
         // What this finds in the store stays there until the point that needs it is known.
         let (before, _lease) = leased(&self, system)?;
-        let mut left: u64 = self.volumes.iter().map(|volume| volume.source.size()).sum();
-        self.progress.begin(left);
-        let mut taken = Vec::with_capacity(self.volumes.len());
+        self.progress.begin(self.volumes.iter().map(|volume| volume.source.size()).sum());
+        let mut parts = Vec::with_capacity(self.volumes.len());
         for volume in &self.volumes {
             let parent = before.as_ref().and_then(|before| before.of(&volume.name, &self.volumes));
-            let (leaves, total) = self.take_volume(volume, parent, left)?;
-            taken.push(self.map(volume, leaves, total)?);
-            left -= volume.source.size();
+            // Of a volume that was resized nobody knows what moved.
+            let same_size = parent.is_some_and(|(_, bytes)| bytes == volume.source.size());
+            let hint = volume.hint.as_ref().filter(|_| same_size);
+            let (leaves, total) = self.take_all(volume.source, parent, hint)?;
+            parts.push(Part { volume, parent, hinted: hint.is_some(), leaves, total });
         }
+        self.take_denied(&mut parts)?;
+        let taken = parts.into_iter().map(|part| self.map(part)).collect::<Result<_>>()?;
         let mut writer = RecordWriter::new(self.access)?;
         let finish = Finish { access: self.access, catalog: self.catalog, options: &self.options };
         block_on(finish.commit(&mut writer, system, taken, before.map(|before| before.point)))
     }
 
+    /// Reads all of what was hinted at once more if any hint was wrong: who is wrong about one
+    /// volume is not believed about another.
+    fn take_denied(&self, parts: &mut [Part<'_>]) -> Result<()> {
+        if parts.iter().all(|part| part.total.denied_bytes == 0) {
+            return Ok(());
+        }
+        for part in parts.iter_mut().filter(|part| part.hinted) {
+            self.progress.begin(part.volume.source.size());
+            let (leaves, total) = self.take_all(part.volume.source, part.parent, None)?;
+            part.leaves = leaves;
+            part.total = Done { denied_bytes: part.total.denied_bytes, ..total };
+        }
+        Ok(())
+    }
+
     /// Writes the nodes above the leaves of a volume.
-    fn map(
-        &self,
-        volume: &NewVolume<'_>,
-        leaves: Vec<Option<Digest>>,
-        total: Done,
-    ) -> Result<Taken> {
+    fn map(&self, part: Part<'_>) -> Result<Taken> {
+        let Part { volume, parent, leaves, total, .. } = part;
         let mut writer = RecordWriter::new(self.access)?;
         let (root, tree_bytes) = block_on(write_tree(&mut writer, leaves))?;
         Ok(Taken {
@@ -139,27 +164,8 @@ impl Ingest<'_> {
             root,
             tree_bytes,
             total,
+            compared: parent.is_some(),
         })
-    }
-
-    /// Takes one volume in: again, and all of it, if the hint was wrong. `left` are the bytes of
-    /// this volume and those behind it.
-    fn take_volume(
-        &self,
-        volume: &NewVolume<'_>,
-        parent: Option<(Digest, u64)>,
-        left: u64,
-    ) -> Result<(Vec<Option<Digest>>, Done)> {
-        // Of a volume that was resized nobody knows what moved.
-        let same_size = parent.is_some_and(|(_, bytes)| bytes == volume.source.size());
-        let hint = volume.hint.as_ref().filter(|_| same_size);
-        let (leaves, total) = self.take_all(volume.source, parent, hint)?;
-        if hint.is_none() || total.denied_bytes == 0 {
-            return Ok((leaves, total));
-        }
-        self.progress.begin(left);
-        let (leaves, all) = self.take_all(volume.source, parent, None)?;
-        Ok((leaves, Done { denied_bytes: total.denied_bytes, ..all }))
     }
 
     fn take_all(

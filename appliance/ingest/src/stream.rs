@@ -120,7 +120,8 @@ impl StreamIngest<'_> {
         block_on(async {
             let (root, tree_bytes) = write_tree(&mut writer, leaves).await?;
             let (content, name) = (VolumeContent::Stream, name.clone());
-            let taken = Taken { content, volume, bytes, name, root, tree_bytes, total };
+            let compared = parent.is_some();
+            let taken = Taken { content, volume, bytes, name, root, tree_bytes, total, compared };
             finish.commit(&mut writer, system, vec![taken], parent).await
         })
     }

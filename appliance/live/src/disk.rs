@@ -38,7 +38,17 @@ pub(crate) fn find(qmp: &mut Qmp, wanted: &[String], excluded: &[String]) -> Res
 
 fn choose(listed: &Value, wanted: &[String], excluded: &[String]) -> Result<Vec<Disk>> {
     let devices = listed.as_array().map(Vec::as_slice).unwrap_or_default();
-    let all: Vec<Disk> = devices.iter().filter_map(disk).take(MAX_DISKS).collect();
+    let all: Vec<Disk> = devices.iter().filter_map(disk).collect();
+    if all.len() > MAX_DISKS {
+        return Err(LiveError::TooMany { have: all.len(), most: MAX_DISKS });
+    }
+    let shown_names = all.iter().map(Disk::name);
+    let named = wanted.iter().chain(excluded).map(String::as_str);
+    for name in shown_names.chain(named) {
+        if all.iter().filter(|disk| disk.is(name)).count() > 1 {
+            return Err(LiveError::Ambiguous { name: name.to_owned(), have: shown(&all) });
+        }
+    }
     let stays = |disk: &&Disk| !excluded.iter().any(|name| disk.is(name));
     let chosen: Vec<Disk> = match wanted {
         [] => all.iter().filter(stays).cloned().collect(),
@@ -224,6 +234,27 @@ mod tests {
         let scratch = |disk: &Disk| disk.scratch(Path::new("/q"), 3);
         assert_eq!(scratch(&data), Path::new("/vm/#block123.holdfast-scratch"));
         assert_eq!(scratch(&old), Path::new("/q.holdfast-scratch-3"));
+    }
+
+    #[test]
+    fn a_name_that_two_disks_have_is_refused() {
+        let mut listed = listed();
+        listed[1]["device"] = "system".into();
+        for (wanted, excluded) in [(&[][..], &[][..]), (&["system"][..], &[]), (&[], &["system"])] {
+            let owned = |names: &[&str]| names.iter().map(ToString::to_string).collect::<Vec<_>>();
+            let chosen = choose(&listed, &owned(wanted), &owned(excluded));
+            assert!(matches!(chosen, Err(LiveError::Ambiguous { .. })), "{chosen:?}");
+        }
+        let many: Vec<Value> = (0..=MAX_DISKS)
+            .map(|number| {
+                let mut disk = listed[0].clone();
+                disk["qdev"] = format!("/machine/peripheral/d{number}").into();
+                disk["inserted"]["node-name"] = format!("n{number}").into();
+                disk
+            })
+            .collect();
+        let many = choose(&many.into(), &[], &[]);
+        assert!(matches!(many, Err(LiveError::TooMany { .. })), "a part is not all");
     }
 
     #[test]

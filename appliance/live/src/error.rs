@@ -27,6 +27,11 @@ pub enum LiveError {
     /// The machine has no disk of that name.
     #[error("the machine has no disk {wanted:?}; it has {have}")]
     NoDisk { wanted: String, have: String },
+    /// Nobody can tell which disk is meant, now or in the next pull.
+    #[error("several disks of the machine go by the name {name:?}; it has {have}")]
+    Ambiguous { name: String, have: String },
+    #[error("the machine has {have} disks, and {most} at most are taken together")]
+    TooMany { have: usize, most: usize },
     /// It has none, or all that it has are left out.
     #[error("no disk is left to take; the machine has {have}")]
     NoneLeft { have: String },
@@ -75,6 +80,10 @@ impl LiveError {
                  nobody else has its NBD server"
             }
             Self::NoRoom { .. } => "make room there, beside the image of the machine's disk",
+            Self::Ambiguous { .. } => {
+                "give the machine's devices and block nodes names (id, node-name) of their own"
+            }
+            Self::TooMany { .. } => "take them in as several systems, each with some of `disks`",
             Self::NoDisk { .. } | Self::NoneLeft { .. } => {
                 "name disks that it has in `disks` of the plan, or leave fewer out with `excluded`"
             }

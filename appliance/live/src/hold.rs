@@ -4,12 +4,13 @@
 //! scratch image first; what the disk was when the filter came, and the bitmaps, are served over
 //! NBD. When the scratch image takes no more, reading fails and the guest goes on.
 
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use model::{Bytes, PointId};
 use serde_json::{Value, json};
 
-use crate::bitmaps::{name, tell_since};
+use crate::bitmaps::{name_of, tell_since};
 use crate::disk::Disk;
 use crate::error::{LiveError, Result};
 use crate::qmp::Qmp;
@@ -46,11 +47,12 @@ impl Hold {
         point: PointId,
         since: Option<PointId>,
     ) -> Self {
-        let tells = since.is_some_and(|since| tell_since(&disk.bitmaps, since));
+        let tells = since.is_some_and(|since| tell_since(&disk.bitmaps, since, disk.name()));
         let names = disk.bitmaps.iter().map(|bitmap| bitmap.name.clone());
         let telling = if tells { names.collect() } else { Vec::new() };
         let scratch = disk.scratch(socket, number);
-        Self { disk, number, scratch, telling, new: name(point) }
+        let new = name_of(point, disk.name());
+        Self { disk, number, scratch, telling, new }
     }
 
     /// What the disk is called over NBD.
@@ -147,7 +149,8 @@ pub(crate) fn check_room(holds: &[Hold]) -> Result<()> {
         // Where QEMU has another view of the file system nobody can tell.
         let Ok(found) = rustix::fs::statvfs(folder) else { continue };
         let free = found.f_bavail.saturating_mul(found.f_frsize);
-        let beside = holds.iter().filter(|other| other.scratch.parent() == hold.scratch.parent());
+        let device = |hold: &Hold| Some(hold.scratch.parent()?.metadata().ok()?.dev());
+        let beside = holds.iter().filter(|other| device(other) == device(hold));
         let wanted = beside.map(Hold::wanted).fold(0, u64::saturating_add);
         if free < wanted {
             let (folder, free, wanted) = (folder.to_owned(), Bytes(free), Bytes(wanted));

@@ -29,6 +29,9 @@ pub(crate) struct Qmp {
     path: PathBuf,
     socket: BufReader<UnixStream>,
     events: VecDeque<Value>,
+    /// Commands so far: QEMU answers each with its number, and one that was given up may be
+    /// answered late.
+    commands: u64,
 }
 
 impl Qmp {
@@ -38,7 +41,8 @@ impl Qmp {
         socket.set_read_timeout(Some(PATIENCE)).map_err(lost)?;
         socket.set_write_timeout(Some(PATIENCE)).map_err(lost)?;
         let socket = BufReader::new(socket);
-        let mut qmp = Self { path: path.to_owned(), socket, events: VecDeque::new() };
+        let (path, events) = (path.to_owned(), VecDeque::new());
+        let mut qmp = Self { path, socket, events, commands: 0 };
         if qmp.read()?["QMP"].is_null() {
             return Err(qmp.strange("it does not greet"));
         }
@@ -48,16 +52,21 @@ impl Qmp {
 
     /// Has a command done and gives what it returns.
     pub(crate) fn execute(&mut self, command: &str, arguments: Value) -> Result<Value> {
-        let line = format!("{}\n", json!({ "execute": command, "arguments": arguments }));
+        self.commands += 1;
+        let id = self.commands;
+        let asked = json!({ "execute": command, "arguments": arguments, "id": id });
+        let line = format!("{asked}\n");
         let written = self.socket.get_mut().write_all(line.as_bytes());
         written.map_err(|source| self.lost(source))?;
         let began = Instant::now();
         loop {
             let mut answer = self.read()?;
-            if let Some(returned) = answer.get_mut("return") {
+            let is_ours = answer["id"] == id;
+            if let Some(returned) = answer.get_mut("return").filter(|_| is_ours) {
                 return Ok(returned.take());
             }
-            if let Some(error) = answer.get("error") {
+            // What QEMU cannot read it cannot number.
+            if let Some(error) = answer.get("error").filter(|_| is_ours || answer["id"].is_null()) {
                 let message = error["desc"].as_str().unwrap_or("without a word").to_owned();
                 return Err(LiveError::Refused { command: command.to_owned(), message });
             }
@@ -110,6 +119,11 @@ impl Qmp {
         }
     }
 
+    /// Its socket.
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
     fn lost(&self, source: io::Error) -> LiveError {
         LiveError::Lost { socket: self.path.clone(), source }
     }
@@ -148,9 +162,9 @@ mod tests {
     fn answers_and_events_come_in_any_order() {
         let (_folder, qmp) = told(concat!(
             "{\"QMP\": {}}\n",
-            "{\"event\": \"A\", \"data\": {\"id\": \"holdfast-1\"}}\n{\"return\": {}}\n",
-            "{\"event\": \"A\", \"data\": {\"id\": \"holdfast-2\"}}\n{\"return\": 7}\n",
-            "{\"error\": {\"class\": \"GenericError\", \"desc\": \"no such node\"}}\n",
+            "{\"event\": \"A\", \"data\": {\"id\": \"holdfast-1\"}}\n{\"return\": {}, \"id\": 1}\n",
+            "{\"event\": \"A\", \"data\": {\"id\": \"holdfast-2\"}}\n{\"return\": 7, \"id\": 2}\n",
+            "{\"error\": {\"class\": \"GenericError\", \"desc\": \"no such node\"}, \"id\": 3}\n",
         ));
         let mut qmp = qmp.unwrap();
         assert_eq!(qmp.execute("x", json!({})).unwrap(), 7);
@@ -158,6 +172,19 @@ mod tests {
         assert_eq!(qmp.event("A", |_| true).unwrap()["id"], "holdfast-1");
         let refused = qmp.execute("blockdev-del", json!({})).unwrap_err().to_string();
         assert_eq!(refused, "QEMU refuses blockdev-del: no such node");
+    }
+
+    #[test]
+    fn the_late_answer_to_another_command_is_no_answer() {
+        let (_folder, qmp) = told(concat!(
+            "{\"QMP\": {}}\n{\"return\": {}, \"id\": 1}\n",
+            "{\"return\": \"of an earlier one\", \"id\": 1}\n{\"error\": {}, \"id\": 1}\n",
+            "{\"return\": \"this\", \"id\": 2}\n{\"error\": {\"desc\": \"unreadable\"}}\n",
+        ));
+        let mut qmp = qmp.unwrap();
+        assert_eq!(qmp.execute("x", json!({})).unwrap(), "this");
+        let refused = qmp.execute("x", json!({})).unwrap_err().to_string();
+        assert_eq!(refused, "QEMU refuses x: unreadable");
     }
 
     #[test]

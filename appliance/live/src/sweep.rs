@@ -17,16 +17,19 @@ pub(crate) const SCRATCH: &str = "holdfast-scratch-";
 pub(crate) const SCRATCH_FILE: &str = "holdfast-file-";
 pub(crate) const EXPORT: &str = "holdfast-export-";
 
-/// Ends whatever of ours there is. `serves` says that the NBD server is.
+/// Ends whatever of ours there is, as far as it can. `serves` says that the NBD server is.
+///
+/// # Errors
+/// The first of what could not be done; the rest was.
 pub(crate) fn sweep(qmp: &mut Qmp, serves: bool) -> Result<()> {
-    pause::end(qmp)?;
+    let resumed = pause::end(qmp);
     let exports = qmp.execute("query-block-exports", json!({}))?;
     let exported = named(&exports, "id", EXPORT);
     let alone = exports.as_array().is_some_and(|all| all.len() <= exported.len());
-    for export in &exported {
+    let ended = first(exported.iter().map(|export| {
         qmp.execute("block-export-del", json!({ "id": export, "mode": "hard" }))?;
-        qmp.event("BLOCK_EXPORT_DELETED", |data| data["id"] == **export)?;
-    }
+        qmp.event("BLOCK_EXPORT_DELETED", |data| data["id"] == **export).map(drop)
+    }));
     // It may still be at work; then the next creation is refused.
     let _ = qmp.execute("job-dismiss", json!({ "id": CREATION }));
     let nodes = qmp.execute("query-named-block-nodes", json!({ "flat": true }))?;
@@ -37,26 +40,31 @@ pub(crate) fn sweep(qmp: &mut Qmp, serves: bool) -> Result<()> {
         }
     };
     remove(qmp, MOMENT);
-    unfilter(qmp, &nodes)?;
+    let unfiltered = unfilter(qmp, &nodes);
     for kind in [FILTER, SCRATCH, SCRATCH_FILE] {
         remove(qmp, kind);
     }
     // A pull that was cut off may have left it without an export.
-    if serves || ours && alone {
+    if serves || !exported.is_empty() || ours && alone {
         let _ = qmp.execute("nbd-server-stop", json!({}));
     }
-    Ok(())
+    first([resumed, ended, unfiltered])
+}
+
+/// Does all, and gives the first error.
+fn first(all: impl IntoIterator<Item = Result<()>>) -> Result<()> {
+    all.into_iter().fold(Ok(()), Result::and)
 }
 
 /// Takes the filters from before the disks that have them.
 fn unfilter(qmp: &mut Qmp, nodes: &Value) -> Result<()> {
     let devices = qmp.execute("query-block", json!({}))?;
     let is_filter = |name: &str| name.starts_with(FILTER);
-    for device in devices.as_array().into_iter().flatten() {
+    let is_filtered =
+        |device: &&Value| device["inserted"]["node-name"].as_str().is_some_and(is_filter);
+    let filtered = devices.as_array().into_iter().flatten().filter(is_filtered);
+    first(filtered.map(|device| {
         let medium = &device["inserted"];
-        if !medium["node-name"].as_str().is_some_and(is_filter) {
-            continue;
-        }
         let is_disk = |node: &&Value| {
             let bitmaps = node["dirty-bitmaps"].as_array().into_iter().flatten();
             node["file"] == medium["file"] && bitmaps.filter_map(Bitmap::read).count() > 0
@@ -66,9 +74,8 @@ fn unfilter(qmp: &mut Qmp, nodes: &Value) -> Result<()> {
         let Some((node, device)) = node.zip(disk::device(device)) else {
             return Err(qmp.strange("the disk behind our filter is not there"));
         };
-        put_before(qmp, &device, node)?;
-    }
-    Ok(())
+        put_before(qmp, &device, node)
+    }))
 }
 
 /// Gives a device another node: requests that are under way end first.

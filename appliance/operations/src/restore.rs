@@ -183,6 +183,10 @@ pub fn volume_number(point: &RestorePoint, typed: Option<&str>) -> Result<usize,
 
 /// As [`volume_number`], of volumes that have these names.
 pub fn choose_volume(names: &[&str], typed: Option<&str>) -> Result<usize, Failure> {
+    if names.is_empty() {
+        let what = "nobody knows which volumes the recovery point has while the pool is locked";
+        return Err(Failure::new(what, "run `holdfast unlock` first"));
+    }
     let refused = |what: String| {
         let next = format!("name one with --volume; it has {}", names.join(", "));
         Failure::new(what, next)

@@ -90,6 +90,10 @@ async fn volume(
             .position(|volume| volume.name == name)
             .ok_or_else(|| missing(format!("the recovery point has no volume {name}"))),
         None if volumes.len() == 1 => Ok(0),
-        None => Err(Refusal::new(INVALID, "it has several volumes", "say which one")),
+        None => {
+            let names: Vec<&str> = volumes.iter().map(|volume| volume.name.as_str()).collect();
+            let problem = format!("it has several volumes: {}", names.join(", "));
+            Err(Refusal::new(INVALID, problem, "say which one"))
+        }
     }
 }

@@ -4,11 +4,13 @@
 //! only the one is needed that began with the newest recovery point; an older one, and one that a
 //! pull left that came to nothing, can go at any time: libvirt keeps what those that stay need.
 
+use std::path::PathBuf;
+
 use model::PointId;
 
 use super::disks::MachineDisk;
 use super::virsh::{PATIENCE, SOON, Virsh};
-use super::xml::values;
+use super::xml::{attributes, values};
 use super::{Stopped, bitmaps};
 use crate::error::Result;
 
@@ -34,8 +36,13 @@ pub(super) fn sweep(
         let is_covered = |disk: &&MachineDisk| covers.contains(&disk.target);
         match Some(&name) == kept.as_ref() {
             true => {
+                let files = files(virsh, uuid, &name, stopped)?;
+                let is_same = |disk: &&MachineDisk| {
+                    let file = files.iter().find(|(target, _)| *target == disk.target);
+                    file.is_some_and(|(_, file)| disk.file.as_deref() == Some(file.as_path()))
+                };
                 let covers = disks.iter().filter(|disk| disk.tells).filter(is_covered);
-                covered = covers.map(|disk| disk.target.clone()).collect();
+                covered = covers.filter(is_same).map(|disk| disk.target.clone()).collect();
             }
             false if disks.iter().any(|disk| is_covered(&disk)) => {
                 remove(virsh, uuid, &name)?;
@@ -65,6 +72,29 @@ fn covers(virsh: &Virsh, uuid: &str, name: &str, stopped: Stopped<'_>) -> Result
     let printed =
         virsh.run(&["checkpoint-dumpxml", &domain, &name, "--no-domain", path], SOON, stopped);
     printed.map(|printed| values(&printed))
+}
+
+/// Which image each disk had when a checkpoint was begun: images may have changed places since, and
+/// a copy has the bitmaps of what it was copied from.
+fn files(
+    virsh: &Virsh,
+    uuid: &str,
+    name: &str,
+    stopped: Stopped<'_>,
+) -> Result<Vec<(String, PathBuf)>> {
+    let (domain, name) = (format!("--domain={uuid}"), format!("--checkpointname={name}"));
+    let disk = "/domaincheckpoint/domain/devices/disk";
+    let path = format!("--xpath={disk}/source/@file | {disk}/target/@dev");
+    let printed = virsh.run(&["checkpoint-dumpxml", &domain, &name, &path], SOON, stopped)?;
+    let (mut all, mut last) = (Vec::new(), None);
+    for (name, value) in attributes(&printed) {
+        match name {
+            "file" => last = Some(PathBuf::from(value)),
+            "dev" => all.extend(last.take().map(|file| (value, file))),
+            _ => {}
+        }
+    }
+    Ok(all)
 }
 
 /// Removes one, with its bitmaps; where those are broken already, as after a crash of QEMU, what

@@ -234,15 +234,22 @@ fn a_thaw_is_owed_until_it_is_answered() {
 fn what_checkpoints_tell_is_used_as_far_as_libvirt_takes_it() {
     let own = bitmaps::name(PointId([5; 16]));
     let [other, foreign] = [bitmaps::name(PointId([6; 16])), "virtnbdbackup.0".to_owned()];
-    let listed = format!(
-        "checkpoint-list) printf '{own}\\n{foreign}\\n{other}\\n' ;;\n\
-         checkpoint-dumpxml) echo ' name=\"vda\"' ;;\n"
-    );
+    let listed = |image: &str| {
+        format!(
+            "checkpoint-list) printf '{own}\\n{foreign}\\n{other}\\n' ;;\n\
+             checkpoint-dumpxml) case \"$*\" in *--no-domain*) echo ' name=\"vda\"' ;;\n\
+             *) printf ' file=\"{image}\"\\n dev=\"vda\"\\n' ;; esac ;;\n"
+        )
+    };
     let begin = "backup-begin) for file; do case \"$file\" in --backupxml=*) \
                  cat \"${file#*=}\" >> \"$folder/xml\"; echo >> \"$folder/xml\" ;; esac; done\n";
     let refuse = "if mkdir \"$folder/once\" 2>/dev/null; then \
                   echo 'error: checkpoint inconsistent: broken bitmap' >&2; exit 1; fi\n";
-    for (refuse, expected) in [("", &[true][..]), (refuse, &[true, false])] {
+    // The last has another image now than the checkpoint is of.
+    let cases =
+        [("/vm/a", "", &[true][..]), ("/vm/a", refuse, &[true, false]), ("/vm/b", "", &[false])];
+    for (image, refuse, expected) in cases {
+        let listed = listed(image);
         let fake = Fake::new(&format!("{listed}checkpoint-delete) ;;\n{begin}{refuse};;\n"));
         let since = Some(PointId([5; 16]));
         let held = mail().hold_by(fake.program(), POINT, since, &|| false).unwrap();

@@ -8,7 +8,7 @@ mod ends;
 mod intakes;
 mod keep;
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::os::fd::OwnedFd;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
@@ -338,7 +338,9 @@ fn let_go(left: &[Job]) {
         let agent = agent.to_owned();
         aside("thaw", move || operations::thaw(&agent));
     }
-    for domain in left.iter().filter_map(|job| job.work.domain()) {
+    let domains = left.iter().filter_map(|job| job.work.domain());
+    let domains = domains.map(|domain| ((domain.uri.clone(), domain.name.clone()), domain));
+    for domain in domains.collect::<BTreeMap<_, _>>().into_values() {
         aside("thaw", move || domain.thaw());
     }
 }

@@ -68,7 +68,8 @@ impl Domain {
     /// for ten minutes at most.
     pub fn thaw(&self) {
         let virsh = Virsh::new(VIRSH.into(), &self.uri);
-        if let Ok(machine) = disks::find(&virsh, &self.name, &|| false) {
+        let find = || disks::find(&virsh, &self.name, &|| false);
+        if let Some(machine) = freeze::until_found(find) {
             freeze::thaw(&virsh, &machine.uuid);
         }
     }
@@ -101,7 +102,13 @@ impl Domain {
         };
         let begun = job::begin(&held.virsh, &machine.uuid, &place, &wanted, stopped);
         let outcome = still.map(|still| still.end(stopped)).or_else(|| agent.outcome());
-        held.begun(begun?, outcome);
+        match begun {
+            Ok(begun) => held.begun(begun, outcome),
+            Err(error) => {
+                held.given_up(&error);
+                return Err(error);
+            }
+        }
         Ok(Box::new(held))
     }
 }

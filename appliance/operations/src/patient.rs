@@ -27,7 +27,7 @@ pub(crate) struct PatientWriter<'a> {
 impl<'a> PatientWriter<'a> {
     pub(crate) fn new(file: File, progress: &'a Progress) -> Self {
         let kind = file.metadata().map(|meta| meta.file_type());
-        let waits = kind.is_ok_and(|kind| kind.is_fifo() || kind.is_socket());
+        let waits = kind.is_ok_and(|kind| !kind.is_file() && !kind.is_block_device());
         Self { file, waits, progress }
     }
 }

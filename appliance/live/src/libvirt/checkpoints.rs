@@ -8,11 +8,11 @@ use std::path::PathBuf;
 
 use model::PointId;
 
-use super::disks::MachineDisk;
+use super::disks::{MachineDisk, is_off};
 use super::virsh::{PATIENCE, SOON, Virsh};
 use super::xml::{attributes, values};
 use super::{Stopped, bitmaps};
-use crate::error::Result;
+use crate::error::{LiveError, Result};
 
 /// Checkpoints of ours that are looked at, at most: others wait for the next pull.
 const MAX_SEEN: usize = 64;
@@ -45,7 +45,7 @@ pub(super) fn sweep(
                 covered = covers.filter(is_same).map(|disk| disk.target.clone()).collect();
             }
             false if disks.iter().any(|disk| is_covered(&disk)) => {
-                remove(virsh, uuid, &name)?;
+                remove(virsh, uuid, &name, stopped)?;
             }
             false => {}
         }
@@ -97,17 +97,25 @@ fn files(
     Ok(all)
 }
 
-/// Removes one, with its bitmaps; where those are broken already, as after a crash of QEMU, what
-/// libvirt knows of it.
-pub(super) fn remove(virsh: &Virsh, uuid: &str, name: &str) -> Result<()> {
+/// Removes one if libvirt has it.
+pub(super) fn remove_if_there(virsh: &Virsh, uuid: &str, name: &str) -> Result<()> {
+    match ours(virsh, uuid, &|| false)?.iter().any(|known| known == name) {
+        true => remove(virsh, uuid, name, &|| false),
+        false => Ok(()),
+    }
+}
+
+/// Removes one, with its bitmaps; where libvirt finds those broken, as after a crash of QEMU, what
+/// it knows of it. While the machine is off its bitmaps cannot go, and the checkpoint stays:
+/// whoever pulls it next removes it.
+pub(super) fn remove(virsh: &Virsh, uuid: &str, name: &str, stopped: Stopped<'_>) -> Result<()> {
     let (domain, name) = (format!("--domain={uuid}"), format!("--checkpointname={name}"));
-    let whole = virsh.run(&["checkpoint-delete", &domain, &name], PATIENCE, &|| false);
-    match whole {
-        Ok(_) => Ok(()),
-        Err(_) => {
+    match virsh.run(&["checkpoint-delete", &domain, &name], PATIENCE, stopped) {
+        Err(LiveError::Libvirt { .. }) if !is_off(virsh, uuid, stopped)? => {
             let known = ["checkpoint-delete", &domain, &name, "--metadata"];
-            virsh.run(&known, SOON, &|| false).map(drop)
+            virsh.run(&known, SOON, stopped).map(drop)
         }
+        removed => removed.map(drop),
     }
 }
 

@@ -71,6 +71,13 @@ fn statistics(stats: &str) -> (u32, Vec<(String, u64)>) {
     (state, sizes)
 }
 
+/// Whether a machine has no QEMU at this moment.
+pub(super) fn is_off(virsh: &Virsh, uuid: &str, stopped: Stopped<'_>) -> Result<bool> {
+    let stats = ["domstats", "--state", &format!("--domain={uuid}")];
+    let (state, _) = statistics(&virsh.run(&stats, SOON, stopped)?);
+    Ok(matches!(state, 5 | 6))
+}
+
 impl Machine {
     pub(super) fn name(&self) -> &str {
         &self.name

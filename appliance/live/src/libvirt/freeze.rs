@@ -3,15 +3,16 @@
 //! As with an agent that is talked to directly, a thread of its own freezes and thaws, so that the
 //! guest is thawed in time whatever happens to whoever wants it still; and once a freeze was asked
 //! for, nothing but libvirt's word that the guest is thawed ends the thread's tries, within a
-//! bound. A guest that was frozen before is somebody else's, and left to him.
+//! bound. A guest that was frozen before is thawed: nobody else is at work on the machine then, and
+//! a pull that was cut off may have left it so.
 
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::Stopped;
 use super::virsh::{SOON, Virsh};
 use super::xml::values;
+use super::{Stopped, disks};
 use crate::error::{LiveError, Result};
 use crate::still::Outcome;
 
@@ -44,11 +45,9 @@ const LOOK: Duration = Duration::from_millis(50);
 /// So long a pull that is given up waits for the thaw.
 const LINGER: Duration = Duration::from_millis(500);
 
-/// What an agent says to a freeze when its guest is frozen already.
-const FROZEN_BEFORE: [&str; 2] = ["frozen", "disabled"];
-
-/// What libvirt says of a machine that needs no thaw any more.
-const NOT_RUNNING: &str = "domain is not running";
+/// What an agent says to a freeze that it may not do, and to one of a guest that is frozen.
+const DISABLED: &str = "disabled";
+const FROZEN: &str = "frozen";
 
 /// Whether a guest has an agent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -111,8 +110,7 @@ impl Stillness {
     pub(super) fn bounded(virsh: &Virsh, uuid: &str, bounds: Bounds, stopped: Stopped<'_>) -> Self {
         let (release, released) = mpsc::channel();
         let (tell, told) = mpsc::channel();
-        let (virsh, domain) = (virsh.clone(), format!("--domain={uuid}"));
-        let keeper = Keeper { virsh, domain, bounds, released, tell };
+        let keeper = Keeper { virsh: virsh.clone(), uuid: uuid.to_owned(), bounds, released, tell };
         let thread = thread::Builder::new().name("guest-agent".to_owned());
         let spawned = thread.spawn(move || keeper.keep());
         let mut still = Self { release, told, over: None };
@@ -172,20 +170,33 @@ impl Drop for Stillness {
     }
 }
 
+/// What libvirt finds, as soon as it answers; `None` when it does not within the time of a thaw, or
+/// there is no such machine.
+pub(super) fn until_found<T>(find: impl Fn() -> Result<T>) -> Option<T> {
+    let begun = Instant::now();
+    loop {
+        match find() {
+            Ok(found) => return Some(found),
+            Err(LiveError::NoDomain { .. }) => return None,
+            Err(_) if begun.elapsed() > BOUNDS.tried => return None,
+            Err(_) => thread::park_timeout(BOUNDS.pause),
+        }
+    }
+}
+
 /// Thaws a guest of which somebody may have asked that it freezes, and was cut off.
 pub(super) fn thaw(virsh: &Virsh, uuid: &str) {
     let (_release, released) = mpsc::channel();
     let (tell, _told) = mpsc::channel();
-    let (virsh, domain) = (virsh.clone(), format!("--domain={uuid}"));
-    let keeper = Keeper { virsh, domain, bounds: BOUNDS, released, tell };
+    let (virsh, uuid) = (virsh.clone(), uuid.to_owned());
+    let keeper = Keeper { virsh, uuid, bounds: BOUNDS, released, tell };
     keeper.thaw(0, Outcome { still: false, warning: None });
 }
 
 /// The thread's side.
 struct Keeper {
     virsh: Virsh,
-    /// The option that names the machine.
-    domain: String,
+    uuid: String,
     bounds: Bounds,
     released: Receiver<()>,
     tell: Sender<Told>,
@@ -197,11 +208,8 @@ impl Keeper {
         let given_up = || self.released.try_recv() == Err(mpsc::TryRecvError::Disconnected);
         let asked = self.run("domfsfreeze", self.bounds.frozen, &given_up);
         match asked.and_then(|said| self.count(&said)) {
-            // Nothing was asked of anybody, or of somebody else's guest.
-            Err(error) if was_frozen(&error) => {
-                let before = "the guest was frozen before, by somebody else or by a pull that was \
-                              cut off";
-                self.over(not(before));
+            Err(error) if may_not(&error) => {
+                self.over(not(format!("the guest's agent may not freeze: {error}")));
             }
             Err(error) => self.thaw(0, not(format!("the guest was not frozen: {error}"))),
             Ok(0) => self.thaw(0, not("the guest has no file system that can freeze")),
@@ -222,7 +230,11 @@ impl Keeper {
     }
 
     fn run(&self, command: &str, patience: Duration, stopped: Stopped<'_>) -> Result<String> {
-        self.virsh.run(&[command, &self.domain], patience, stopped)
+        self.virsh.run(&[command, &format!("--domain={}", self.uuid)], patience, stopped)
+    }
+
+    fn is_off(&self) -> bool {
+        disks::is_off(&self.virsh, &self.uuid, &|| false).unwrap_or(false)
     }
 
     /// The number in what libvirt says: `Froze 2 filesystem(s)`.
@@ -246,7 +258,7 @@ impl Keeper {
         let mut told = false;
         while begun.elapsed() < self.bounds.tried {
             let thawed = self.run("domfsthaw", self.bounds.thaw, &|| false);
-            match thawed.and_then(|said| self.count(&said)) {
+            match thawed.map(|said| self.count(&said).unwrap_or(0)) {
                 Ok(thawed) => {
                     // A guest may thaw by itself: then it wrote, who knows when.
                     if outcome.still && thawed < frozen {
@@ -254,7 +266,7 @@ impl Keeper {
                     }
                     break;
                 }
-                Err(LiveError::Libvirt { message, .. }) if message.contains(NOT_RUNNING) => {
+                Err(LiveError::Libvirt { .. }) if self.is_off() => {
                     outcome.still = false;
                     break;
                 }
@@ -275,11 +287,8 @@ impl Keeper {
     }
 }
 
-fn was_frozen(error: &LiveError) -> bool {
-    match error {
-        LiveError::Libvirt { message, .. } => {
-            FROZEN_BEFORE.iter().any(|words| message.contains(words))
-        }
-        _ => false,
-    }
+/// Whether nothing was asked of the guest, as its agent is not allowed to do it.
+fn may_not(error: &LiveError) -> bool {
+    let LiveError::Libvirt { message, .. } = error else { return false };
+    message.contains(DISABLED) && !message.contains(FROZEN)
 }

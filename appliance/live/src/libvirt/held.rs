@@ -1,15 +1,22 @@
 //! The disks of a machine while they are held.
 
+use std::thread;
+use std::time::{Duration, Instant};
+
 use ingest::{Dirty, SourceError};
 use model::{Consistency, PointId};
 
 use super::disks::{Machine, MachineDisk};
 use super::job::{self, Begun};
-use super::virsh::Virsh;
+use super::virsh::{PATIENCE, Virsh};
 use super::{bitmaps, checkpoints};
-use crate::error::Result;
+use crate::error::{LiveError, Result};
 use crate::held::{Held, HeldDisk};
 use crate::still::Outcome;
+
+/// So long it is tried to end a backup, with so long between two tries.
+const TRIED: Duration = Duration::from_secs(600);
+const PAUSE: Duration = Duration::from_secs(1);
 
 /// A backup in pull mode that is ours to end. When it is dropped the checkpoint that began with it
 /// goes, too: the next pull can go on from the one before.
@@ -25,6 +32,8 @@ pub(super) struct HeldDomain {
     tells: Vec<bool>,
     still: bool,
     warning: Option<String>,
+    /// It was given up as it began: libvirt may begin it yet.
+    is_cut: bool,
     over: bool,
 }
 
@@ -38,7 +47,8 @@ impl HeldDomain {
     ) -> Self {
         let (uuid, taken) = (machine.uuid.clone(), disks.to_owned());
         let (disks, tells, warning) = (Vec::new(), Vec::new(), None);
-        Self { virsh, uuid, point, taken, disks, tells, still: false, warning, over: false }
+        let (still, is_cut, over) = (false, false, false);
+        Self { virsh, uuid, point, taken, disks, tells, still, warning, is_cut, over }
     }
 
     /// Notes what was begun, and what came of the guest's standing still.
@@ -54,13 +64,65 @@ impl HeldDomain {
         self.warning = (!warnings.is_empty()).then(|| warnings.join("; "));
     }
 
+    /// Notes that nothing was begun, as far as anybody knows.
+    pub(super) fn given_up(&mut self, why: &LiveError) {
+        self.is_cut = !matches!(why, LiveError::Libvirt { .. });
+    }
+
     fn has_checkpoint(&self) -> bool {
         self.taken.iter().any(|disk| disk.tells)
     }
 
-    fn end(&mut self) -> Result<()> {
-        self.over = true;
-        job::end(&self.virsh, &self.uuid, self.point)
+    /// What is to be ended, and which checkpoint goes with it.
+    fn ending(&self, checkpoint: bool) -> Ending {
+        let (virsh, uuid) = (self.virsh.clone(), self.uuid.clone());
+        Ending { virsh, uuid, point: self.point, checkpoint, is_cut: self.is_cut }
+    }
+}
+
+/// The end of a backup.
+#[derive(Debug)]
+struct Ending {
+    virsh: Virsh,
+    uuid: String,
+    point: PointId,
+    /// The checkpoint that began with it goes.
+    checkpoint: bool,
+    /// libvirt may begin it yet.
+    is_cut: bool,
+}
+
+impl Ending {
+    /// Tries it now; what cannot be done at once a thread does, for ten minutes at most. After that
+    /// the next pull does.
+    fn run(self) -> Result<()> {
+        let ended = self.once();
+        if ended.is_err() || self.is_cut {
+            // Without a thread the next pull does it.
+            let _ =
+                thread::Builder::new().name("end-backup".to_owned()).spawn(move || self.go_on());
+        }
+        ended
+    }
+
+    fn once(&self) -> Result<()> {
+        job::end(&self.virsh, &self.uuid, self.point)?;
+        if !self.checkpoint {
+            return Ok(());
+        }
+        let name = bitmaps::name(self.point);
+        checkpoints::remove_if_there(&self.virsh, &self.uuid, &name)
+    }
+
+    fn go_on(&self) {
+        let begun = Instant::now();
+        while begun.elapsed() < TRIED {
+            thread::park_timeout(PAUSE);
+            let may_come = self.is_cut && begun.elapsed() < PATIENCE;
+            if self.once().is_ok() && !may_come {
+                return;
+            }
+        }
     }
 }
 
@@ -92,7 +154,8 @@ impl Held for HeldDomain {
 
     /// The checkpoint that began with the point is all that the next pull needs.
     fn keep(mut self: Box<Self>) -> Result<()> {
-        self.end()?;
+        self.over = true;
+        self.ending(false).run()?;
         let point = Some(self.point);
         checkpoints::sweep(&self.virsh, &self.uuid, &self.taken, point, &|| false).map(drop)
     }
@@ -100,14 +163,8 @@ impl Held for HeldDomain {
 
 impl Drop for HeldDomain {
     fn drop(&mut self) {
-        if self.over {
-            return;
-        }
-        // What this cannot tidy up the next pull does.
-        let ended = self.end();
-        if ended.is_ok() && self.has_checkpoint() {
-            let name = bitmaps::name(self.point);
-            let _ = checkpoints::remove(&self.virsh, &self.uuid, &name);
+        if !self.over {
+            let _ = self.ending(self.has_checkpoint()).run();
         }
     }
 }

@@ -23,9 +23,6 @@ pub(super) const BITMAP: &str = "holdfast";
 /// So long it is waited before it is looked whether a backup has ended.
 const LOOK: Duration = Duration::from_millis(50);
 
-/// What libvirt says when there is no backup.
-const NONE: &str = "no domain backup job present";
-
 /// What QEMU says of a port that it cannot have.
 const TAKEN: &str = "Address already in use";
 
@@ -58,36 +55,51 @@ fn exports_of(point: PointId) -> String {
     format!("{}-", bitmaps::name(point))
 }
 
-/// What the backup of a machine exports; `None` when it has none.
+/// What is at work on a machine, in a word; `None` when nothing is. `virsh` itself says so, in the
+/// language that it is told: libvirt has one of its own.
+fn at_work(virsh: &Virsh, uuid: &str, stopped: Stopped<'_>) -> Result<Option<String>> {
+    let told = virsh.run(&["domjobinfo", &format!("--domain={uuid}")], SOON, stopped)?;
+    let told = |key: &str| told.lines().find_map(|line| Some(line.strip_prefix(key)?.trim()));
+    Ok(match told("Job type:") {
+        None | Some("None") => None,
+        Some(_) => Some(told("Operation:").unwrap_or("unknown").to_owned()),
+    })
+}
+
+/// What the backup of a machine exports; nothing when something else is at work on it, and `None`
+/// when nothing is.
 fn exported(virsh: &Virsh, uuid: &str, stopped: Stopped<'_>) -> Result<Option<Vec<String>>> {
+    if at_work(virsh, uuid, stopped)?.is_none() {
+        return Ok(None);
+    }
     let domain = format!("--domain={uuid}");
     let path = "--xpath=/domainbackup/disks/disk/@exportname";
     match virsh.run(&["backup-dumpxml", &domain, path], SOON, stopped) {
         Ok(printed) => Ok(Some(values(&printed))),
-        Err(LiveError::Libvirt { message, .. }) if message.contains(NONE) => Ok(None),
+        Err(LiveError::Libvirt { .. }) => {
+            // It may have ended meanwhile.
+            let other = at_work(virsh, uuid, stopped)?;
+            Ok(other.map(|_| Vec::new()))
+        }
         Err(error) => Err(error),
     }
 }
 
 /// Ends a backup that a pull has left, and refuses a machine that somebody else is at work on.
 pub(super) fn end_left(virsh: &Virsh, machine: &Machine, stopped: Stopped<'_>) -> Result<()> {
-    let busy = |with: String| LiveError::Busy { domain: machine.name().to_owned(), with };
     match exported(virsh, &machine.uuid, stopped)? {
-        None => {}
+        None => return Ok(()),
         Some(exports) if is_ours(&exports, bitmaps::OURS) => {
-            abort(virsh, &machine.uuid, bitmaps::OURS)?;
+            abort(virsh, &machine.uuid, bitmaps::OURS, stopped)?;
         }
-        Some(_) => return Err(busy("a backup of somebody else's".to_owned())),
+        Some(_) => {}
     }
-    let domain = format!("--domain={}", machine.uuid);
-    let told = virsh.run(&["domjobinfo", &domain], SOON, stopped)?;
-    let told = |key: &str| told.lines().find_map(|line| Some(line.strip_prefix(key)?.trim()));
-    match told("Job type:") {
-        None | Some("None") => Ok(()),
-        Some(_) => Err(busy(match told("Operation:") {
-            Some(operation) => format!("a job of somebody else's ({operation})"),
-            None => "a job of somebody else's".to_owned(),
-        })),
+    match at_work(virsh, &machine.uuid, stopped)? {
+        None => Ok(()),
+        Some(operation) => Err(LiveError::Busy {
+            domain: machine.name().to_owned(),
+            with: format!("a job of somebody else's ({operation})"),
+        }),
     }
 }
 
@@ -212,18 +224,18 @@ impl Wanted<'_> {
 pub(super) fn end(virsh: &Virsh, uuid: &str, point: PointId) -> Result<()> {
     let exports = exports_of(point);
     match exported(virsh, uuid, &|| false)? {
-        Some(exported) if is_ours(&exported, &exports) => abort(virsh, uuid, &exports),
+        Some(exported) if is_ours(&exported, &exports) => abort(virsh, uuid, &exports, &|| false),
         _ => Ok(()),
     }
 }
 
 /// Ends a backup whose exports begin like this, and waits until it has.
-fn abort(virsh: &Virsh, uuid: &str, prefix: &str) -> Result<()> {
+fn abort(virsh: &Virsh, uuid: &str, prefix: &str, stopped: Stopped<'_>) -> Result<()> {
     let domain = format!("--domain={uuid}");
     // It may have ended by itself; that is looked at.
-    let aborted = virsh.run(&["domjobabort", &domain], PATIENCE, &|| false);
+    let aborted = virsh.run(&["domjobabort", &domain], PATIENCE, stopped);
     let begun = Instant::now();
-    while exported(virsh, uuid, &|| false)?.is_some_and(|exports| is_ours(&exports, prefix)) {
+    while exported(virsh, uuid, stopped)?.is_some_and(|exports| is_ours(&exports, prefix)) {
         if begun.elapsed() > PATIENCE {
             let (command, message) =
                 ("domjobabort".to_owned(), "the backup does not end".to_owned());

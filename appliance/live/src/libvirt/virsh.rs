@@ -31,6 +31,9 @@ const MAX_SHOWN: usize = 300;
 /// So long it is waited before it is looked whether it has ended.
 const LOOK: Duration = Duration::from_millis(5);
 
+/// Commands that say nothing when they are to be quiet.
+const TELLS_LOUDLY: [&str; 2] = ["domfsfreeze", "domfsthaw"];
+
 /// What `virsh` says when it cannot even talk to libvirt.
 const NOBODY: &str = "failed to connect to the hypervisor";
 
@@ -89,7 +92,8 @@ impl Virsh {
         let [out, err] = [answer().map_err(broken)?, answer().map_err(broken)?];
         let into = |file: &File| file.try_clone().map(Stdio::from).map_err(broken);
         let mut child = Command::new(&self.program)
-            .args(["--quiet", "--keepalive-interval=5", "--keepalive-count=3"])
+            .args(quiet(name))
+            .args(["--keepalive-interval=5", "--keepalive-count=3"])
             .arg(format!("--connect={}", self.uri))
             .args(arguments)
             .env("LC_ALL", "C")
@@ -129,6 +133,11 @@ impl Virsh {
             }
         }
     }
+}
+
+/// Without it tables have heads; with it some commands do not say what came of them.
+fn quiet(command: &str) -> Option<&'static str> {
+    (!TELLS_LOUDLY.contains(&command)).then_some("--quiet")
 }
 
 /// Why a child did not end by itself.

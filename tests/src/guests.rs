@@ -119,7 +119,7 @@ fn serve(
 }
 
 /// Of what moment the engine says that the point of a job is.
-fn consistency(engine: &Engine, job: &JobView) -> String {
+pub(crate) fn consistency(engine: &Engine, job: &JobView) -> String {
     let place = Place::Point(point(job).parse().expect("an identity"));
     engine.shows(&place);
     match engine.wait(engine.client.object(&place)) {
@@ -208,7 +208,7 @@ fn an_engine_that_is_killed_or_told_to_stop_amid_a_freeze_leaves_no_guest_frozen
 }
 
 /// What `dumpe2fs` says of a disk with a file system.
-fn features(disk: &Path) -> String {
+pub(crate) fn features(disk: &Path) -> String {
     let told = Command::new("dumpe2fs").arg("-h").arg(disk).output().expect("e2fsprogs");
     let told = String::from_utf8_lossy(&told.stdout).into_owned();
     let line = told.lines().find(|line| line.starts_with("Filesystem features:"));

@@ -7,8 +7,11 @@ use bus::{Fact, JobState};
 use live::{Domain, Held, LiveError};
 use model::PointId;
 
-use crate::harness::{Bus, Engine, Libvirt, MACHINE, MIB, Pool, Random, image, run_tool};
-use crate::pulls::{begin, point};
+use crate::guests::{consistency, features};
+use crate::harness::{
+    Bus, Engine, Guest, Libvirt, MACHINE, MIB, Pool, Random, image, run, run_tool, skipped,
+};
+use crate::pulls::{begin, point, pull};
 
 const CLUSTER: u64 = 64 << 10;
 
@@ -153,6 +156,53 @@ fn an_engine_pulls_a_machine_by_its_plan_and_gives_each_disk_back() {
     for (point, expected) in points {
         let of_either = ["vda", "vdb"].map(|volume| pool.restore_volume(&point, volume));
         assert!(of_either == expected, "{point}");
+    }
+}
+
+#[test]
+fn a_real_guest_is_frozen_for_the_moment_and_one_that_was_left_frozen_goes_on() {
+    let Some(prepared) = Guest::prepared() else {
+        return skipped("there is no guest: `cargo xtask guest` prepares it");
+    };
+    let Some(libvirt) = Libvirt::start() else { return };
+    let raw = libvirt.path("content");
+    let file = std::fs::File::create(&raw).expect("a new file");
+    file.set_len(64 * MIB as u64).expect("a sparse file");
+    run_tool(Command::new("mkfs.ext4").args(["-q", "-F"]).arg(&raw));
+    let convert = ["convert", "-O", "qcow2"];
+    run_tool(Command::new("qemu-img").args(convert).arg(&raw).arg(libvirt.image("vda")));
+    libvirt.define_guest(&prepared);
+    let mut guest = libvirt.boot_guest();
+    guest.goes_on();
+    let pool = Pool::new(1, 512);
+    let bus = Bus::start(&pool.path(""));
+    let engine = Engine::start(&pool, &bus, "");
+    engine.apply(&plan(&libvirt));
+    let mut points = Vec::new();
+    for left_frozen in [false, true, false] {
+        if left_frozen {
+            libvirt.machine("domfsfreeze", &[]);
+        }
+        let job = pull(&engine, false);
+        let (state, kept) = match left_frozen {
+            true => (JobState::Warned, "crash"),
+            false => (JobState::Done, "file-system"),
+        };
+        assert_eq!(job.state, state, "{job:?}");
+        assert_eq!(consistency(&engine, &job), kept);
+        guest.goes_on();
+        points.push((point(&job), left_frozen));
+    }
+    engine.stop();
+    let restored = pool.path("restored");
+    for (point, left_frozen) in points {
+        run(&mut pool.restore_to(&point, &restored)).done();
+        let recovers = features(&restored).contains("needs_recovery");
+        assert!(left_frozen || !recovers, "{}", features(&restored));
+        if !recovers {
+            run_tool(Command::new("e2fsck").args(["-f", "-n"]).arg(&restored));
+        }
+        std::fs::remove_file(&restored).expect("the restored file");
     }
 }
 

@@ -1,10 +1,10 @@
 //! A real guest in QEMU: Debian's kernel, a program that writes to a file system on its disk all
 //! the time, and QEMU's agent. It runs under emulation, so it needs nothing of the processor's.
 
-use std::io::{BufRead, BufReader, Write};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 use std::time::Duration;
 
@@ -15,16 +15,18 @@ const PATIENCE: Duration = Duration::from_secs(180);
 
 /// What a guest boots.
 pub(crate) struct Prepared {
-    kernel: PathBuf,
-    initial: PathBuf,
+    pub(crate) kernel: PathBuf,
+    pub(crate) initial: PathBuf,
 }
+
+/// What a guest is to do that has this on its command line: its first serial line is answered by a
+/// [`Writing`], its second is the console.
+pub(crate) const WRITES: &str = "console=ttyS1 loglevel=4 panic=-1 -- writes";
 
 /// Killed when dropped.
 pub(crate) struct Guest {
     qemu: Child,
-    /// Each time that it has written a little more.
-    written: Receiver<String>,
-    console: PathBuf,
+    writing: Writing,
     /// Of QMP.
     pub(crate) socket: PathBuf,
     /// Of its agent.
@@ -47,7 +49,7 @@ impl Guest {
         let mut qemu = Command::new("qemu-system-x86_64")
             .args(["-accel", "tcg", "-machine", "pc", "-cpu", "max", "-m", "256", "-no-reboot"])
             .args(["-nodefaults", "-display", "none", "-nic", "none", "-append"])
-            .arg("console=ttyS1 loglevel=4 panic=-1 -- writes")
+            .arg(WRITES)
             .arg("-kernel")
             .arg(&prepared.kernel)
             .arg("-initrd")
@@ -67,7 +69,7 @@ impl Guest {
             .spawn()
             .expect("qemu can be started: it is in the Debian package qemu-system-x86");
         let (answers, lines) = (qemu.stdin.take().expect("it"), qemu.stdout.take().expect("it"));
-        Self { qemu, written: answer(answers, lines), console, socket, agent }
+        Self { qemu, writing: Writing::answer(answers, lines, console), socket, agent }
     }
 
     /// Freezes it, as an engine leaves it that is killed then.
@@ -82,13 +84,7 @@ impl Guest {
 
     /// Waits until it has written more than it had before this was called.
     pub(crate) fn writes_on(&mut self) {
-        while self.written.try_recv().is_ok() {}
-        for _ in 0..2 {
-            if let Err(error) = self.written.recv_timeout(PATIENCE) {
-                let console = std::fs::read(&self.console).unwrap_or_default();
-                panic!("{error}; on its console:\n{}", String::from_utf8_lossy(&console));
-            }
-        }
+        self.writing.goes_on();
     }
 }
 
@@ -99,18 +95,41 @@ impl Drop for Guest {
     }
 }
 
-/// Answers each line of the guest's, and passes it on.
-fn answer(mut answers: ChildStdin, lines: ChildStdout) -> Receiver<String> {
-    let (tell, written) = channel();
-    std::thread::spawn(move || {
-        for line in BufReader::new(lines).lines().map_while(Result::ok) {
-            if !line.starts_with('{') {
-                continue;
+/// A guest that writes, a little more each time that it is answered.
+pub(crate) struct Writing {
+    written: Receiver<String>,
+    console: PathBuf,
+}
+
+impl Writing {
+    /// Answers each line of the guest's, and passes it on.
+    pub(crate) fn answer(
+        mut answers: impl Write + Send + 'static,
+        lines: impl Read + Send + 'static,
+        console: PathBuf,
+    ) -> Self {
+        let (tell, written) = channel();
+        std::thread::spawn(move || {
+            for line in BufReader::new(lines).lines().map_while(Result::ok) {
+                if !line.starts_with('{') {
+                    continue;
+                }
+                if writeln!(answers).is_err() || tell.send(line).is_err() {
+                    return;
+                }
             }
-            if writeln!(answers).is_err() || tell.send(line).is_err() {
-                return;
+        });
+        Self { written, console }
+    }
+
+    /// Waits until it has written more than it had before this was called.
+    pub(crate) fn goes_on(&mut self) {
+        while self.written.try_recv().is_ok() {}
+        for _ in 0..2 {
+            if let Err(error) = self.written.recv_timeout(PATIENCE) {
+                let console = std::fs::read(&self.console).unwrap_or_default();
+                panic!("{error}; on its console:\n{}", String::from_utf8_lossy(&console));
             }
         }
-    });
-    written
+    }
 }

@@ -1,6 +1,7 @@
 //! A libvirt of the test's own, with one machine whose processors stand still: what a guest would
 //! write, QEMU's own `qemu-io` writes through the same device.
 
+use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -8,10 +9,13 @@ use std::time::{Duration, Instant};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::{Pid, Uid};
 
-use super::{run_tool, skipped};
+use super::{Prepared, WRITES, Writing, run_tool, skipped};
 
 /// By then libvirt answers, or has ended.
 const PATIENCE: Duration = Duration::from_secs(30);
+
+/// By then a guest has booted under emulation.
+const BOOTED: Duration = Duration::from_secs(180);
 
 /// Between two looks.
 const LOOK: Duration = Duration::from_millis(20);
@@ -126,6 +130,48 @@ impl Libvirt {
         let file = self.path("machine.xml");
         std::fs::write(&file, xml).expect("a file");
         self.virsh(&["define", &file.display().to_string()]);
+    }
+
+    /// Defines the machine with a guest that writes to the file system on its disk, `vda`, and has
+    /// an agent.
+    pub(crate) fn define_guest(&self, prepared: &Prepared) {
+        let path = |name: &str| self.path(name).display().to_string();
+        let image = self.image("vda").display().to_string();
+        let (kernel, initial) = (prepared.kernel.display(), prepared.initial.display());
+        let xml = format!(
+            "<domain type='qemu'><name>-mail &amp; co</name><memory unit='MiB'>256</memory>\
+             <os><type arch='x86_64' machine='pc'>hvm</type><kernel>{kernel}</kernel>\
+             <initrd>{initial}</initrd><cmdline>{WRITES}</cmdline></os><cpu mode='maximum'/>\
+             <devices><emulator>/usr/bin/qemu-system-x86_64</emulator>\
+             <disk type='file' device='disk'><driver name='qemu' type='qcow2'/>\
+             <source file='{image}'/><target dev='vda' bus='virtio'/></disk>\
+             <serial type='unix'><source mode='bind' path='{}'/><target port='0'/></serial>\
+             <serial type='file'><source path='{}'/><target port='1'/></serial>\
+             <channel type='unix'><target type='virtio' name='org.qemu.guest_agent.0'/></channel>\
+             <controller type='usb' model='none'/><memballoon model='none'/></devices></domain>",
+            path("serial"),
+            path("console")
+        );
+        let file = self.path("machine.xml");
+        std::fs::write(&file, xml).expect("a file");
+        self.virsh(&["define", &file.display().to_string()]);
+    }
+
+    /// Switches such a machine on, and returns when its agent is there.
+    pub(crate) fn boot_guest(&self) -> Writing {
+        self.switch_on();
+        // It has not said anything that nobody heard.
+        let serial = UnixStream::connect(self.path("serial")).expect("QEMU listens");
+        let answers = serial.try_clone().expect("a socket");
+        let writing = Writing::answer(answers, serial, self.path("console"));
+        self.machine("resume", &[]);
+        let begun = Instant::now();
+        let state = "--xpath=//target[@name='org.qemu.guest_agent.0']/@state";
+        while !self.machine("dumpxml", &[state]).contains("\"connected\"") {
+            assert!(begun.elapsed() < BOOTED, "the agent does not come");
+            std::thread::park_timeout(LOOK);
+        }
+        writing
     }
 
     /// Where the machine's image of a disk lies.

@@ -24,7 +24,7 @@ pub(crate) use campaign::{first_seed, scaled};
 pub(crate) use damage::flip_between;
 pub(crate) use engine::{Bus, Engine};
 pub(crate) use export::{Export, signal};
-pub(crate) use guest::Guest;
+pub(crate) use guest::{Guest, Prepared, WRITES, Writing};
 pub(crate) use image::{Random, allocated, changed_blocks, image, scatter, write_sparse};
 pub(crate) use libvirt::{Libvirt, MACHINE};
 pub(crate) use loop_device::Loop;

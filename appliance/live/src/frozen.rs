@@ -6,14 +6,14 @@ use ingest::{Dirty, NbdAddress, SourceError};
 use model::{Consistency, PointId};
 use serde_json::json;
 
-use crate::disk;
 use crate::error::Result;
 use crate::held::{Held, HeldDisk};
-use crate::hold::{Hold, check_room};
+use crate::hold::Hold;
 use crate::pause::paused;
 use crate::qmp::Qmp;
 use crate::still::{Guest, Outcome, Stillness};
 use crate::sweep::sweep;
+use crate::{disk, room};
 
 /// A machine by the QMP socket of its QEMU.
 #[derive(Debug, Clone, Copy)]
@@ -75,7 +75,7 @@ impl Machine<'_> {
 
 impl Frozen {
     fn take(&mut self, guest: Option<Guest<'_>>) -> Result<()> {
-        check_room(&self.holds)?;
+        room::check(self.holds.iter().map(|hold| (hold.scratch.as_path(), hold.disk.size)))?;
         for hold in &mut self.holds {
             hold.prepare(&mut self.qmp)?;
         }

@@ -4,10 +4,9 @@
 //! scratch image first; what the disk was when the filter came, and the bitmaps, are served over
 //! NBD. When the scratch image takes no more, reading fails and the guest goes on.
 
-use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-use model::{Bytes, PointId};
+use model::PointId;
 use serde_json::{Value, json};
 
 use crate::bitmaps::{name_of, tell_since};
@@ -19,9 +18,6 @@ use crate::sweep::{CREATION, EXPORT, FILTER, MOMENT, SCRATCH, SCRATCH_FILE, put_
 /// Seconds that a write of the guest's waits for its old data to be copied, at most; then the pull
 /// fails and the write goes on.
 const GUEST_WAITS: u32 = 20;
-
-/// The scratch image must have room for one byte in so many of the disk.
-const ROOM_ONE_IN: u64 = 16;
 
 /// Bytes for which a bitmap has one bit: a cluster of most images.
 const GRANULARITY: u32 = 64 << 10;
@@ -58,11 +54,6 @@ impl Hold {
     /// What the disk is called over NBD.
     pub(crate) fn export_name(&self) -> String {
         format!("disk{}", self.number)
-    }
-
-    /// Room that has to be beside the image for what the guest may overwrite meanwhile, in bytes.
-    fn wanted(&self) -> u64 {
-        self.disk.size / ROOM_ONE_IN
     }
 
     /// Makes what the filter needs. Bitmaps that tell nothing go: they are of no more use, and
@@ -139,25 +130,6 @@ impl Hold {
     fn node(&self, kind: &str) -> String {
         format!("{kind}{}", self.number)
     }
-}
-
-/// Refuses to begin where there is no room for what the guest may overwrite meanwhile: the pull
-/// would fail.
-pub(crate) fn check_room(holds: &[Hold]) -> Result<()> {
-    for hold in holds {
-        let folder = hold.scratch.parent().unwrap_or(Path::new("/"));
-        // Where QEMU has another view of the file system nobody can tell.
-        let Ok(found) = rustix::fs::statvfs(folder) else { continue };
-        let free = found.f_bavail.saturating_mul(found.f_frsize);
-        let device = |hold: &Hold| Some(hold.scratch.parent()?.metadata().ok()?.dev());
-        let beside = holds.iter().filter(|other| device(other) == device(hold));
-        let wanted = beside.map(Hold::wanted).fold(0, u64::saturating_add);
-        if free < wanted {
-            let (folder, free, wanted) = (folder.to_owned(), Bytes(free), Bytes(wanted));
-            return Err(LiveError::NoRoom { folder, free, wanted });
-        }
-    }
-    Ok(())
 }
 
 fn create(qmp: &mut Qmp, options: Value) -> Result<()> {

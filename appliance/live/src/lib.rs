@@ -18,6 +18,7 @@ mod hold;
 mod libvirt;
 mod pause;
 mod qmp;
+mod room;
 mod still;
 mod sweep;
 

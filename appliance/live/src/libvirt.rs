@@ -10,9 +10,10 @@ use std::path::PathBuf;
 
 use model::PointId;
 
-use crate::bitmaps;
 use crate::error::Result;
 use crate::held::Held;
+use crate::still::Stillness;
+use crate::{bitmaps, room};
 
 mod checkpoints;
 mod disks;
@@ -24,7 +25,7 @@ mod scratch;
 mod virsh;
 mod xml;
 
-use freeze::{Agent, Stillness};
+use freeze::Agent;
 use held::HeldDomain;
 use place::Place;
 use virsh::Virsh;
@@ -90,18 +91,19 @@ impl Domain {
         let covered = checkpoints::sweep(&virsh, &machine.uuid, &disks, since, stopped)?;
         let scratch = scratch::plan(&disks, &machine.uuid, point);
         if place.is_local() {
-            scratch::check_room(&disks, &scratch)?;
+            let sizes = disks.iter().map(|disk| disk.size.unwrap_or(0));
+            room::check(scratch.iter().map(PathBuf::as_path).zip(sizes))?;
         }
         let agent = freeze::agent(&virsh, &machine.uuid, stopped)?;
         let since = since.filter(|_| !covered.is_empty()).map(bitmaps::name);
         let wanted = job::Wanted { point, since, covered, disks: &disks, scratch: &scratch };
         let mut held = HeldDomain::new(virsh, &machine, &disks, point);
         let still = match agent {
-            Agent::Connected => Some(Stillness::begin(&held.virsh, &machine.uuid, stopped)),
+            Agent::Connected => Some(freeze::begin(&held.virsh, &machine.uuid, stopped)),
             _ => None,
         };
         let begun = job::begin(&held.virsh, &machine.uuid, &place, &wanted, stopped);
-        let outcome = still.map(|still| still.end(stopped)).or_else(|| agent.outcome());
+        let outcome = still.map(Stillness::end).or_else(|| agent.outcome());
         match begun {
             Ok(begun) => held.begun(begun, outcome),
             Err(error) => {

@@ -71,24 +71,30 @@ pub(crate) struct Outcome {
 }
 
 impl Outcome {
-    fn not(why: impl ToString) -> Self {
+    pub(crate) fn not(why: impl ToString) -> Self {
         Self { still: false, warning: Some(why.to_string()) }
     }
 }
 
+/// What the thread tells: that the guest stands still, if it comes to that, and what came of it.
 #[derive(Debug)]
-enum Told {
+pub(crate) enum Told {
     Frozen,
     Over(Outcome),
 }
 
 /// A guest that stands still until this ends or is dropped.
-#[derive(Debug)]
 pub(crate) struct Stillness<'a> {
-    guest: Guest<'a>,
+    stopped: &'a dyn Fn() -> bool,
     release: Sender<()>,
     told: Receiver<Told>,
     over: Option<Outcome>,
+}
+
+impl fmt::Debug for Stillness<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Stillness").field("over", &self.over).finish_non_exhaustive()
+    }
 }
 
 impl<'a> Stillness<'a> {
@@ -98,12 +104,22 @@ impl<'a> Stillness<'a> {
     }
 
     fn bounded(guest: Guest<'a>, bounds: Bounds) -> Self {
+        let agent = guest.agent.to_owned();
+        let keep = move |released, tell| Keeper { agent, bounds, released, tell }.keep();
+        Self::kept(guest.stopped, keep)
+    }
+
+    /// A guest that `keep` freezes and thaws, on a thread of its own: it thaws when it is released,
+    /// and at once when nobody is there to release it any more.
+    pub(crate) fn kept(
+        stopped: &'a dyn Fn() -> bool,
+        keep: impl FnOnce(Receiver<()>, Sender<Told>) + Send + 'static,
+    ) -> Self {
         let (release, released) = mpsc::channel();
         let (tell, told) = mpsc::channel();
-        let keeper = Keeper { agent: guest.agent.to_owned(), bounds, released, tell };
         let thread = thread::Builder::new().name("guest-agent".to_owned());
-        let spawned = thread.spawn(move || keeper.keep());
-        let mut still = Self { guest, release, told, over: None };
+        let spawned = thread.spawn(move || keep(released, tell));
+        let mut still = Self { stopped, release, told, over: None };
         still.over = match spawned {
             Err(error) => Some(Outcome::not(format!("no thread for the guest agent: {error}"))),
             Ok(_) => match still.hear() {
@@ -139,7 +155,7 @@ impl<'a> Stillness<'a> {
             match self.told.recv_timeout(LOOK) {
                 Ok(told) => return Some(told),
                 Err(RecvTimeoutError::Disconnected) => return None,
-                Err(RecvTimeoutError::Timeout) if (self.guest.stopped)() => return None,
+                Err(RecvTimeoutError::Timeout) if (self.stopped)() => return None,
                 Err(RecvTimeoutError::Timeout) => {}
             }
         }

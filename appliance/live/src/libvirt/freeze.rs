@@ -1,8 +1,8 @@
 //! A guest that is held still for a moment, through libvirt and the agent in it.
 //!
-//! As with an agent that is talked to directly, a thread of its own freezes and thaws, so that the
-//! guest is thawed in time whatever happens to whoever wants it still; and once a freeze was asked
-//! for, nothing but libvirt's word that the guest is thawed ends the thread's tries, within a
+//! As with an agent that is talked to directly, a thread freezes and thaws (`Stillness`), so that
+//! the guest is thawed in time whatever happens to whoever wants it still; and once a freeze was
+//! asked for, nothing but libvirt's word that the guest is thawed ends the thread's tries, within a
 //! bound. A guest that was frozen before is thawed: nobody else is at work on the machine then, and
 //! a pull that was cut off may have left it so.
 
@@ -14,7 +14,7 @@ use super::virsh::{SOON, Virsh};
 use super::xml::values;
 use super::{Stopped, disks};
 use crate::error::{LiveError, Result};
-use crate::still::Outcome;
+use crate::still::{Outcome, Stillness, Told};
 
 /// How long all of it may take.
 #[derive(Debug, Clone, Copy)]
@@ -38,12 +38,6 @@ pub(super) const BOUNDS: Bounds = Bounds {
     tried: Duration::from_secs(600),
     pause: Duration::from_secs(1),
 };
-
-/// So long a wait is before it is looked whether anybody still wants it.
-const LOOK: Duration = Duration::from_millis(50);
-
-/// So long a pull that is given up waits for the thaw.
-const LINGER: Duration = Duration::from_millis(500);
 
 /// What an agent says to a freeze that it may not do, and to one of a guest that is frozen.
 const DISABLED: &str = "disabled";
@@ -83,91 +77,20 @@ pub(super) fn agent(virsh: &Virsh, uuid: &str, stopped: Stopped<'_>) -> Result<A
     })
 }
 
-#[derive(Debug)]
-enum Told {
-    Frozen,
-    Over(Outcome),
+/// A guest that stands still, or does not come to.
+pub(super) fn begin<'a>(virsh: &Virsh, uuid: &str, stopped: Stopped<'a>) -> Stillness<'a> {
+    bounded(virsh, uuid, BOUNDS, stopped)
 }
 
-/// A guest that stands still until this ends or is dropped.
-#[derive(Debug)]
-pub(super) struct Stillness {
-    release: Sender<()>,
-    told: Receiver<Told>,
-    over: Option<Outcome>,
-}
-
-fn not(why: impl ToString) -> Outcome {
-    Outcome { still: false, warning: Some(why.to_string()) }
-}
-
-impl Stillness {
-    /// Returns when the guest stands still, or does not come to.
-    pub(super) fn begin(virsh: &Virsh, uuid: &str, stopped: Stopped<'_>) -> Self {
-        Self::bounded(virsh, uuid, BOUNDS, stopped)
-    }
-
-    pub(super) fn bounded(virsh: &Virsh, uuid: &str, bounds: Bounds, stopped: Stopped<'_>) -> Self {
-        let (release, released) = mpsc::channel();
-        let (tell, told) = mpsc::channel();
-        let keeper = Keeper { virsh: virsh.clone(), uuid: uuid.to_owned(), bounds, released, tell };
-        let thread = thread::Builder::new().name("guest-agent".to_owned());
-        let spawned = thread.spawn(move || keeper.keep());
-        let mut still = Self { release, told, over: None };
-        still.over = match spawned {
-            Err(error) => Some(not(format!("no thread for the guest agent: {error}"))),
-            Ok(_) => match still.hear(stopped) {
-                Some(Told::Frozen) => None,
-                Some(Told::Over(over)) => Some(over),
-                None => {
-                    still.let_go();
-                    Some(not("it was given up to freeze the guest"))
-                }
-            },
-        };
-        still
-    }
-
-    /// Has the guest go on. Returns when it does, or nobody can say.
-    pub(super) fn end(mut self, stopped: Stopped<'_>) -> Outcome {
-        if self.over.is_none() {
-            // The thread may have thawed it already.
-            let _ = self.release.send(());
-            self.over = match self.hear(stopped) {
-                Some(Told::Over(over)) => Some(over),
-                _ => None,
-            };
-        }
-        self.over.clone().unwrap_or_else(|| not("nobody waited for the guest to thaw"))
-    }
-
-    /// What the thread tells next; it always does, within its bounds. `None` when nobody wants to
-    /// know any more.
-    fn hear(&self, stopped: Stopped<'_>) -> Option<Told> {
-        loop {
-            match self.told.recv_timeout(LOOK) {
-                Ok(told) => return Some(told),
-                Err(RecvTimeoutError::Disconnected) => return None,
-                Err(RecvTimeoutError::Timeout) if stopped() => return None,
-                Err(RecvTimeoutError::Timeout) => {}
-            }
-        }
-    }
-
-    /// The thread sees at once that nobody wants it any more. It gets a moment to thaw the guest: a
-    /// process that ends now would end it, too.
-    fn let_go(&mut self) {
-        self.release = mpsc::channel().0;
-        let _ = self.told.recv_timeout(LINGER);
-    }
-}
-
-impl Drop for Stillness {
-    fn drop(&mut self) {
-        if self.over.is_none() {
-            self.let_go();
-        }
-    }
+pub(super) fn bounded<'a>(
+    virsh: &Virsh,
+    uuid: &str,
+    bounds: Bounds,
+    stopped: Stopped<'a>,
+) -> Stillness<'a> {
+    let (virsh, uuid) = (virsh.clone(), uuid.to_owned());
+    let keep = move |released, tell| Keeper { virsh, uuid, bounds, released, tell }.keep();
+    Stillness::kept(stopped, keep)
 }
 
 /// What libvirt finds, as soon as it answers; `None` when it does not within the time of a thaw, or
@@ -209,17 +132,19 @@ impl Keeper {
         let asked = self.run("domfsfreeze", self.bounds.frozen, &given_up);
         match asked.and_then(|said| self.count(&said)) {
             Err(error) if may_not(&error) => {
-                self.over(not(format!("the guest's agent may not freeze: {error}")));
+                self.over(Outcome::not(format!("the guest's agent may not freeze: {error}")));
             }
-            Err(error) => self.thaw(0, not(format!("the guest was not frozen: {error}"))),
-            Ok(0) => self.thaw(0, not("the guest has no file system that can freeze")),
+            Err(error) => self.thaw(0, Outcome::not(format!("the guest was not frozen: {error}"))),
+            Ok(0) => self.thaw(0, Outcome::not("the guest has no file system that can freeze")),
             Ok(count) => {
                 let _ = self.tell.send(Told::Frozen);
                 let left = end.saturating_duration_since(Instant::now());
                 let outcome = match self.released.recv_timeout(left) {
                     Ok(()) => Outcome { still: true, warning: None },
-                    Err(RecvTimeoutError::Disconnected) => not("it was given up to take the disks"),
-                    Err(RecvTimeoutError::Timeout) => not(format!(
+                    Err(RecvTimeoutError::Disconnected) => {
+                        Outcome::not("it was given up to take the disks")
+                    }
+                    Err(RecvTimeoutError::Timeout) => Outcome::not(format!(
                         "the guest was to be frozen for {} s at most, and that was not enough",
                         self.bounds.frozen.as_secs()
                     )),
@@ -262,7 +187,7 @@ impl Keeper {
                 Ok(thawed) => {
                     // A guest may thaw by itself: then it wrote, who knows when.
                     if outcome.still && thawed < frozen {
-                        outcome = not("the guest thawed before it was told to");
+                        outcome = Outcome::not("the guest thawed before it was told to");
                     }
                     break;
                 }
@@ -275,7 +200,7 @@ impl Keeper {
                     let why =
                         outcome.warning.as_ref().map_or(String::new(), |why| format!("{why}; "));
                     let maybe = format!("{why}the guest may still be frozen: {error}");
-                    self.over(not(maybe));
+                    self.over(Outcome::not(maybe));
                 }
                 Err(_) => {}
             }

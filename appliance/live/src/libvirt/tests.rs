@@ -189,7 +189,7 @@ fn what_virsh_says_of_a_freeze_is_heard() {
     if disks::find(&virsh, "test", &|| false).is_err() {
         return;
     }
-    let outcome = Stillness::begin(&virsh, "test", &|| false).end(&|| false);
+    let outcome = freeze::begin(&virsh, "test", &|| false).end();
     let warning = outcome.warning.unwrap();
     assert_eq!(warning, "the guest thawed before it was told to");
 }
@@ -233,18 +233,18 @@ fn a_thaw_is_owed_until_it_is_answered() {
                 then echo 'error: x' >&2; exit 1; fi; echo 'Thawed 2 filesystem(s)' ;;\n";
     let fake = Fake::new(&format!("{thaw}{GUEST}"));
     let bounds = Bounds { pause: Duration::from_millis(10), ..BOUNDS };
-    let still = Stillness::bounded(&fake.virsh(), UUID, bounds, &|| false);
-    assert!(still.end(&|| false).still);
+    let still = freeze::bounded(&fake.virsh(), UUID, bounds, &|| false);
+    assert!(still.end().still);
     assert_eq!(fake.told("domfsthaw"), 2);
     // Nobody waits for it, or for too long.
     let fake = Fake::new(GUEST);
     let bounds = Bounds { frozen: Duration::from_millis(300), ..bounds };
-    let still = Stillness::bounded(&fake.virsh(), UUID, bounds, &|| false);
+    let still = freeze::bounded(&fake.virsh(), UUID, bounds, &|| false);
     let begun = Instant::now();
     while fake.told("domfsthaw") == 0 {
         assert!(begun.elapsed() < Duration::from_secs(20), "it is frozen still");
     }
-    let outcome = still.end(&|| false);
+    let outcome = still.end();
     assert!(!outcome.still && outcome.warning.is_some(), "{outcome:?}");
 }
 

@@ -9,8 +9,8 @@ use nix::sys::signal::Signal;
 use serde_json::Value;
 
 use crate::harness::{
-    Asked, Engine, Export, MIB, Pool, Random, allocated, client, ended, holdfast, image, number,
-    points, run, run_tool, run_with, signal, text,
+    Asked, Engine, Export, MIB, Pool, Random, Watched, allocated, client, ended, holdfast, image,
+    number, points, run, run_tool, run_with, signal, text,
 };
 
 fn noise(mib: usize, seed: u64) -> Vec<u8> {
@@ -246,9 +246,10 @@ fn who_ends_this_command_leaves_the_job_to_the_engine() {
 fn an_engine_that_dies_meanwhile_is_told_with_what_to_do() {
     let mut asked = Asked::start(1, 256);
     asked.take("image", &noise(24, 509));
-    let scrub = asked.begin_slow_scrub(2);
+    let mut scrub = Watched::begin(asked.slow_scrub());
+    scrub.shows("scrub   0 %");
     asked.engine.take().expect("it runs").kill();
-    let said = ended(scrub);
+    let said = scrub.ended();
     let told = said.refused("went away while job 2", "goes on with the job by itself");
     assert_eq!(number(&told, "job"), 2);
     let words = ["points", "--engine"];
@@ -283,12 +284,11 @@ fn a_restore_whose_engine_dies_is_told_as_not_whole() {
     let bytes = noise(64, 510);
     asked.take("image", &bytes);
     // A pipe that nobody reads holds it up.
-    let mut restore = asked.command(&["restore", "--point", "latest", "--to", "-"]);
-    restore.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    let held_up = restore.spawn().expect("the command can be started");
-    asked.engine().job_is(2, JobState::Running);
+    let restore = asked.command(&["restore", "--point", "latest", "--to", "-"]);
+    let mut held_up = Watched::begin(restore);
+    held_up.shows("restore  ");
     asked.engine.take().expect("it runs").kill();
-    let said = ended(held_up);
+    let said = held_up.ended();
     assert!(said.stderr.contains("restore once more"), "{}", said.stderr);
     assert_eq!(said.code, Some(1));
     asked.engine = Some(Engine::start(&asked.pool, &asked.bus, ""));

@@ -84,6 +84,9 @@ pub(crate) struct Engine {
     pub(crate) refresh: Notify,
     /// Names of systems and volumes, by recovery point.
     pub(crate) known: Mutex<Known>,
+    /// Held while the catalog is looked at and shown: what one saw earlier never takes away what
+    /// another saw later.
+    pub(crate) showing: tokio::sync::Mutex<()>,
     /// Files and pipes of callers, by the number that their jobs have for them.
     pub(crate) handed: Mutex<HashMap<u64, Vec<OwnedFd>>>,
     last_handed: AtomicU64,
@@ -136,6 +139,7 @@ impl Engine {
             tree: Tree::new(),
             refresh: Notify::new(),
             known: Mutex::default(),
+            showing: tokio::sync::Mutex::default(),
             handed: Mutex::default(),
             last_handed: AtomicU64::new(0),
             started: moment(),

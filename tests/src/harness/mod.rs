@@ -19,7 +19,7 @@ mod small_room;
 mod tools;
 mod work;
 
-pub(crate) use asked::{Asked, ended};
+pub(crate) use asked::{Asked, Watched, ended};
 pub(crate) use campaign::{first_seed, scaled};
 pub(crate) use damage::flip_between;
 pub(crate) use engine::{Bus, Engine};

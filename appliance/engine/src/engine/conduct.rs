@@ -12,7 +12,7 @@ use super::{Engine, lock};
 use crate::clock::moment;
 use crate::jobs::Ended;
 use crate::runner::{self, Unlocked};
-use crate::schedule;
+use crate::{schedule, serve};
 
 /// How often the progress of what runs is looked at.
 const TICK: Duration = Duration::from_millis(250);
@@ -78,7 +78,7 @@ impl Engine {
     }
 
     /// Begins what may begin.
-    fn begin(&self, ends: &mut JoinSet<(u64, Ended)>) {
+    fn begin(self: &Arc<Self>, ends: &mut JoinSet<(u64, Ended)>) {
         // Held until all that begin are among those that run: nobody locks the keys in between.
         let keys = lock(&self.access);
         let Some(access) = keys.as_ref() else { return };
@@ -108,7 +108,12 @@ impl Engine {
             let handed = job.work.handed().map(|number| self.take_handed(number));
             let handed = handed.unwrap_or_default();
             let work = runner::run(job.work, handed, unlocked, progress, Handle::current());
-            ends.spawn(async move { (number, work.await) });
+            let own = self.clone();
+            ends.spawn(async move {
+                let ended = work.await;
+                serve::show_soon(&own).await;
+                (number, ended)
+            });
         }
     }
 

@@ -1,7 +1,7 @@
 //! Recovery points and protected systems on the bus.
 
 use std::collections::{BTreeMap, HashSet};
-use std::sync::Arc;
+use std::time::Duration;
 
 use ::catalog::{Listed, RemovedBy};
 use bus::{Place, PointView, RpoState, SystemView};
@@ -25,11 +25,15 @@ const SIGNALS: [(u8, &str); 2] = [(SIGNAL_CHANGE, "change"), (SIGNAL_DENSE, "den
 /// Recovery points whose records are read before what is known is shown.
 const LEARNED_AT_ONCE: usize = 64;
 
+/// How long a job that is over may wait until what it made is shown.
+const SHOWN_WITHIN: Duration = Duration::from_secs(2);
+
 /// What the records of points say, read once. Without keys nothing is known.
 pub(crate) type Known = std::collections::HashMap<PointId, Option<Description>>;
 
 /// Shows all recovery points and the systems that they are of, and what is gone no more.
-pub(super) async fn show(engine: &Arc<Engine>) {
+pub(super) async fn show(engine: &Engine) {
+    let _alone = engine.showing.lock().await;
     let listed = engine.pool.catalog.listed();
     learn(engine, &listed).await;
     let known = lock(&engine.known);
@@ -117,9 +121,15 @@ fn empty(id: String, tenant: String) -> SystemView {
     }
 }
 
+/// Shows what a job has made of the catalog before anybody is told that the job is over: who then
+/// looks finds it. Disks that hang hold up no job: it is shown later.
+pub(crate) async fn show_soon(engine: &Engine) {
+    let _ = tokio::time::timeout(SHOWN_WITHIN, show(engine)).await;
+}
+
 /// Reads the records of some points that were not read yet, and forgets those that are gone. The
 /// newest first: those somebody looks for.
-async fn learn(engine: &Arc<Engine>, listed: &[Listed]) {
+async fn learn(engine: &Engine, listed: &[Listed]) {
     let Some(access) = engine.access() else { return };
     let fresh: Vec<_> = {
         let mut known = lock(&engine.known);

@@ -17,7 +17,7 @@ use zbus::{Connection, MessageStream};
 
 use crate::engine::Engine;
 
-pub(crate) use catalog::Known;
+pub(crate) use catalog::{Known, show_soon};
 pub(crate) use show::{job_view, show, show_exports};
 
 /// Why the engine is not on a bus.

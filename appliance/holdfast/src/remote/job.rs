@@ -20,6 +20,9 @@ use crate::progress::{Line, Shown};
 /// How often the line of progress is drawn anew, at least.
 const TICK: Duration = Duration::from_millis(250);
 
+/// How long the engine is waited for once somebody wants this command to end.
+const ANSWERED_WITHIN: Duration = Duration::from_secs(5);
+
 /// What came of asking for a job.
 #[derive(Debug)]
 pub(super) enum Came {
@@ -67,10 +70,8 @@ fn follow(
         if let Some(wished) = together {
             note_wish(wished.clone())?;
         }
-        let begun = tokio::select! {
-            begun = begin => begun.map_err(|error| failure(&error))?,
-            _ = wishes.next() => return Err(interrupted_early()),
-        };
+        let (begun, wish) = answer(begin, &mut wishes).await?;
+        let begun = begun.map_err(|error| failure(&error))?;
         let Place::Job(number) = begun else {
             let what = format!("the engine answered with {}, which is no job", begun.path());
             return Err(Failure::new(what, "use the holdfast of the engine's own version"));
@@ -81,10 +82,28 @@ fn follow(
         let follow = engine.client().follow(&begun).await.map_err(|error| failure(&error))?;
         let (last, cancelled) = (None, false);
         let mut waiting = Waiting { engine, output, number, together, last, cancelled };
-        let came = waiting.end(follow, wishes).await;
+        let came = waiting.end(follow, wishes, wish).await;
         Line::clear(output);
         came
     })
+}
+
+/// What the engine answers, and what was wished for meanwhile: a job that may have begun already
+/// must still be found, to be cancelled or left. Who wishes twice does not wait for that.
+async fn answer(
+    begin: impl Future<Output = Result<Place, ClientError>>,
+    wishes: &mut Wishes,
+) -> Result<(Result<Place, ClientError>, Option<Wish>), Failure> {
+    tokio::pin!(begin);
+    let wish = tokio::select! {
+        begun = &mut begin => return Ok((begun, None)),
+        wish = wishes.next() => wish,
+    };
+    tokio::select! {
+        begun = begin => Ok((begun, Some(wish))),
+        _ = wishes.next() => Err(interrupted_early()),
+        () = tokio::time::sleep(ANSWERED_WITHIN) => Err(interrupted_early()),
+    }
 }
 
 /// As [`run`], and tells what came of it.
@@ -120,12 +139,23 @@ struct Waiting<'a> {
 }
 
 impl Waiting<'_> {
-    async fn end(&mut self, mut follow: Follow, mut wishes: Wishes) -> Result<Came, Failure> {
+    /// Waits for its end. `wish` is what was wished for already.
+    async fn end(
+        &mut self,
+        mut follow: Follow,
+        mut wishes: Wishes,
+        mut wish: Option<Wish>,
+    ) -> Result<Came, Failure> {
         let mut line = Line::default();
         let mut job = self.look().await?;
         loop {
             if job.state.is_ended() {
                 return Ok(Came::Ended(Box::new(job)));
+            }
+            if let Some(wish) = wish.take()
+                && let Some(came) = self.heed(wish).await
+            {
+                return Ok(came);
             }
             line.draw(self.output, &shown(&job, self.cancelled));
             tokio::select! {
@@ -133,18 +163,21 @@ impl Waiting<'_> {
                     Followed::Changed => job = self.look().await?,
                     Followed::Lost => return Err(self.lost()),
                 },
-                wish = wishes.next() => {
-                    match (wish, self.cancelled) {
-                        (_, true) => return Ok(Came::GivenUp(self.number)),
-                        (Wish::Leave, false) if self.together.is_none() => {
-                            return Ok(Came::Left(self.number));
-                        }
-                        _ => {}
-                    }
-                    Line::clear(self.output);
-                    self.cancel().await;
-                }
+                wished = wishes.next() => wish = Some(wished),
                 () = tokio::time::sleep(TICK) => {}
+            }
+        }
+    }
+
+    /// Does what is wished for, and says what came of it if that is the end of waiting.
+    async fn heed(&mut self, wish: Wish) -> Option<Came> {
+        match wish {
+            _ if self.cancelled => Some(Came::GivenUp(self.number)),
+            Wish::Leave if self.together.is_none() => Some(Came::Left(self.number)),
+            Wish::Leave | Wish::Stop => {
+                Line::clear(self.output);
+                self.cancel().await;
+                None
             }
         }
     }

@@ -53,11 +53,18 @@ fn refused(refusal: Refusal) -> Failure {
 
 /// An error of the bus itself.
 fn unanswered(error: &zbus::Error) -> Failure {
-    let denied = matches!(error, zbus::Error::FDO(error)
-        if matches!(**error, zbus::fdo::Error::AccessDenied(_)));
-    if denied {
-        let what = "the bus does not let this user talk to the engine";
-        return Failure::new(what, "be root or a member of the group holdfast");
+    use zbus::fdo::Error::{AccessDenied, NoReply};
+    match error {
+        zbus::Error::FDO(error) if matches!(**error, AccessDenied(_)) => {
+            let what = "the bus does not let this user talk to the engine";
+            return Failure::new(what, "be root or a member of the group holdfast");
+        }
+        zbus::Error::FDO(error) if matches!(**error, NoReply(_)) => {
+            let next = "see why (systemctl status holdfast-engine); when it runs again, `holdfast \
+                jobs list` says whether it began what it was asked for";
+            return Failure::new("the engine went away before it answered", next);
+        }
+        _ => {}
     }
     let cause = error.source().map(|cause| format!(": {cause}")).unwrap_or_default();
     let what = format!("the engine did not answer: {error}{cause}");

@@ -36,7 +36,7 @@ pub use command::{
     VerifyOptions,
 };
 pub use nearest::nearest;
-pub use object::Object;
+pub use object::{Object, views};
 pub use place::{Place, ROOT, SERVICE};
 pub use polkit::Polkit;
 pub use refusal::{Refusal, RefusalKind};
@@ -44,7 +44,7 @@ pub use server::{ServeError, Serving, Tree};
 pub use signal::Edge;
 pub use value::{Fact, Facts};
 pub use view::{
-    AlertSide, AlertView, ApplianceState, ApplianceView, DiskState, DiskView, ExportView,
-    IntakeView, JobKind, JobState, JobView, PointView, PoolState, PoolView, RpoState, Smart,
-    SystemView, Verdict,
+    AlertSide, AlertView, ApplianceState, ApplianceView, Changes, DiskState, DiskView, ExportView,
+    IntakeView, JobKind, JobState, JobView, PointView, PoolState, PoolView, Property, RpoState,
+    Smart, SystemView, Verdict,
 };

@@ -70,6 +70,12 @@ macro_rules! objects {
         #[cfg_attr(not(test), allow(dead_code, reason = "read where BUS.md is made"))]
         pub(crate) const INTERFACES: &[&Interface] = &[$(interface_of(&Kind::$name)),+];
 
+        /// What all views have, by the tag of each in JSON, in the order of BUS.md: what speaks of
+        /// views elsewhere is held against it.
+        pub fn views() -> Vec<(String, &'static str, &'static [Property])> {
+            vec![$((stringify!($name).to_lowercase(), $view::ABOUT, $view::PROPERTIES)),+]
+        }
+
         /// The kinds of objects, and of places.
         enum Kind { $($name),+ }
 

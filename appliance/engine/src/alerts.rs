@@ -166,6 +166,7 @@ fn view(number: u64, alert: &Alert, priorities: &Priorities) -> AlertView {
         priority: priorities.of(finding).as_str().to_owned(),
         side: side(finding.side),
         subject: finding.subject.name.clone(),
+        client: finding.client.clone().unwrap_or_default(),
         cause: finding.cause.clone(),
         next_step: finding.next.clone(),
         since: alert.raised.0,

@@ -31,6 +31,8 @@ view! {
     State side: AlertSide = "Side";
     /// What it is about, for people.
     Constant subject: String = "Subject";
+    /// The client of the MSP whom it concerns; empty if it is about the appliance.
+    State client: String = "Client";
     /// What is wrong and why.
     State cause: String = "Cause";
     /// What to do about it.

@@ -29,7 +29,7 @@ pub use system::{RpoState, SystemView};
 
 /// How a property changes, which says when its change is told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Changes {
+pub enum Changes {
     /// Never, as long as the object is there.
     Constant,
     /// At once.
@@ -38,17 +38,20 @@ pub(crate) enum Changes {
     Progress,
 }
 
-/// One property of an interface.
+/// One property of a view.
 #[derive(Debug)]
-#[cfg_attr(not(test), allow(dead_code, reason = "read where BUS.md is made"))]
-pub(crate) struct Property {
-    pub(crate) name: &'static str,
-    pub(crate) signature: &'static str,
+pub struct Property {
+    /// On the bus.
+    pub name: &'static str,
+    /// In the view, and where that is written as JSON.
+    pub field: &'static str,
+    /// The D-Bus signature of its type.
+    pub signature: &'static str,
     /// What it can be, if that is one of a few words.
-    pub(crate) words: &'static [&'static str],
-    pub(crate) changes: Changes,
+    pub words: &'static [&'static str],
+    pub changes: Changes,
     /// The text of BUS.md.
-    pub(crate) about: &'static str,
+    pub about: &'static str,
 }
 
 /// What every view can do, for the server and the client.
@@ -96,6 +99,7 @@ macro_rules! view {
             const PROPERTIES: &'static [$crate::view::Property] = &[$(
                 $crate::view::Property {
                     name: $member,
+                    field: stringify!($field),
                     signature: <$type as $crate::value::Value>::SIGNATURE,
                     words: <$type as $crate::value::Value>::WORDS,
                     changes: $crate::view::Changes::$changes,

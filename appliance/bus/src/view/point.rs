@@ -13,7 +13,7 @@ view! {
     Constant id: String = "Id";
     /// The protected system.
     Constant system: OwnedObjectPath = "System";
-    /// The client of the MSP that it belongs to.
+    /// Under whose keys it is stored.
     Constant tenant: String = "Tenant";
     /// When it was made, as the clock of the box had it.
     Constant created_at: u64 = "CreatedAt";

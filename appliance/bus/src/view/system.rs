@@ -28,8 +28,10 @@ view! {
     Constant id: String = "Id";
     /// The name of it, for people.
     State name: String = "Name";
-    /// The client of the MSP that it belongs to.
+    /// Under whose keys it is stored.
     Constant tenant: String = "Tenant";
+    /// The client of the MSP that it belongs to, as the plan names it; empty if that names none.
+    State client: String = "Client";
     /// How its bytes come: `qemu`, `nbd`, `agent`, `push`, `stream`, `file`.
     State kind: String = "Kind";
     /// How old the newest recovery point may get, in seconds; 0 if nothing was agreed.

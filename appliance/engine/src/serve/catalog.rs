@@ -80,6 +80,7 @@ fn planned(engine: &Engine, mut view: SystemView) -> SystemView {
         return view;
     };
     view.kind = system.source.kind().to_owned();
+    view.client.clone_from(&system.client);
     (view.rpo_seconds, view.rto_seconds) = (system.rpo.0, system.rto.0);
     let due = schedule::due(engine, &plan, system);
     view.next_run_at = due.map_or(0, |due| u64::try_from(due.start.as_second()).unwrap_or(0));

@@ -25,6 +25,7 @@ mod killed;
 mod kills;
 mod libvirt;
 mod lost;
+mod manage;
 mod memory;
 mod mirror;
 mod outputs;

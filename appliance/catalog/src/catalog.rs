@@ -8,6 +8,7 @@ use model::{PointId, Sequence, SystemId, TenantId, WallTime};
 use store::Journal;
 
 use crate::policy;
+use crate::policy::row_of;
 use crate::state::State;
 use crate::{CatalogError, Listed, Point, Policy, Result, Uptime};
 
@@ -89,7 +90,7 @@ impl Catalog {
         if policy.lock < lock {
             return Err(CatalogError::LockShortened { lock: model::Span(lock) });
         }
-        Ok(Event::Policy(policy.row(tenant, system)).encode())
+        Ok(Event::Policy(row_of(policy, tenant, system)).encode())
     }
 
     /// The event after which a system has no policy of its own any more and that of all systems
@@ -97,7 +98,7 @@ impl Catalog {
     pub fn drop_policy(&self, tenant: TenantId, system: SystemId) -> Option<Vec<u8>> {
         let own = self.state().policies.has_own(tenant, system);
         let lock = self.policy(tenant, system).lock;
-        let row = Policy { lock, ..Policy::default() }.row(tenant, system);
+        let row = row_of(&Policy { lock, ..Policy::default() }, tenant, system);
         own.then(|| Event::Policy(PolicyRow { dropped: 1, ..row }).encode())
     }
 

@@ -12,10 +12,6 @@ use model::{PointId, Sequence};
 use crate::retention::locked;
 use crate::{Catalog, CatalogError, Listed, Result};
 
-/// Seconds of age between a removal and the point's going, for systems without a policy: a week
-/// in which it can be taken back.
-pub const DEFAULT_DELAY: u64 = 7 * 86_400;
-
 /// Something that a person says of recovery points.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Change {

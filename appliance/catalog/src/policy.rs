@@ -3,92 +3,40 @@
 use std::collections::BTreeMap;
 
 use format::event::{EVENT_POLICY, PolicyRow};
-use model::{SystemId, TenantId};
+use model::{Policy, SystemId, TenantId};
 
-use crate::{DEFAULT_DELAY, Period};
-
-/// What to keep of a system's recovery points.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Policy {
-    /// So many newest points; with this and all others 0, everything is kept.
-    pub last: u16,
-    /// The last point of so many hours that have one; so too the next four.
-    pub hourly: u16,
-    pub daily: u16,
-    pub weekly: u16,
-    pub monthly: u16,
-    pub yearly: u16,
-    /// Retention lock, in seconds of age: nothing younger can be removed. Never shortened.
-    pub lock: u64,
-    /// Seconds of age between a removal and the point's going.
-    pub delay: u64,
-}
-
-impl Default for Policy {
-    /// That of a system without one: everything is kept, and what a person removes goes after
-    /// [`DEFAULT_DELAY`].
-    fn default() -> Self {
-        Self {
-            last: 0,
-            hourly: 0,
-            daily: 0,
-            weekly: 0,
-            monthly: 0,
-            yearly: 0,
-            lock: 0,
-            delay: DEFAULT_DELAY,
-        }
+/// What a row of the catalog says.
+fn of_row(row: &PolicyRow) -> Policy {
+    Policy {
+        last: row.last,
+        hourly: row.hourly,
+        daily: row.daily,
+        weekly: row.weekly,
+        monthly: row.monthly,
+        yearly: row.yearly,
+        lock: row.lock,
+        delay: row.delay,
     }
 }
 
-impl Policy {
-    /// Whether nothing goes by it.
-    pub fn keeps_everything(&self) -> bool {
-        self.last == 0 && self.periods().iter().all(|(_, count)| *count == 0)
-    }
-
-    /// Of how many periods it keeps the last point.
-    pub fn periods(&self) -> [(Period, u16); 5] {
-        [
-            (Period::Hour, self.hourly),
-            (Period::Day, self.daily),
-            (Period::Week, self.weekly),
-            (Period::Month, self.monthly),
-            (Period::Year, self.yearly),
-        ]
-    }
-
-    fn of(row: &PolicyRow) -> Self {
-        Self {
-            last: row.last,
-            hourly: row.hourly,
-            daily: row.daily,
-            weekly: row.weekly,
-            monthly: row.monthly,
-            yearly: row.yearly,
-            lock: row.lock,
-            delay: row.delay,
-        }
-    }
-
-    pub(crate) fn row(&self, tenant: TenantId, system: SystemId) -> PolicyRow {
-        PolicyRow {
-            kind: EVENT_POLICY,
-            dropped: 0,
-            reserved: [0; 6],
-            tenant,
-            system,
-            last: self.last,
-            hourly: self.hourly,
-            daily: self.daily,
-            weekly: self.weekly,
-            monthly: self.monthly,
-            yearly: self.yearly,
-            reserved2: 0,
-            lock: self.lock,
-            delay: self.delay,
-            reserved3: 0,
-        }
+/// A policy as a row of the catalog.
+pub(crate) fn row_of(policy: &Policy, tenant: TenantId, system: SystemId) -> PolicyRow {
+    PolicyRow {
+        kind: EVENT_POLICY,
+        dropped: 0,
+        reserved: [0; 6],
+        tenant,
+        system,
+        last: policy.last,
+        hourly: policy.hourly,
+        daily: policy.daily,
+        weekly: policy.weekly,
+        monthly: policy.monthly,
+        yearly: policy.yearly,
+        reserved2: 0,
+        lock: policy.lock,
+        delay: policy.delay,
+        reserved3: 0,
     }
 }
 
@@ -110,7 +58,7 @@ impl Policies {
         let own = self.rows.get(&(tenant, system));
         let lock = [all, own].iter().flatten().map(|row| row.lock).max().unwrap_or(0);
         let counts = own.filter(|row| row.dropped == 0).or(all);
-        Policy { lock, ..counts.map(Policy::of).unwrap_or_default() }
+        Policy { lock, ..counts.map(of_row).unwrap_or_default() }
     }
 
     /// Whether a system has a policy of its own.

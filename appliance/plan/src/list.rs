@@ -1,7 +1,6 @@
 //! A plan as a list of tables with keys and values: what is written, and what is compared.
 
-use catalog::Policy;
-use model::Span;
+use model::{Policy, Span};
 
 use crate::window::time_text;
 use crate::{Client, Limits, Maintenance, Plan, Schedule, Source, System, Window};

@@ -2,8 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use catalog::Policy;
-use model::{Priority, Span};
+use model::{Policy, Priority, Span};
 
 use crate::Window;
 

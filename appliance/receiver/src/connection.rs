@@ -7,15 +7,13 @@ use std::time::Duration;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use pinned::fingerprint_of;
+use pinned::{Admission, fingerprint_of, linger};
 use rustls::ServerConfig;
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 
-use crate::admission::Admission;
 use crate::handle::Handler;
 use crate::intakes::Intakes;
 use crate::peers::{Agent, Peers};
@@ -28,10 +26,6 @@ pub(crate) const HEAD: Duration = Duration::from_secs(30);
 
 /// A connection ends after so long, whatever it does: one that never reads its answers, too.
 const LIFE: Duration = Duration::from_secs(3600);
-
-/// What a peer still sends when a connection ends is thrown away for so long, and up to so many
-/// bytes. Without that the system would tell it of a reset before it has read the last answer.
-const LINGER: (Duration, u64) = (Duration::from_secs(1), 1 << 20);
 
 /// Most bytes that are kept of what a peer sends ahead, the head of a request included.
 const BUFFER: usize = 16 << 10;
@@ -101,15 +95,4 @@ impl<I: Intakes> Door<I> {
             Err(error) => log::debug!("{}: {error}", agent.system),
         }
     }
-}
-
-/// Ends a connection so that the peer can read what it was told last.
-async fn linger(mut stream: impl AsyncRead + AsyncWrite + Unpin) {
-    let (time, bytes) = LINGER;
-    let ended = async {
-        stream.shutdown().await?;
-        tokio::io::copy(&mut (&mut stream).take(bytes), &mut tokio::io::sink()).await
-    };
-    // The peer may have gone long ago.
-    let _ = timeout(time, ended).await;
 }

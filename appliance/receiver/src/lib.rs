@@ -6,7 +6,6 @@
 //! before its certificate is known, and everything after that is bounded: heads, bodies, times,
 //! connections. AGENT.md describes the protocol.
 
-mod admission;
 mod answer;
 mod body;
 mod config;

@@ -5,11 +5,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use model::Fingerprint;
-use pinned::Identity;
+use pinned::{Admission, Identity, MOST_HANDSHAKES};
 use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, mpsc, oneshot};
 
-use crate::admission::{Admission, MOST_HANDSHAKES};
 use crate::config::Config;
 use crate::connection::Door;
 use crate::error::{ReceiverError, Result};

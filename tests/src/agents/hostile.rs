@@ -7,7 +7,7 @@ use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
 use super::lab::{Lab, Server};
-use super::peer::Peer;
+use crate::harness::Peer;
 use crate::harness::{MIB, Random};
 
 /// Most bytes that the receiver may have resident, whatever two agents do and strangers try: four

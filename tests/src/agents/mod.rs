@@ -5,6 +5,5 @@ mod holds;
 mod hostile;
 mod lab;
 mod line;
-mod peer;
 mod runs;
 mod whole;

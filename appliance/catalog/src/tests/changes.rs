@@ -4,6 +4,7 @@ use model::Span;
 use store::Journal;
 
 use super::make::{DAY, HOUR, Pool, TENANT, id, point, policy, system};
+use crate::policy::row_of;
 use crate::{
     Catalog, CatalogError, Change, DEFAULT_DELAY, Policy, Reason, Removal, RemovedBy, Verdict,
 };
@@ -131,7 +132,7 @@ fn a_lock_is_never_made_shorter() {
     assert_eq!(a.set_policy(None, &lock(3 * DAY - 1)), shortened);
     // Not by a policy of its own either, and not by what a log says.
     assert_eq!(a.set_policy(Some(7), &lock(0)), shortened);
-    let row = format::event::Event::Policy(lock(0).row(TENANT, system(7)));
+    let row = format::event::Event::Policy(row_of(&lock(0), TENANT, system(7)));
     a.commit(vec![row.encode()]);
     assert_eq!(a.catalog.policy(TENANT, system(7)).lock, 3 * DAY);
     a.set_policy(Some(7), &lock(9 * DAY)).unwrap();

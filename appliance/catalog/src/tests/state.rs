@@ -113,7 +113,7 @@ fn any_event() -> impl Strategy<Value = Vec<u8>> {
         Catalog::default().clock_event(uptime, WallTime(wall))
     });
     let policies = (0..3u8, 0..9u16, 0..HOUR).prop_map(|(of, last, lock)| {
-        let row = policy(last, 0).row(TENANT, SystemId([of; 16]));
+        let row = crate::policy::row_of(&policy(last, 0), TENANT, SystemId([of; 16]));
         Event::Policy(PolicyRow { lock, ..row }).encode()
     });
     let scrubs = (1..50u64, 0..9u64)

@@ -3,8 +3,7 @@
 use std::collections::HashSet;
 use std::ops::RangeInclusive;
 
-use catalog::Policy;
-use model::Span;
+use model::{Policy, Span};
 
 use super::problem::Level;
 use super::section::Table;

@@ -1,7 +1,6 @@
 //! A document that is as it should be.
 
-use catalog::Policy;
-use model::{Priority, Span};
+use model::{Policy, Priority, Span};
 
 use super::make::{OFFICE, plan};
 use crate::{Level, Limits, Maintenance, Schedule, Source, parse, parse_knowing};

@@ -3,7 +3,7 @@
 
 use std::fmt;
 
-use model::WallTime;
+use crate::WallTime;
 
 /// A span of which a policy keeps the last recovery point.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -17,7 +17,7 @@ pub enum Period {
 
 impl Period {
     /// Which one a time on the wall is in, in UTC; weeks begin on Mondays.
-    pub(crate) fn of_wall(self, time: WallTime) -> u64 {
+    pub fn of_wall(self, time: WallTime) -> u64 {
         let (date, day) = (time.date(), time.0 / 86_400);
         match self {
             Self::Hour => time.0 / 3600,
@@ -31,12 +31,12 @@ impl Period {
 
     /// Which one a pool's age is in. They are counted from the pool's first second, not back from
     /// now: the last point of a day must stay its last, or each would have its turn to go.
-    pub(crate) fn of_age(self, age: u64) -> u64 {
+    pub fn of_age(self, age: u64) -> u64 {
         age / self.seconds()
     }
 
     /// How long it is in running time: a month of 30.44 days, a year of 365.25.
-    pub(crate) fn seconds(self) -> u64 {
+    pub fn seconds(self) -> u64 {
         match self {
             Self::Hour => 3600,
             Self::Day => 86_400,
@@ -47,7 +47,7 @@ impl Period {
     }
 
     /// The name of the one that a time on the wall is in: `2026-11-22 14h`, `2026-11`.
-    pub(crate) fn name_of(self, time: WallTime) -> String {
+    pub fn name_of(self, time: WallTime) -> String {
         let date = time.date();
         match self {
             Self::Hour => format!("{date} {:02}h", time.0 / 3600 % 24),

@@ -11,14 +11,14 @@ use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::oneshot;
 
 /// Most connections whose certificate is not known yet. Each takes some tens of KiB.
-pub(crate) const MOST_HANDSHAKES: usize = 64;
+pub const MOST_HANDSHAKES: usize = 64;
 
 /// Most of those from one address (one /64 with IPv6): agents behind one router start together.
-pub(crate) const MOST_FROM_ADDRESS: usize = 16;
+const MOST_FROM_ADDRESS: usize = 16;
 
 /// The connections that are in a handshake.
 #[derive(Debug, Default)]
-pub(crate) struct Admission {
+pub struct Admission {
     waiting: Mutex<Waiting>,
 }
 
@@ -31,7 +31,7 @@ struct Waiting {
 
 /// A place among the handshakes; it is free again when this is dropped.
 #[derive(Debug)]
-pub(crate) struct Ticket {
+pub struct Ticket {
     admission: Arc<Admission>,
     number: u64,
     cut: oneshot::Receiver<()>,
@@ -39,7 +39,7 @@ pub(crate) struct Ticket {
 
 impl Admission {
     /// Lets a peer in; if there are too many the oldest is cut off.
-    pub(crate) fn enter(self: &Arc<Self>, address: IpAddr) -> Ticket {
+    pub fn enter(self: &Arc<Self>, address: IpAddr) -> Ticket {
         let address = network(address);
         let (sender, cut) = oneshot::channel();
         let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
@@ -69,7 +69,7 @@ impl Admission {
 
 impl Ticket {
     /// Ends when this peer has to go for another.
-    pub(crate) async fn cut(&mut self) {
+    pub async fn cut(&mut self) {
         let _ = (&mut self.cut).await;
     }
 }
@@ -80,8 +80,8 @@ impl Drop for Ticket {
     }
 }
 
-/// What one holder of addresses can have many of.
-fn network(address: IpAddr) -> IpAddr {
+/// What one holder of addresses can have many of: an address, or a /64 with IPv6.
+pub fn network(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V6(address) => IpAddr::V6((address.to_bits() >> 64 << 64).into()),
         IpAddr::V4(address) => IpAddr::V4(address),

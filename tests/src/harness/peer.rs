@@ -1,4 +1,4 @@
-//! Somebody who connects to the receiver and keeps to no rule.
+//! Somebody who connects to a daemon over TLS and keeps to no rule.
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -15,7 +15,7 @@ use rustls::{
 };
 use serde_json::Value;
 
-/// By then everything has ended that the receiver ends.
+/// By then everything has ended that a daemon ends.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A connection with TLS, whose bytes are whatever one likes.
@@ -37,7 +37,7 @@ impl Peer {
                 config.with_client_auth_cert(vec![certificate], key).expect("they fit")
             }
         };
-        let stream = TcpStream::connect(to).expect("the receiver listens");
+        let stream = TcpStream::connect(to).expect("the daemon listens");
         stream.set_read_timeout(Some(PATIENCE)).expect("a time");
         stream.set_write_timeout(Some(PATIENCE)).expect("a time");
         let name = ServerName::try_from("box").expect("a name");
@@ -50,7 +50,7 @@ impl Peer {
         self.0.write_all(bytes).and_then(|()| self.0.flush()).is_ok()
     }
 
-    /// All that comes until the receiver ends the connection.
+    /// All that comes until the daemon ends the connection.
     pub(crate) fn rest(&mut self) -> String {
         let mut bytes = Vec::new();
         if let Err(error) = self.0.read_to_end(&mut bytes) {
@@ -58,7 +58,7 @@ impl Peer {
                 error.kind(),
                 std::io::ErrorKind::WouldBlock | std::io::ErrorKind::TimedOut
             );
-            assert!(!waited, "the receiver does not end the connection");
+            assert!(!waited, "the daemon does not end the connection");
         }
         String::from_utf8_lossy(&bytes).into_owned()
     }
@@ -73,6 +73,12 @@ impl Peer {
 
     /// Reads one answer.
     pub(crate) fn answer(&mut self) -> (u16, Value) {
+        let (status, _, body) = self.whole_answer();
+        (status, serde_json::from_slice(&body).expect("JSON"))
+    }
+
+    /// Reads one answer: status, head and body.
+    pub(crate) fn whole_answer(&mut self) -> (u16, String, Vec<u8>) {
         let mut head = Vec::new();
         let mut byte = [0];
         while !head.ends_with(b"\r\n\r\n") {
@@ -88,7 +94,17 @@ impl Peer {
             .expect("a length");
         let mut body = vec![0; length];
         self.0.read_exact(&mut body).expect("a body");
-        (status, serde_json::from_slice(&body).expect("JSON"))
+        (status, head, body)
+    }
+
+    /// Reads one line of what comes.
+    pub(crate) fn line(&mut self) -> String {
+        let (mut line, mut byte) = (Vec::new(), [0]);
+        while !line.ends_with(b"\n") {
+            self.0.read_exact(&mut byte).expect("a line");
+            line.extend(byte);
+        }
+        String::from_utf8_lossy(&line).into_owned()
     }
 
     /// Writes through TLS as an agent does.

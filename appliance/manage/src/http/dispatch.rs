@@ -1,0 +1,163 @@
+//! From a request to its answer: which route, who asks, may he, what is asked for; then the work,
+//! with the audit log around whatever changes something.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use hyper::Request;
+use hyper::body::Incoming;
+use hyper::header::{self, HeaderMap, HeaderName};
+use model::Fingerprint;
+
+use super::answer::Answer;
+use super::body;
+use crate::identity::{Identity, Means};
+use crate::problem::{Kind, Problem};
+use crate::route::{Access, Asked, Route, find};
+use crate::routes;
+use crate::server::{COOKIE, Server};
+use crate::shape::Given;
+use crate::state::Audited;
+
+/// Most bytes of an address.
+const ADDRESS: usize = 4 << 10;
+
+/// What a page of ours sends along with whatever changes something, and a page of somebody else's
+/// cannot: a browser asks first whether it may send it, and is not told so.
+const OWN_PAGE: HeaderName = HeaderName::from_static("holdfast-request");
+
+/// At whose end a request came from.
+#[derive(Debug)]
+pub(crate) struct From {
+    pub(crate) address: IpAddr,
+    /// Of the certificate that the peer has the key of.
+    pub(crate) certificate: Option<Fingerprint>,
+}
+
+/// Answers one request.
+pub(crate) async fn dispatch(
+    server: &Arc<Server>,
+    from: &From,
+    request: Request<Incoming>,
+) -> Answer {
+    match answered(server, from, request).await {
+        Ok(answer) => answer,
+        Err(problem) => Answer::problem(&problem),
+    }
+}
+
+async fn answered(
+    server: &Arc<Server>,
+    from: &From,
+    request: Request<Incoming>,
+) -> Result<Answer, Problem> {
+    let (head, incoming) = request.into_parts();
+    let (path, query) = (head.uri.path(), head.uri.query().unwrap_or_default());
+    if path.len() + query.len() > ADDRESS {
+        return Err(Problem::new(Kind::TooLarge, "the address is too long", "send less"));
+    }
+    let (route, parts) = find(routes::all(), head.method.as_str(), path)?;
+    let who = identify(server, from, route, &head.headers).await?;
+    route.admits(who.as_ref())?;
+    own_page(route, who.as_ref(), &head.headers)?;
+    let query = Given::of_query(query, route.query)?;
+    let bytes = body::read(incoming, route.most).await?;
+    is_json(&bytes, &head.headers)?;
+    let body = Given::of_body(&bytes, route.body)?;
+    let asked = Asked { who, from: from.address, parts, query, body };
+    match route.changes() && asked.who.is_some() {
+        true => audited(server, route, path, asked).await,
+        false => (route.run)(server.clone(), asked).await,
+    }
+}
+
+/// Who asks, on routes that want to know.
+async fn identify(
+    server: &Arc<Server>,
+    from: &From,
+    route: &Route,
+    headers: &HeaderMap,
+) -> Result<Option<Identity>, Problem> {
+    if matches!(route.access, Access::Open) {
+        return Ok(None);
+    }
+    if !server.claim.is_claimed() {
+        let next = "claim it with the code that its console shows: POST /api/v1/claim";
+        return Err(Problem::new(Kind::Unclaimed, "nobody has claimed this box", next));
+    }
+    if let Some(token) = bearer(headers) {
+        return server.identity_of(token, Means::Token);
+    }
+    if let Some(token) = cookie(headers) {
+        return server.identity_of(token, Means::Cookie);
+    }
+    match &from.certificate {
+        Some(fingerprint) => server.identity_of_certificate(fingerprint),
+        None => Ok(None),
+    }
+}
+
+fn bearer(headers: &HeaderMap) -> Option<&str> {
+    headers.get(header::AUTHORIZATION)?.to_str().ok()?.strip_prefix("Bearer ").map(str::trim)
+}
+
+fn cookie(headers: &HeaderMap) -> Option<&str> {
+    let all = headers.get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok());
+    let mut pairs = all.flat_map(|line| line.split(';')).filter_map(|pair| pair.split_once('='));
+    pairs.find(|(name, _)| name.trim() == COOKIE).map(|(_, value)| value.trim())
+}
+
+/// Refuses what another page has a browser send.
+fn own_page(route: &Route, who: Option<&Identity>, headers: &HeaderMap) -> Result<(), Problem> {
+    let by_cookie = who.is_some_and(|who| who.means == Means::Cookie);
+    if by_cookie && route.changes() && !headers.contains_key(OWN_PAGE) {
+        let what = "a request with a cookie needs the header Holdfast-Request";
+        return Err(Problem::new(
+            Kind::Forbidden,
+            what,
+            "send it with the value 1, or use a token",
+        ));
+    }
+    Ok(())
+}
+
+fn is_json(bytes: &[u8], headers: &HeaderMap) -> Result<(), Problem> {
+    let media = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    let media = media.unwrap_or_default().split(';').next().unwrap_or_default().trim();
+    match bytes.is_empty() || media.eq_ignore_ascii_case("application/json") {
+        true => Ok(()),
+        false => Err(Problem::invalid("the body is to be of the type application/json")),
+    }
+}
+
+/// Does what changes something: it is written down before it is done, and what came of it after.
+async fn audited(
+    server: &Arc<Server>,
+    route: &'static Route,
+    path: &str,
+    asked: Asked,
+) -> Result<Answer, Problem> {
+    let who = asked.who()?;
+    let entry = Audited {
+        account: who.account.clone(),
+        role: who.role.to_string(),
+        from: asked.from.to_string(),
+        outcome: "asked".to_owned(),
+        what: format!("{} {path}", route.verb.as_str()),
+        facts: asked.body.shown(route.body),
+        client: who.clients.join(", "),
+    };
+    server.audit(entry.clone()).await?;
+    let own = server.clone();
+    // Who goes away amid does not take what he asked for with him, nor its entry.
+    let done = tokio::spawn(async move {
+        let answered = (route.run)(own.clone(), asked).await;
+        let (outcome, facts) = match &answered {
+            Ok(_) => ("done", String::new()),
+            Err(problem) => (problem.kind.word(), problem.what.clone()),
+        };
+        let noted = own.audit(Audited { outcome: outcome.to_owned(), facts, ..entry }).await;
+        noted.and(answered)
+    });
+    done.await.unwrap_or_else(|_| Err(Problem::inside("a request ended by a fault")))
+}

@@ -1,0 +1,41 @@
+//! The routes, by what they are about, in the order of the description.
+
+mod accounts;
+mod alerts;
+mod audit;
+mod events;
+mod jobs;
+mod me;
+mod metrics;
+mod objects;
+mod plan;
+mod points;
+mod pool;
+mod portal;
+mod session;
+mod status;
+mod systems;
+
+use crate::route::Route;
+
+/// All of them.
+pub(crate) fn all() -> impl Iterator<Item = &'static Route> {
+    let groups: [&[Route]; 15] = [
+        session::ROUTES,
+        me::ROUTES,
+        accounts::ROUTES,
+        status::ROUTES,
+        systems::ROUTES,
+        points::ROUTES,
+        jobs::ROUTES,
+        objects::ROUTES,
+        pool::ROUTES,
+        alerts::ROUTES,
+        plan::ROUTES,
+        audit::ROUTES,
+        events::ROUTES,
+        metrics::ROUTES,
+        portal::ROUTES,
+    ];
+    groups.into_iter().flatten()
+}

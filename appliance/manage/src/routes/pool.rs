@@ -1,0 +1,139 @@
+//! The pool: its upkeep, its keys, its disks.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use bus::Place;
+use futures_util::FutureExt;
+use serde_json::{Value, json};
+use zbus::{OwnedObjectPath, Variant};
+
+use crate::http::Answer;
+use crate::problem::Problem;
+use crate::render::id;
+use crate::role::DESK;
+use crate::route::{Access, Asked, Gives, Route};
+use crate::server::Server;
+use crate::shape::{Field, Kind, may, must};
+
+const DEVICE: Field = must("device", Kind::Text(4096), "Absolute path of the disk");
+
+pub(crate) const ROUTES: &[Route] = &[
+    Route::post(
+        "/api/v1/pool/scrub",
+        Access::Wide(DESK),
+        "Read everything, and heal what is damaged",
+        Gives::Id("job"),
+        |server, _| begin(server, "Scrub").boxed(),
+    ),
+    Route::post(
+        "/api/v1/pool/reclaim",
+        Access::Wide(DESK),
+        "Give back what no recovery point needs",
+        Gives::Id("job"),
+        |server, _| begin(server, "Reclaim").boxed(),
+    ),
+    Route::post(
+        "/api/v1/pool/verify",
+        Access::Wide(DESK),
+        "Check every byte of every recovery point",
+        Gives::Id("job"),
+        |server, _| begin(server, "Verify").boxed(),
+    ),
+    Route::post(
+        "/api/v1/pool/expire",
+        Access::Wide(DESK),
+        "Remove what no policy keeps; or say, of each point, why it stays or goes",
+        Gives::Fields(&[("points", "Each with point, verdict and reason")]),
+        |server, asked| expire(server, asked).boxed(),
+    )
+    .body(&[may("dry_run", Kind::Flag, "Only say what would go")]),
+    Route::post(
+        "/api/v1/pool/lock",
+        Access::Wide(DESK),
+        "Forget the keys: nothing can be read or written until it is unlocked",
+        Gives::Done,
+        |server, asked| lock(server, asked).boxed(),
+    ),
+    Route::post(
+        "/api/v1/disks",
+        Access::Wide(DESK),
+        "Add a disk of the box to the pool; what was on it is lost",
+        Gives::Id("job"),
+        |server, asked| add(server, asked).boxed(),
+    )
+    .body(&[DEVICE]),
+    Route::post(
+        "/api/v1/disks/{disk}/remove",
+        Access::Wide(DESK),
+        "Take a disk out of the pool",
+        Gives::Done,
+        |server, asked| remove(server, asked).boxed(),
+    ),
+    Route::post(
+        "/api/v1/disks/{disk}/replace",
+        Access::Wide(DESK),
+        "Put another in the place of a disk; what was on that is lost",
+        Gives::Id("job"),
+        |server, asked| replace(server, asked).boxed(),
+    )
+    .body(&[DEVICE]),
+    Route::post(
+        "/api/v1/disks/{disk}/return",
+        Access::Wide(DESK),
+        "Take a disk back that was away",
+        Gives::Id("job"),
+        |server, asked| give_back(server, asked).boxed(),
+    ),
+];
+
+/// Begins upkeep as it is done when nothing more is said.
+async fn begin(server: Arc<Server>, method: &str) -> Result<Answer, Problem> {
+    let options: BTreeMap<&str, Variant<'_>> = BTreeMap::new();
+    let job = server.client.begin(&Place::Pool, method, &(options,)).await?;
+    Ok(Answer::json(&json!({ "job": id(&job) })))
+}
+
+async fn expire(server: Arc<Server>, asked: Asked) -> Result<Answer, Problem> {
+    let dry_run = asked.body.flag("dry_run");
+    let fates: Vec<(OwnedObjectPath, String, String)> =
+        server.client.call(&Place::Pool, "Expire", &dry_run).await?;
+    let fates: Vec<Value> = fates
+        .into_iter()
+        .map(|(point, verdict, reason)| {
+            let point = Place::parse(point.as_str()).map(|place| id(&place));
+            json!({ "point": point, "verdict": verdict, "reason": reason })
+        })
+        .collect();
+    Ok(Answer::json(&json!({ "points": fates })))
+}
+
+async fn lock(server: Arc<Server>, _: Asked) -> Result<Answer, Problem> {
+    server.client.call::<_, ()>(&Place::Appliance, "Lock", &()).await?;
+    Ok(Answer::done())
+}
+
+fn disk(asked: &Asked) -> Result<Place, Problem> {
+    asked.part(0).parse().map(Place::Disk).map_err(|_| Problem::missing("disk"))
+}
+
+async fn add(server: Arc<Server>, asked: Asked) -> Result<Answer, Problem> {
+    let job = server.client.begin(&Place::Pool, "AddDisk", &asked.body.text("device")).await?;
+    Ok(Answer::json(&json!({ "job": id(&job) })))
+}
+
+async fn remove(server: Arc<Server>, asked: Asked) -> Result<Answer, Problem> {
+    server.client.call::<_, ()>(&disk(&asked)?, "Remove", &()).await?;
+    Ok(Answer::done())
+}
+
+async fn replace(server: Arc<Server>, asked: Asked) -> Result<Answer, Problem> {
+    let device = asked.body.text("device");
+    let job = server.client.begin(&disk(&asked)?, "Replace", &device).await?;
+    Ok(Answer::json(&json!({ "job": id(&job) })))
+}
+
+async fn give_back(server: Arc<Server>, asked: Asked) -> Result<Answer, Problem> {
+    let job = server.client.begin(&disk(&asked)?, "Return", &()).await?;
+    Ok(Answer::json(&json!({ "job": id(&job) })))
+}

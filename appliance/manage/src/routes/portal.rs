@@ -1,0 +1,58 @@
+//! The portal's files, and the description of the API.
+
+use std::sync::Arc;
+
+use futures_util::FutureExt;
+
+use crate::http::Answer;
+use crate::openapi::document;
+use crate::problem::Problem;
+use crate::route::{Access, Asked, Gives, Route};
+use crate::server::Server;
+
+const HTML: &str = "text/html; charset=utf-8";
+const SCRIPT: &str = "text/javascript; charset=utf-8";
+const STYLE: &str = "text/css; charset=utf-8";
+
+/// A file of the portal as a route.
+macro_rules! file {
+    ($path:literal, $file:literal, $media:expr) => {
+        Route::get(
+            $path,
+            Access::Open,
+            "A file of the portal",
+            Gives::Other($media),
+            |server, asked| {
+                let bytes = include_bytes!(concat!("../../portal/", $file));
+                file(server, asked, $media, bytes).boxed()
+            },
+        )
+    };
+}
+
+pub(crate) const ROUTES: &[Route] = &[
+    Route::get(
+        "/api/v1/openapi.json",
+        Access::Open,
+        "This description",
+        Gives::Other("application/json"),
+        |server, asked| openapi(server, asked).boxed(),
+    ),
+    file!("/", "index.html", HTML),
+    file!("/portal.js", "portal.js", SCRIPT),
+    file!("/portal.css", "portal.css", STYLE),
+    file!("/icon.svg", "icon.svg", "image/svg+xml"),
+];
+
+async fn openapi(_: Arc<Server>, _: Asked) -> Result<Answer, Problem> {
+    Ok(Answer::json(&document()))
+}
+
+async fn file(
+    _: Arc<Server>,
+    _: Asked,
+    media: &'static str,
+    bytes: &'static [u8],
+) -> Result<Answer, Problem> {
+    Ok(Answer::whole(media, hyper::body::Bytes::from_static(bytes)))
+}

@@ -1,0 +1,140 @@
+//! What all requests share.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use bus::Client;
+use model::Fingerprint;
+use tokio::sync::Semaphore;
+
+use crate::claim::Claim;
+use crate::error::ManageError;
+use crate::guard::{Guard, Refusals};
+use crate::identity::{Identity, Means};
+use crate::problem::Problem;
+use crate::secret::trace;
+use crate::state::{Account, Audited, Session, SessionKind, State};
+use crate::world::World;
+
+/// The cookie of a session. Browsers take one of that prefix over HTTPS only, and from this host.
+pub(crate) const COOKIE: &str = "__Host-holdfast";
+
+/// A session ends when nothing was asked for so long, and at last after so long, in seconds.
+pub(crate) const SESSION: (u64, u64) = (30 * 60, 12 * 3600);
+
+/// Most streams of events at once.
+pub(crate) const STREAMS: usize = 256;
+
+/// Hashes of passwords that are computed at once: each takes 19 MiB.
+pub(crate) const HASHES: usize = 2;
+
+/// Everything that requests need.
+#[derive(Debug)]
+pub(crate) struct Server {
+    /// What the appliance is called.
+    pub(crate) name: String,
+    pub(crate) fingerprint: Fingerprint,
+    pub(crate) state: Arc<State>,
+    pub(crate) world: World,
+    pub(crate) claim: Claim,
+    pub(crate) guard: Guard,
+    pub(crate) refusals: Refusals,
+    pub(crate) client: Client,
+    pub(crate) hashes: Semaphore,
+    pub(crate) streams: Arc<Semaphore>,
+    /// When each session was used last. Not worth a write: after a restart all begin anew.
+    pub(crate) used: Mutex<HashMap<String, u64>>,
+}
+
+/// Seconds since 1970, as the clock of the box has it.
+pub(crate) fn now() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
+}
+
+impl Server {
+    /// Whose token this is, if it is one and still good.
+    pub(crate) fn identity_of(
+        &self,
+        token: &str,
+        means: Means,
+    ) -> Result<Option<Identity>, Problem> {
+        let session = self.state.session(&trace(token))?;
+        let Some(session) = session.filter(|session| self.is_good(session, means)) else {
+            return Ok(None);
+        };
+        let account = self.state.account(&session.account)?;
+        Ok(account.filter(|account| account.is_good(now())).map(|account| Identity {
+            means,
+            session: session.id,
+            until: session.expires,
+            ..identity(account)
+        }))
+    }
+
+    /// Whether a session is not over; it counts as used. A cookie holds sessions of people only.
+    fn is_good(&self, session: &Session, means: Means) -> bool {
+        let now = now();
+        if session.kind == SessionKind::Token {
+            return means == Means::Token && now < session.expires;
+        }
+        let mut used = self.used.lock().unwrap_or_else(PoisonError::into_inner);
+        let last = used.get(&session.id).copied().unwrap_or(now);
+        let good = now < session.expires && now.saturating_sub(last) < SESSION.0;
+        if good {
+            used.insert(session.id.clone(), now);
+        }
+        good
+    }
+
+    /// Whose certificate this is.
+    pub(crate) fn identity_of_certificate(
+        &self,
+        fingerprint: &Fingerprint,
+    ) -> Result<Option<Identity>, Problem> {
+        let accounts = self.state.accounts()?;
+        let mut accounts = accounts.into_iter().filter(|account| account.is_good(now()));
+        Ok(accounts.find(|account| account.shows(fingerprint)).map(identity))
+    }
+
+    /// Removes sessions that are over, and forgets when they were used.
+    pub(crate) fn sweep(&self) -> Result<(), ManageError> {
+        let now = now();
+        let mut used = self.used.lock().unwrap_or_else(PoisonError::into_inner);
+        used.retain(|_, last| now.saturating_sub(*last) < SESSION.0);
+        drop(used);
+        self.state.sweep_sessions(now)
+    }
+
+    /// Writes something down, durably, before anybody is answered.
+    pub(crate) async fn audit(&self, entry: Audited) -> Result<(), Problem> {
+        self.with_state(move |state| state.audit(now(), entry).map(|_| ())).await
+    }
+
+    /// Does what may wait for a disk, off the threads that serve.
+    pub(crate) async fn with_state<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&State) -> Result<T, ManageError> + Send + 'static,
+    ) -> Result<T, Problem> {
+        let state = self.state.clone();
+        let done = tokio::task::spawn_blocking(move || work(&state)).await;
+        Ok(done.map_err(Problem::inside)??)
+    }
+}
+
+fn identity(account: Account) -> Identity {
+    Identity {
+        account: account.name,
+        role: account.role,
+        clients: account.clients,
+        means: Means::Certificate,
+        session: String::new(),
+        until: 0,
+    }
+}
+
+impl From<ManageError> for Problem {
+    fn from(error: ManageError) -> Self {
+        Self::inside(error)
+    }
+}

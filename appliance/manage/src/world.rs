@@ -1,0 +1,124 @@
+//! What the engine shows, as it is now, and whatever changes for those who listen.
+//!
+//! One task watches the bus for all: answers come from memory, however busy the engine's disks are,
+//! and a listener who is too slow is told to look at everything again.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
+
+use bus::{Edge, JobView, Object, Place, PointView, SystemView, Update, Watch};
+use tokio::sync::broadcast;
+
+/// News that wait for a listener. One that lags further looks at everything again.
+const WAITING: usize = 1024;
+
+/// Something that changed.
+#[derive(Debug, Clone)]
+pub(crate) enum News {
+    Shown(Arc<Object>),
+    /// It is gone; as it was last.
+    Gone(Arc<Object>),
+    Edge(Edge),
+    /// The engine ended; nothing is known until it is back.
+    Lost,
+}
+
+/// All objects, in the order of their places.
+pub(crate) type Objects = BTreeMap<Place, Arc<Object>>;
+
+/// Everything that is known.
+#[derive(Debug)]
+pub(crate) struct World {
+    objects: RwLock<Objects>,
+    news: broadcast::Sender<News>,
+}
+
+impl World {
+    pub(crate) fn new() -> Self {
+        Self { objects: RwLock::default(), news: broadcast::Sender::new(WAITING) }
+    }
+
+    /// Takes over what `watch` tells until the connection to the bus ends.
+    pub(crate) async fn keep(&self, mut watch: Watch) {
+        while let Some(update) = watch.next().await {
+            let news = {
+                let mut objects = self.objects.write().unwrap_or_else(PoisonError::into_inner);
+                take(&mut objects, update)
+            };
+            // Nobody may listen.
+            let _ = news.map(|news| self.news.send(news));
+        }
+    }
+
+    /// As it is now. To be let go of soon.
+    pub(crate) fn objects(&self) -> RwLockReadGuard<'_, Objects> {
+        self.objects.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whatever changes from now on.
+    pub(crate) fn listen(&self) -> broadcast::Receiver<News> {
+        self.news.subscribe()
+    }
+
+    /// Whether the engine shows itself.
+    pub(crate) fn has_engine(&self) -> bool {
+        self.objects().contains_key(&Place::Appliance)
+    }
+}
+
+fn take(objects: &mut Objects, update: Update) -> Option<News> {
+    Some(match update {
+        Update::Shown(object) => {
+            objects.insert(object.place()?, object.clone());
+            News::Shown(object)
+        }
+        Update::Gone(place) => News::Gone(objects.remove(&place)?),
+        Update::Edge(edge) => News::Edge(edge),
+        Update::Lost => {
+            objects.clear();
+            News::Lost
+        }
+    })
+}
+
+/// The client whom an object concerns; `None` if it is the appliance's own.
+pub(crate) fn client_of(objects: &Objects, object: &Object) -> Option<String> {
+    let client = match object {
+        Object::System(system) => system.client.clone(),
+        Object::Alert(alert) => alert.client.clone(),
+        Object::Point(point) => of_system(objects, point.system.as_str())?.client.clone(),
+        Object::Job(job) => of_job(objects, job)?,
+        Object::Export(export) => of_point(objects, export.point.as_str())?,
+        Object::Intake(intake) => of_system(objects, intake.system.as_str())?.client.clone(),
+        Object::Appliance(_) | Object::Pool(_) | Object::Disk(_) => return None,
+    };
+    Some(client).filter(|client| !client.is_empty())
+}
+
+fn of_job(objects: &Objects, job: &JobView) -> Option<String> {
+    if !job.client.is_empty() {
+        return Some(job.client.clone());
+    }
+    let of_system = of_system(objects, job.system.as_str()).map(|system| system.client.clone());
+    of_system.or_else(|| of_point(objects, job.point.as_str()))
+}
+
+fn of_point(objects: &Objects, path: &str) -> Option<String> {
+    let point = point_at(objects, path)?;
+    of_system(objects, point.system.as_str()).map(|system| system.client.clone())
+}
+
+fn point_at<'a>(objects: &'a Objects, path: &str) -> Option<&'a PointView> {
+    match &**objects.get(&Place::parse(path)?)? {
+        Object::Point(point) => Some(point),
+        _ => None,
+    }
+}
+
+/// The system that a path names.
+pub(crate) fn of_system<'a>(objects: &'a Objects, path: &str) -> Option<&'a SystemView> {
+    match &**objects.get(&Place::parse(path)?)? {
+        Object::System(system) => Some(system),
+        _ => None,
+    }
+}

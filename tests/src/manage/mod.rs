@@ -1,0 +1,10 @@
+//! The management daemon over real TLS, before a real engine: who may do what, what others see, and
+//! what strangers can do to it.
+
+mod events;
+mod getting_in;
+mod hostile;
+mod lab;
+mod load;
+mod routes;
+mod tenants;

@@ -1,0 +1,53 @@
+//! Two clients on one box: what is of one does not exist for the other.
+
+use serde_json::{Value, json};
+
+use super::lab::{Lab, ask};
+
+#[test]
+fn what_is_anothers_answers_as_what_is_not_there() {
+    let (lab, owner) = Lab::claimed();
+    lab.protect();
+    let acme = lab.account(&owner, "ann", "client-technician", &["acme"]);
+    let globex = lab.account(&owner, "gus", "client-technician", &["globex"]);
+    let (system, point) = (lab.system(&acme, "mail"), lab.point(&acme, "mail"));
+    let job = lab.get("/api/v1/jobs", &acme).1["jobs"][0]["number"].clone();
+    let export = {
+        let path = format!("/api/v1/points/{point}/export");
+        lab.ask("POST", &path, &acme, &json!({})).1["export"].clone()
+    };
+    let reason = json!({ "reason": "why not" });
+    let none = "0".repeat(32);
+    let tries = [
+        ("GET", format!("systems/{system}"), format!("systems/{none}"), Value::Null),
+        ("POST", format!("systems/{system}/run"), format!("systems/{none}/run"), Value::Null),
+        ("GET", format!("points/{point}"), format!("points/{none}"), Value::Null),
+        ("POST", format!("points/{point}/verify"), format!("points/{none}/verify"), Value::Null),
+        ("POST", format!("points/{point}/export"), format!("points/{none}/export"), Value::Null),
+        ("POST", format!("points/{point}/hold"), format!("points/{none}/hold"), reason),
+        ("GET", format!("jobs/{job}"), "jobs/4711".to_owned(), Value::Null),
+        ("POST", format!("jobs/{job}/cancel"), "jobs/4711/cancel".to_owned(), Value::Null),
+        ("POST", format!("jobs/{job}/retry"), "jobs/4711/retry".to_owned(), Value::Null),
+        ("POST", format!("exports/{export}/stop"), "exports/4711/stop".to_owned(), Value::Null),
+    ];
+    let mut peer = lab.peer();
+    for (verb, theirs, nobodys, body) in &tries {
+        let mut said = |path: &str| ask(&mut peer, verb, &format!("/api/v1/{path}"), &globex, body);
+        let (theirs_said, nobodys_said) = (said(theirs), said(nobodys));
+        assert_eq!(theirs_said.0, 404, "{theirs}");
+        assert_eq!(theirs_said, nobodys_said, "{theirs} and {nobodys} can be told apart");
+    }
+    // Its own it sees, and in lists nothing else.
+    for list in ["systems", "points", "jobs", "exports", "alerts"] {
+        let said = lab.get(&format!("/api/v1/{list}"), &globex).1.to_string();
+        for canary in ["acme", "mail", &system, &point] {
+            assert!(!said.contains(canary), "{list} tells {canary}: {said}");
+        }
+    }
+    assert_eq!(lab.get("/api/v1/systems", &globex).1["systems"].as_array().map(Vec::len), Some(1));
+    let status = lab.get("/api/v1/status", &globex).1;
+    assert_eq!((&status["systems"]["all"], &status["pool"]), (&json!(1), &Value::Null));
+    assert_eq!(lab.get(&format!("/api/v1/systems/{system}"), &acme).0, 200);
+    // The export of the other is still there, for him.
+    assert_eq!(lab.get("/api/v1/exports", &acme).1["exports"].as_array().map(Vec::len), Some(1));
+}

@@ -3,10 +3,9 @@
 //! Windows are looked at over a week as the clock on the wall shows it, minute by minute; an hour
 //! of summer time more or less is not looked at.
 
+use document::{DAY, Level};
 use model::Span;
 
-use crate::read::Level;
-use crate::window::DAY;
 use crate::{Schedule, System, Window};
 
 /// Minutes of a week.

@@ -3,38 +3,7 @@
 //! The reader takes no other keys, the nearest known one is looked for here, and PLAN.md is held
 //! to this table by a test.
 
-/// A key of a section.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Key {
-    pub name: &'static str,
-    pub meaning: &'static str,
-    pub unit: &'static str,
-    pub range: &'static str,
-    /// What holds when it is left out; `required` when it may not be.
-    pub default: &'static str,
-    /// Its value in a document.
-    pub example: &'static str,
-}
-
-/// A table of the document.
-#[derive(Debug, PartialEq, Eq)]
-pub struct Section {
-    /// How it stands in a document.
-    pub name: &'static str,
-    pub keys: &'static [Key],
-}
-
-/// In the order of the columns of PLAN.md.
-const fn key(
-    name: &'static str,
-    meaning: &'static str,
-    unit: &'static str,
-    range: &'static str,
-    default: &'static str,
-    example: &'static str,
-) -> Key {
-    Key { name, meaning, unit, range, default, example }
-}
+use document::{Section, key};
 
 const SPAN: &str = "time";
 const TEXT: &str = "text";

@@ -15,22 +15,19 @@ mod check;
 mod diff;
 mod keys;
 mod list;
-mod name;
 mod plan;
-mod quantity;
 mod read;
 mod schedule;
 #[cfg(test)]
 mod tests;
-mod window;
-mod windows;
 mod write;
 
 pub use diff::{Change, ChangeKind, diff};
-pub use keys::{Key, SECTIONS, Section};
+pub use document::{
+    Days, Key, Level, MAX_DOCUMENT, Problem, Section, Window, WindowError, Windows, bytes_text,
+    parse_bytes, parse_span, span_text,
+};
+pub use keys::SECTIONS;
 pub use plan::{Client, Limits, Maintenance, Plan, Retry, Schedule, Source, System, Task};
-pub use quantity::{bytes_text, parse_bytes, parse_span, span_text};
-pub use read::{Level, MAX_DOCUMENT, Parsed, Problem, parse, parse_knowing};
+pub use read::{Parsed, parse, parse_knowing};
 pub use schedule::{Due, Now, Past, RpoState, is_missed, next_due, rpo_state};
-pub use window::{Days, Window, WindowError};
-pub use windows::Windows;

@@ -1,8 +1,8 @@
 //! A plan as a list of tables with keys and values: what is written, and what is compared.
 
+use document::{list, quoted, time_text};
 use model::{Policy, Span};
 
-use crate::window::time_text;
 use crate::{Client, Limits, Maintenance, Plan, Schedule, Source, System, Window};
 use crate::{bytes_text, span_text};
 
@@ -174,24 +174,4 @@ fn window(window: &Window) -> String {
         Some(rate) => format!("{{ when = {when}, rate = {} }}", quoted(&bytes_text(rate))),
         None => when,
     }
-}
-
-fn list(items: impl Iterator<Item = String>) -> String {
-    format!("[{}]", items.collect::<Vec<_>>().join(", "))
-}
-
-/// As a basic string of TOML.
-fn quoted(text: &str) -> String {
-    let mut quoted = String::from('"');
-    for character in text.chars() {
-        match character {
-            '"' | '\\' => quoted.extend(['\\', character]),
-            control if control.is_control() => {
-                quoted.push_str(&format!("\\u{:04X}", u32::from(control)));
-            }
-            other => quoted.push(other),
-        }
-    }
-    quoted.push('"');
-    quoted
 }

@@ -10,11 +10,11 @@
 //! It counts from a fixed instant (when the run was due, its window opened, or the engine was
 //! ready), so however often it is asked, the answer does not move away.
 
+use document::{add_days, instant, seconds_after};
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, Zoned};
 use model::Span;
 
-use crate::windows::{add_days, instant, seconds_after};
 use crate::{Schedule, System, Windows};
 
 /// Over so many seconds systems that are due together are spread at most.

@@ -2,14 +2,13 @@
 
 use std::collections::BTreeMap;
 
+use document::{Table, nearest};
 use jiff::tz::TimeZone;
 use model::{Priority, Span};
 use toml::Spanned;
 use toml::de::DeValue;
 
-use super::section::Table;
 use super::{Read, windows};
-use crate::name::nearest;
 use crate::{Client, Retry, keys};
 
 const MAX_CLIENTS: usize = 500;

@@ -2,9 +2,9 @@
 
 use std::ops::RangeInclusive;
 
+use document::Table;
 use model::Span;
 
-use super::section::Table;
 use super::{clients, windows};
 use crate::{Limits, Maintenance, Task, keys};
 

@@ -1,7 +1,7 @@
 //! Sources in a document.
 
-use super::section::Table;
-use crate::name::nearest;
+use document::{Table, nearest};
+
 use crate::{Source, keys};
 
 /// Which keys each kind of source takes beside its kind.

@@ -3,12 +3,10 @@
 use std::collections::HashSet;
 use std::ops::RangeInclusive;
 
+use document::{Level, Table, nearest};
 use model::{Policy, Span};
 
-use super::problem::Level;
-use super::section::Table;
 use super::{Read, source, windows};
-use crate::name::nearest;
 use crate::{Client, Schedule, Source, System, keys};
 
 const MAX_SYSTEMS: usize = 2000;

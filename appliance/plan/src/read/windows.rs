@@ -1,11 +1,10 @@
 //! Windows and times of day in a document.
 
+use document::{DAY, Table, Window, WindowError, parse_time};
 use toml::Spanned;
 use toml::de::DeValue;
 
-use super::section::Table;
-use crate::window::{DAY, parse_time};
-use crate::{Window, WindowError, keys};
+use crate::keys;
 
 /// Most windows of a list: each day of the week in nine.
 const MAX_WINDOWS: usize = 64;

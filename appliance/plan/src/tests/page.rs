@@ -4,11 +4,6 @@ use crate::{Key, SECTIONS, Section, parse};
 
 const PAGE: &str = include_str!("../../PLAN.md");
 
-fn row(key: &Key) -> String {
-    let Key { name, meaning, unit, range, default, example } = key;
-    format!("| `{name}` | {meaning} | {unit} | {range} | {default} | `{example}` |")
-}
-
 /// Keys and values of one section.
 type Base<'a> = &'a [(&'a str, &'a str)];
 
@@ -91,7 +86,7 @@ fn source_of(key: &str) -> &'static [(&'static str, &'static str)] {
 fn the_page_has_every_key_as_it_is_and_no_other() {
     let rows: Vec<&str> = PAGE.lines().filter(|line| line.starts_with("| `")).collect();
     let keys = SECTIONS.iter().flat_map(|section| section.keys);
-    let expected: Vec<String> = keys.map(row).collect();
+    let expected: Vec<String> = keys.map(Key::row).collect();
     for (row, expected) in rows.iter().zip(&expected) {
         assert_eq!(row, expected);
     }

@@ -103,7 +103,7 @@ fn instants(zone: &TimeZone, day: Date, minute: u16) -> Vec<Timestamp> {
 
 /// The first instant at which a clock shows a minute of a day; when it skips that minute, as much
 /// later as it skips.
-pub(crate) fn instant(zone: &TimeZone, day: Date, minute: u16) -> Option<Timestamp> {
+pub fn instant(zone: &TimeZone, day: Date, minute: u16) -> Option<Timestamp> {
     let shown = zone.to_ambiguous_timestamp(day.to_datetime(time_of(minute)?));
     shown.compatible().ok()
 }
@@ -112,7 +112,7 @@ fn time_of(minute: u16) -> Option<Time> {
     Time::new((minute / 60) as i8, (minute % 60) as i8, 0, 0).ok()
 }
 
-pub(crate) fn add_days(day: Date, days: i32) -> Option<Date> {
+pub fn add_days(day: Date, days: i32) -> Option<Date> {
     day.checked_add(jiff::Span::new().try_days(days).ok()?).ok()
 }
 
@@ -121,7 +121,7 @@ fn before(at: Timestamp) -> Timestamp {
 }
 
 /// The instant so many seconds later, or the last or first one that there is.
-pub(crate) fn seconds_after(at: Timestamp, seconds: i64) -> Timestamp {
+pub fn seconds_after(at: Timestamp, seconds: i64) -> Timestamp {
     let wanted = at.as_second().saturating_add(seconds);
     let ends = (Timestamp::MIN.as_second(), Timestamp::MAX.as_second());
     let end = if seconds < 0 { Timestamp::MIN } else { Timestamp::MAX };

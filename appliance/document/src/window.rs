@@ -6,7 +6,7 @@ use std::str::FromStr;
 use thiserror::Error;
 
 /// Minutes of a day.
-pub(crate) const DAY: u16 = 24 * 60;
+pub const DAY: u16 = 24 * 60;
 
 const NAMES: [&str; 7] = ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"];
 
@@ -140,7 +140,7 @@ impl fmt::Display for Days {
 }
 
 /// Reads `06:30`, up to `24:00`, as minutes of the day.
-pub(crate) fn parse_time(text: &str) -> Option<u16> {
+pub fn parse_time(text: &str) -> Option<u16> {
     let (hours, minutes) = text.trim().split_once(':')?;
     let two = |text: &str| {
         let digits = text.len() == 2 && text.bytes().all(|byte| byte.is_ascii_digit());
@@ -151,7 +151,7 @@ pub(crate) fn parse_time(text: &str) -> Option<u16> {
     (minutes < 60 && time <= DAY).then_some(time)
 }
 
-pub(crate) fn time_text(minutes: u16) -> String {
+pub fn time_text(minutes: u16) -> String {
     format!("{:02}:{:02}", minutes / 60, minutes % 60)
 }
 

@@ -6,36 +6,40 @@ use model::Span;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::problem::{Level, Problems};
-use crate::keys::{self, Section};
+use crate::Section;
 use crate::name::{is_text, nearest};
+use crate::problem::{Level, Problems};
 use crate::quantity::{bytes_text, parse_bytes, parse_span, span_text};
 
 type Value<'a> = Spanned<DeValue<'a>>;
 
 /// Most items of a list of names.
-pub(super) const MAX_NAMES: usize = 100;
+const MAX_NAMES: usize = 100;
 
 /// A table, or an empty one in the place of one that is missing.
 #[derive(Debug, Clone)]
-pub(super) struct Table<'a> {
+pub struct Table<'a> {
     entries: Option<&'a DeTable<'a>>,
     section: &'static Section,
     /// How it is called in messages.
-    pub(super) place: String,
+    pub place: String,
     /// Where it begins in the document.
     at: usize,
-    pub(super) problems: &'a Problems<'a>,
+    pub problems: &'a Problems<'a>,
 }
 
 impl<'a> Table<'a> {
-    pub(super) fn document(entries: &'a DeTable<'a>, problems: &'a Problems<'a>) -> Self {
-        let (section, place) = (&keys::DOCUMENT, "the plan".to_owned());
+    pub(crate) fn document(
+        entries: &'a DeTable<'a>,
+        section: &'static Section,
+        problems: &'a Problems<'a>,
+    ) -> Self {
+        let place = problems.whole.to_owned();
         Self { entries: Some(entries), section, place, at: 0, problems }
     }
 
     /// Tables of a list of tables.
-    pub(super) fn list(&self, key: &str, section: &'static Section, most: usize) -> Vec<Self> {
+    pub fn list(&self, key: &str, section: &'static Section, most: usize) -> Vec<Self> {
         let Some(value) = self.value(key) else { return Vec::new() };
         let Some(items) = value.get_ref().as_array() else {
             self.wrong(key, "is no list of tables", &format!("write [[{key}]] above each"));
@@ -65,14 +69,14 @@ impl<'a> Table<'a> {
     }
 
     /// The table under a key; an empty one when there is none.
-    pub(super) fn table(&self, key: &str, section: &'static Section) -> Self {
+    pub fn table(&self, key: &str, section: &'static Section) -> Self {
         let value = self.value(key);
         let entries = value.and_then(|value| value.get_ref().as_table());
         if value.is_some() && entries.is_none() {
             self.wrong(key, "is no table", "write { name = value, … }");
         }
         let place = match self.place.as_str() {
-            "the plan" => format!("[{key}]"),
+            whole if whole == self.problems.whole => format!("[{key}]"),
             outer => format!("`{key}` of {outer}"),
         };
         let at = value.map_or(self.at, |value| value.span().start);
@@ -80,34 +84,34 @@ impl<'a> Table<'a> {
     }
 
     /// A value of a list that may be a table: a window.
-    pub(super) fn inner(&self, value: &'a Value<'a>, section: &'static Section) -> Option<Self> {
+    pub fn inner(&self, value: &'a Value<'a>, section: &'static Section) -> Option<Self> {
         let (entries, place) = (value.get_ref().as_table()?, self.place.clone());
         let at = value.span().start;
         Some(Self { entries: Some(entries), section, place, at, problems: self.problems })
     }
 
     /// Whether there is such a table at all.
-    pub(super) fn is_there(&self) -> bool {
+    pub fn is_there(&self) -> bool {
         self.entries.is_some()
     }
 
-    pub(super) fn has(&self, key: &str) -> bool {
+    pub fn has(&self, key: &str) -> bool {
         self.value(key).is_some()
     }
 
-    pub(super) fn entries(&self) -> impl Iterator<Item = (&'a str, usize, &'a Value<'a>)> {
+    pub fn entries(&self) -> impl Iterator<Item = (&'a str, usize, &'a Value<'a>)> {
         let entries = self.entries.into_iter().flatten();
         entries.map(|(key, value)| (key.get_ref().as_ref(), key.span().start, value))
     }
 
     /// The value of a key, which must be one that the section has.
-    pub(super) fn value(&self, key: &str) -> Option<&'a Value<'a>> {
+    pub fn value(&self, key: &str) -> Option<&'a Value<'a>> {
         debug_assert!(self.section.has(key), "{key} is no key of {}", self.section.name);
         self.entries?.get(key)
     }
 
     /// Reports keys that the section does not have, with the nearest that it has.
-    pub(super) fn refuse_unknown(&self) {
+    pub fn refuse_unknown(&self) {
         for (key, at, _) in self.entries().filter(|(key, ..)| !self.section.has(key)) {
             let known = self.section.keys.iter().map(|key| key.name);
             let hint = match nearest(key, known.clone()) {
@@ -119,7 +123,7 @@ impl<'a> Table<'a> {
     }
 
     /// Reports that a key is missing, unless it is there with a value that was reported.
-    pub(super) fn require(&self, key: &str) {
+    pub fn require(&self, key: &str) {
         if self.has(key) {
             return;
         }
@@ -130,17 +134,17 @@ impl<'a> Table<'a> {
     }
 
     /// Reports an error about the value of a key.
-    pub(super) fn wrong(&self, key: &str, what: &str, allowed: &str) {
+    pub fn wrong(&self, key: &str, what: &str, allowed: &str) {
         self.report(Level::Error, key, &format!("`{key}` {what}"), allowed);
     }
 
     /// Reports at a key, or at the table when it does not have it.
-    pub(super) fn report(&self, level: Level, key: &str, what: &str, hint: &str) {
+    pub fn report(&self, level: Level, key: &str, what: &str, hint: &str) {
         let at = self.value(key).map_or(self.at, |value| value.span().start);
         self.problems.add(level, at, what, &self.place, hint);
     }
 
-    pub(super) fn number(&self, key: &str, range: RangeInclusive<u64>) -> Option<u64> {
+    pub fn number(&self, key: &str, range: RangeInclusive<u64>) -> Option<u64> {
         let value = self.value(key)?.get_ref().as_integer();
         let number =
             value.and_then(|value| u64::from_str_radix(value.as_str(), value.radix()).ok());
@@ -153,7 +157,7 @@ impl<'a> Table<'a> {
         number
     }
 
-    pub(super) fn flag(&self, key: &str) -> Option<bool> {
+    pub fn flag(&self, key: &str) -> Option<bool> {
         let flag = self.value(key)?.get_ref().as_bool();
         if flag.is_none() {
             self.wrong(key, "is neither true nor false", "write true or false");
@@ -161,7 +165,7 @@ impl<'a> Table<'a> {
         flag
     }
 
-    pub(super) fn text(&self, key: &str) -> Option<&'a str> {
+    pub fn text(&self, key: &str) -> Option<&'a str> {
         let text = self.value(key)?.get_ref().as_str().filter(|text| is_text(text));
         if text.is_none() {
             let hint = "write 1 to 255 characters in quotes, without blanks at the ends";
@@ -170,7 +174,7 @@ impl<'a> Table<'a> {
         text
     }
 
-    pub(super) fn span(&self, key: &str, range: RangeInclusive<Span>) -> Option<Span> {
+    pub fn span(&self, key: &str, range: RangeInclusive<Span>) -> Option<Span> {
         let text = self.value(key)?.get_ref().as_str();
         let span = text.and_then(parse_span).filter(|span| range.contains(span));
         if span.is_none() {
@@ -183,7 +187,7 @@ impl<'a> Table<'a> {
         span
     }
 
-    pub(super) fn bytes(&self, key: &str, range: RangeInclusive<u64>) -> Option<u64> {
+    pub fn bytes(&self, key: &str, range: RangeInclusive<u64>) -> Option<u64> {
         let text = self.value(key)?.get_ref().as_str();
         let bytes = text.and_then(parse_bytes).filter(|bytes| range.contains(bytes));
         if bytes.is_none() {
@@ -196,7 +200,7 @@ impl<'a> Table<'a> {
     }
 
     /// Items of a list, each with its value; an empty list when there is none.
-    pub(super) fn items(&self, key: &str, most: usize) -> &'a [Value<'a>] {
+    pub fn items(&self, key: &str, most: usize) -> &'a [Value<'a>] {
         let Some(value) = self.value(key) else { return &[] };
         let Some(items) = value.get_ref().as_array() else {
             self.wrong(key, "is no list", "write […, …]");
@@ -209,7 +213,7 @@ impl<'a> Table<'a> {
     }
 
     /// A list of names without duplicates.
-    pub(super) fn names(&self, key: &str) -> Vec<String> {
+    pub fn names(&self, key: &str) -> Vec<String> {
         let mut names: Vec<String> = Vec::new();
         for item in self.items(key, MAX_NAMES) {
             match item.get_ref().as_str().filter(|text| is_text(text)) {

@@ -1,17 +1,17 @@
 //! Names that people give, and the nearest known one to a slip of the finger.
 
 /// Most characters of a name, a path or an address.
-pub(crate) const MAX_TEXT: usize = 255;
+const MAX_TEXT: usize = 255;
 
 /// Whether a text may stand in a plan: it is shown in tables, logs and mails.
-pub(crate) fn is_text(text: &str) -> bool {
+pub fn is_text(text: &str) -> bool {
     let length = text.chars().count();
     let fits = (1..=MAX_TEXT).contains(&length) && text.trim() == text;
     fits && !text.chars().any(char::is_control)
 }
 
 /// The known name that is nearest to `name`, if it is near enough to be meant.
-pub(crate) fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+pub fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     // Longer than any known name by far: nothing is meant.
     let name: Vec<char> = name.chars().take(64).collect();
     let distances = known.into_iter().map(|known| (distance(&name, known), known));

@@ -8,7 +8,7 @@ use serde::Serialize;
 /// Most problems that are told of one document; beyond, it is another document.
 const MAX_PROBLEMS: usize = 200;
 
-/// Whether a problem keeps a plan from being used.
+/// Whether a problem keeps a document from being used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Level {
@@ -46,21 +46,23 @@ impl fmt::Display for Problem {
 
 /// What was found so far.
 #[derive(Debug)]
-pub(super) struct Problems<'a> {
+pub struct Problems<'a> {
     text: &'a str,
+    /// What the document is called in messages.
+    pub(crate) whole: &'static str,
     found: RefCell<Vec<(usize, Problem)>>,
 }
 
 impl<'a> Problems<'a> {
-    pub(super) fn new(text: &'a str) -> Self {
-        Self { text, found: RefCell::default() }
+    pub(crate) fn new(text: &'a str, whole: &'static str) -> Self {
+        Self { text, whole, found: RefCell::default() }
     }
 
-    pub(super) fn error(&self, at: usize, what: &str, place: &str, hint: &str) {
+    pub fn error(&self, at: usize, what: &str, place: &str, hint: &str) {
         self.add(Level::Error, at, what, place, hint);
     }
 
-    pub(super) fn add(&self, level: Level, at: usize, what: &str, place: &str, hint: &str) {
+    pub fn add(&self, level: Level, at: usize, what: &str, place: &str, hint: &str) {
         let mut found = self.found.borrow_mut();
         // A warning more is no news; an error must never be dropped while there is none.
         if found.len() >= MAX_PROBLEMS && (level == Level::Warning || has_errors(&found)) {
@@ -71,12 +73,12 @@ impl<'a> Problems<'a> {
         found.push((at, Problem { level, line, column, place, what, hint }));
     }
 
-    pub(super) fn has_errors(&self) -> bool {
+    pub(crate) fn has_errors(&self) -> bool {
         has_errors(&self.found.borrow())
     }
 
     /// In the order of the document.
-    pub(super) fn into_sorted(self) -> Vec<Problem> {
+    pub(crate) fn into_sorted(self) -> Vec<Problem> {
         let mut found = self.found.into_inner();
         found.sort_by_key(|(at, _)| *at);
         found.into_iter().map(|(_, problem)| problem).collect()

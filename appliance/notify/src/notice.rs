@@ -1,0 +1,84 @@
+//! What is told to a channel at once: what happened to one alert, or a digest of many.
+
+use serde::{Deserialize, Serialize};
+
+use crate::event::{Event, EventKind};
+use crate::word::words;
+
+/// Most alerts that a digest names, the worst first; the rest is counted.
+pub const MAX_NAMED: usize = 20;
+
+words! {
+    /// Why things are told together.
+    Reason {
+        /// They are not: it is one.
+        Single = "single",
+        /// They came outside of the hours of the route.
+        Held = "held",
+        /// More came within an hour than the channel takes.
+        Flood = "flood",
+    }
+}
+
+/// One message, before it is worded.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Notice {
+    pub reason: Reason,
+    /// Things that are told.
+    pub count: u64,
+    /// Severity of the worst.
+    pub worst: u8,
+    /// The worst of them, at least one and at most [`MAX_NAMED`].
+    pub events: Vec<Event>,
+}
+
+impl Notice {
+    pub fn one(event: Event) -> Self {
+        Self { reason: Reason::Single, count: 1, worst: event.severity, events: vec![event] }
+    }
+
+    /// Several in one; None of none. A single one is told as itself.
+    pub(crate) fn many(reason: Reason, notices: Vec<Self>) -> Option<Self> {
+        let count = notices.iter().map(|notice| notice.count).sum();
+        let worst = notices.iter().map(|notice| notice.worst).max()?;
+        let reason = if count == 1 { Reason::Single } else { reason };
+        let mut events: Vec<Event> = notices.into_iter().flat_map(|notice| notice.events).collect();
+        keep_worst(&mut events);
+        Some(Self { reason, count, worst, events })
+    }
+
+    /// Adds what is told with this.
+    pub(crate) fn add(&mut self, other: Self) {
+        self.reason = Reason::Flood;
+        self.count = self.count.saturating_add(other.count);
+        self.worst = self.worst.max(other.worst);
+        self.events.extend(other.events);
+        keep_worst(&mut self.events);
+    }
+
+    /// What happened, as a word; `digest` for many.
+    pub fn word(&self) -> &'static str {
+        match (self.reason, self.events.first()) {
+            (Reason::Single, Some(event)) => event.kind.as_str(),
+            _ => "digest",
+        }
+    }
+
+    /// The alert of one that is told by itself.
+    pub(crate) fn single(&self) -> Option<&Event> {
+        self.events.first().filter(|_| self.reason == Reason::Single)
+    }
+}
+
+/// What is over comes after what is still there; else the worst first, and the order as it was.
+fn keep_worst(events: &mut Vec<Event>) {
+    events.sort_by_key(|event| (event.kind == EventKind::Cleared, 10 - event.severity.min(10)));
+    events.truncate(MAX_NAMED);
+}
+
+/// What goes to a channel.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Delivery {
+    pub channel: String,
+    pub notice: Notice,
+}

@@ -1,0 +1,77 @@
+//! From a document to settings, or to all that is wrong with it.
+
+mod agreement;
+mod channel;
+mod route;
+mod values;
+
+use document::{Level, Problem, Table, read};
+
+use crate::settings::{Audience, Channel, Route, Settings};
+use crate::{NotifyError, keys};
+
+/// What came of a document.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Parsed {
+    /// None when a problem is an error.
+    pub settings: Option<Settings>,
+    /// Errors and warnings in the order of the document.
+    pub problems: Vec<Problem>,
+}
+
+impl Parsed {
+    /// The settings, or all problems as one error.
+    pub fn into_settings(self) -> Result<Settings, NotifyError> {
+        let Self { settings, problems } = self;
+        settings.ok_or(NotifyError::Settings { problems })
+    }
+}
+
+impl Settings {
+    /// Reads settings. Any text gives all of its problems at once, and settings if none of them is
+    /// an error. A secret that is written as `(kept)` is the one of the channel of the same name in
+    /// `former`, if that leads to the same place.
+    pub fn parse(text: &str, former: Option<&Self>) -> Parsed {
+        let whole = "the settings";
+        let (settings, problems) =
+            read(text, whole, &keys::DOCUMENT, |table| settings(table, former));
+        Parsed { settings, problems }
+    }
+}
+
+/// Something that was read, with where it stands.
+struct Read<'a, T> {
+    value: T,
+    table: Table<'a>,
+}
+
+fn settings(document: &Table<'_>, former: Option<&Settings>) -> Settings {
+    let channels = channel::read(document, former);
+    let routes = route::read(document, &channels);
+    let agreements = agreement::read(document);
+    for channel in &channels {
+        look_over(channel, &routes);
+    }
+    let channels = channels.into_iter().filter_map(|channel| channel.value).collect();
+    let routes = routes.into_iter().map(|route| route.value).collect();
+    Settings { channels, routes, agreements }
+}
+
+/// Warns of what is probably not meant.
+fn look_over(channel: &Read<'_, Option<Channel>>, routes: &[Read<'_, Route>]) {
+    let Some(value) = &channel.value else { return };
+    let leads = |route: &&Read<'_, Route>| route.value.channels.contains(&value.name);
+    let mut clients: Vec<&[String]> =
+        routes.iter().filter(leads).map(|route| route.value.clients.as_slice()).collect();
+    if clients.is_empty() {
+        let hint = "name it in the `channels` of a [[route]]";
+        channel.table.report(Level::Warning, "name", "no route leads to the channel", hint);
+    }
+    clients.dedup();
+    let one = matches!(clients.as_slice(), [] | [[_]]);
+    if value.audience == Audience::Contact && !one {
+        let what = "a client's contact is told of others, or of the appliance itself";
+        let hint = "lead routes to it that have one and the same name in `clients`";
+        channel.table.report(Level::Warning, "audience", what, hint);
+    }
+}

@@ -84,7 +84,8 @@ static JOBS: SectionSpec = table(
 );
 
 pub(crate) fn make(seen: &Seen<'_>) -> Vec<Section> {
-    let ended: Vec<&JobView> = seen.jobs.iter().copied().filter(|job| is_ended(seen, job)).collect();
+    let ended: Vec<&JobView> =
+        seen.jobs.iter().copied().filter(|job| is_ended(seen, job)).collect();
     let open = seen.jobs.iter().copied().filter(|job| is_open(seen, job));
     let mut listed: Vec<&JobView> = open.chain(ended.iter().copied()).collect();
     let not_run = not_run(seen);

@@ -110,9 +110,7 @@ fn row(request: &RestoreRequest, now: u64) -> Vec<Cell> {
 fn clock(clock: Clock) -> Cell {
     let span = |seconds| model::Span(seconds);
     match clock {
-        Clock::Kept { after } => {
-            Cell::state(Level::Good, &format!("kept, after {}", span(after)))
-        }
+        Clock::Kept { after } => Cell::state(Level::Good, &format!("kept, after {}", span(after))),
         Clock::Late { by } => Cell::state(Level::Bad, &format!("breached by {}", span(by))),
         Clock::Due { left } => Cell::state(Level::Open, &format!("due in {}", span(left))),
         Clock::Overdue { by } => {

@@ -109,8 +109,7 @@ fn made<'s>(seen: &'s Seen<'_>, point: &PointView) -> Option<&'s Made> {
 
 fn row(seen: &Seen<'_>, system: &System<'_>, points: &[&PointView]) -> Vec<Cell> {
     let fulls = points.iter().filter(|point| is_full(point, made(seen, point))).count();
-    let changed: Vec<u64> =
-        points.iter().filter_map(|point| made(seen, point)?.changed).collect();
+    let changed: Vec<u64> = points.iter().filter_map(|point| made(seen, point)?.changed).collect();
     let growth = match (points.last(), points.first()) {
         (Some(oldest), Some(newest)) => Cell::change(oldest.logical_bytes, newest.logical_bytes),
         _ => Cell::Nothing("none"),
@@ -144,8 +143,7 @@ fn ends(seen: &Seen<'_>, system: &System<'_>, points: &[&PointView]) -> Vec<Vec<
     let row = |(which, point): (&str, Option<&&PointView>)| {
         let point = point?;
         let made = made(seen, point);
-        let known =
-            |bytes: Option<u64>| bytes.map_or(Cell::Nothing("not known"), Cell::Bytes);
+        let known = |bytes: Option<u64>| bytes.map_or(Cell::Nothing("not known"), Cell::Bytes);
         let cells = [
             Cell::text(which),
             Cell::text(&point.id),

@@ -134,9 +134,7 @@ impl Page {
             Cell::State(level, _) => {
                 self.raw("<bdi class=\"").raw(level.as_str()).raw("\">").text(&shown).raw("</bdi>")
             }
-            Cell::Nothing(_) => {
-                self.raw("<span class=\"nothing\">").text(&shown).raw("</span>")
-            }
+            Cell::Nothing(_) => self.raw("<span class=\"nothing\">").text(&shown).raw("</span>"),
             Cell::Text(_) => self.raw("<bdi>").text(&shown).raw("</bdi>"),
             _ => self.text(&shown),
         }

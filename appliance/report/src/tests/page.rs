@@ -54,7 +54,7 @@ fn made() -> String {
                 true => section(&mut page, spec),
                 false => {
                     let (heading, key) = (spec.heading, spec.key);
-                    write!(page, "\n### {heading} (`{key}`): as above or below\n").unwrap();
+                    write!(page, "\n### {heading} (`{key}`): as above\n").unwrap();
                 }
             }
         }

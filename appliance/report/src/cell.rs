@@ -103,7 +103,8 @@ impl Cell {
     }
 }
 
-fn cut(text: &str) -> String {
+/// A text, at most as long as a report has one.
+pub(crate) fn cut(text: &str) -> String {
     match text.char_indices().nth(TEXT_MAX) {
         Some((at, _)) => format!("{}…", text.get(..at).unwrap_or_default()),
         None => text.to_owned(),

@@ -80,5 +80,10 @@ pub(crate) const SYSTEM: Field = field(
 );
 
 /// The client that it belongs to.
-pub(crate) const CLIENT: Field =
-    field("client", "Client", CellKind::Text, "plan", "client of the plan; none if it names none");
+pub(crate) const CLIENT: Field = field(
+    "client",
+    "Client",
+    CellKind::Text,
+    "plan and views",
+    "client of the plan; none if it names none",
+);

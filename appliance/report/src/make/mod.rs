@@ -15,6 +15,7 @@ pub(crate) mod usage;
 use bus::JobState;
 use jiff::tz::TimeZone;
 
+use crate::cell::cut;
 use crate::seen::{Seen, System};
 use crate::{Cell, Facts, Kind, Level, Period, Report, ReportError, Section};
 
@@ -44,7 +45,7 @@ pub fn make(kind: Kind, facts: &Facts, scope: &Scope) -> Result<Report, ReportEr
         client: scope.client.clone(),
         period: scope.period,
         made_at: facts.now,
-        appliance: facts.appliance.clone(),
+        appliance: cut(&facts.appliance),
         zone: scope.zone.clone(),
         sections,
     })

@@ -28,7 +28,7 @@ const HOSTILE: [&str; 16] = [
 ];
 
 fn hostile() -> impl Strategy<Value = String> {
-    prop_oneof![prop::sample::select(&HOSTILE[..]).prop_map(str::to_owned), any::<String>()]
+    prop_oneof![prop::sample::select(HOSTILE.to_vec()).prop_map(str::to_owned), any::<String>()]
 }
 
 /// Facts in which a text stands wherever somebody else's text can.
@@ -159,7 +159,7 @@ fn what_a_spreadsheet_would_run_is_a_text() {
 #[test]
 fn a_long_text_is_cut() {
     let report = report(Kind::JobSummary, &with(&"ü".repeat(100_000)), None);
-    assert!(report.csv().len() < 100_000 + 20 * 2_010 * 10, "{}", report.csv().len());
+    assert!(report.csv().len() < 100_000, "{}", report.csv().len());
 }
 
 proptest! {

@@ -1,4 +1,5 @@
-//! `cargo xtask run`: the engine on a workstation, with disks that are files and a bus of its own.
+//! `cargo xtask run`: the engine and its portal on a workstation, with disks that are files and a
+//! bus of its own.
 //!
 //! Everything is in one folder, which is used again the next time; no root is needed once the
 //! packages are there. Ctrl-C ends it as the service manager would: jobs stop at a safe place and
@@ -12,6 +13,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
 use nix::sys::signal::{SigSet, Signal};
+use serde_json::Value;
 
 use crate::debian::{self, Package};
 use crate::error::{Error, Result};
@@ -29,24 +31,39 @@ pub(crate) struct Args {
     /// Size of each of the two disks, which take room as they fill
     #[arg(long, value_name = "BYTES", default_value = "20GiB")]
     size: String,
+
+    /// Port of the portal, on this machine alone
+    #[arg(long, value_name = "NUMBER", default_value_t = 8443)]
+    port: u16,
 }
 
 pub(crate) fn run(args: &Args) -> Result<()> {
     debian::ensure(NEEDED)?;
     let mut build = cargo();
-    shown(build.args(["build", "--release", "--locked", "-p", "holdfast", "-p", "engine"]))?;
+    shown(build.args([
+        "build",
+        "--release",
+        "--locked",
+        "-p",
+        "holdfast",
+        "-p",
+        "engine",
+        "-p",
+        "manage",
+    ]))?;
     let folder = args.folder.clone().unwrap_or_else(|| target_folder().join("run"));
     fs::create_dir_all(&folder).map_err(Error::io(&folder))?;
     let folder = folder.canonicalize().map_err(Error::io(&folder))?;
     if !folder.join("disk0").exists() {
         make_pool(&folder, &args.size)?;
     }
-    configure(&folder)?;
+    configure(&folder, args.port)?;
     let _bus = Bus::start(&folder)?;
     tell(&folder);
     let mut engine = command(program("holdfast-engine"));
     engine.arg("--config").arg(folder.join("engine.toml"));
     let mut running = engine.spawn().map_err(|source| start_error(&engine, source))?;
+    let _portal = Portal::start(&folder)?;
     // Ctrl-C reaches the engine too, which ends in its own time; then this does. Not before the
     // engine is started: it would inherit that.
     let interrupt: SigSet = [Signal::SIGINT].into_iter().collect();
@@ -80,7 +97,14 @@ fn make_pool(folder: &Path, size: &str) -> Result<()> {
     Ok(())
 }
 
-fn configure(folder: &Path) -> Result<()> {
+fn configure(folder: &Path, port: u16) -> Result<()> {
+    let portal = format!(
+        "listen = \"127.0.0.1:{port}\"\ncertificate = \"manage/certificate.pem\"\n\
+         key = \"manage/key.pem\"\nstate = \"manage\"\nruntime = \"portal\"\nbus = \"{}\"\n",
+        address(folder)
+    );
+    let path = folder.join("manage.toml");
+    fs::write(&path, portal).map_err(Error::io(&path))?;
     let text = format!(
         "disks = [\"disk0\", \"disk1\"]\npassphrase_file = \"passphrase\"\nstate = \"state\"\n\
          runtime = \"sockets\"\nbus = \"{}\"\n",
@@ -127,6 +151,48 @@ impl Bus {
 }
 
 impl Drop for Bus {
+    fn drop(&mut self) {
+        // It may have ended by itself.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// The management daemon, until it is dropped.
+struct Portal(Child);
+
+impl Portal {
+    /// Starts it, and tells where it is found and how it becomes somebody's.
+    fn start(folder: &Path) -> Result<Self> {
+        let told = folder.join("portal/claim.json");
+        // That of the last run: its code opens nothing.
+        let _ = fs::remove_file(&told);
+        let mut manage = command(program("holdfast-manage"));
+        manage.arg("--config").arg(folder.join("manage.toml")).stderr(Stdio::piped());
+        let mut child = manage.spawn().map_err(|source| start_error(&manage, source))?;
+        let log = child.stderr.take().map(BufReader::new);
+        let portal = Self(child);
+        let mut lines = log.into_iter().flat_map(BufReader::lines).map_while(std::io::Result::ok);
+        for line in lines.by_ref() {
+            eprintln!("{line}");
+            if line.contains("ready at") {
+                break;
+            }
+        }
+        // It must never wait for somebody who reads its log.
+        std::thread::spawn(move || lines.for_each(|line| eprintln!("{line}")));
+        let text = fs::read_to_string(&told).map_err(Error::io(&told))?;
+        let told: Value = serde_json::from_str(&text).unwrap_or_default();
+        println!("portal:    {}", told["addresses"][0].as_str().unwrap_or("?"));
+        match told["code"].as_str() {
+            Some(code) => println!("claim it:  with the code {code}"),
+            None => println!("claimed:   sign in with your account"),
+        }
+        Ok(portal)
+    }
+}
+
+impl Drop for Portal {
     fn drop(&mut self) {
         // It may have ended by itself.
         let _ = self.0.kill();

@@ -51,3 +51,37 @@ fn what_is_anothers_answers_as_what_is_not_there() {
     // The export of the other is still there, for him.
     assert_eq!(lab.get("/api/v1/exports", &acme).1["exports"].as_array().map(Vec::len), Some(1));
 }
+
+#[test]
+fn a_report_is_of_ones_own_clients() {
+    let (lab, owner) = Lab::claimed();
+    lab.protect();
+    let globex = lab.account(&owner, "gus", "client-reader", &["globex"]);
+    let kinds = lab.get("/api/v1/reports", &globex).1;
+    let kinds = kinds["reports"].as_array().expect("a list").clone();
+    assert_eq!(kinds.len(), 8);
+    let mut peer = lab.peer();
+    let mut text = |path: &str, token: &str| {
+        let head = format!(
+            "GET /api/v1/reports/{path} HTTP/1.1\r\nhost: box\r\nauthorization: Bearer {token}\r\n\r\n"
+        );
+        assert!(peer.send(head.as_bytes()));
+        let (status, _, body) = peer.whole_answer();
+        (status, String::from_utf8(body).expect("text"))
+    };
+    for kind in kinds.iter().filter_map(|kind| kind["kind"].as_str()) {
+        for format in ["html", "csv", "json"] {
+            let (status, own) = text(&format!("{kind}?format={format}"), &globex);
+            assert_eq!(status, 200, "{kind}: {own}");
+            assert!(!own.contains("acme") && !own.contains("mail"), "{kind} {format}: {own}");
+        }
+        let theirs = text(&format!("{kind}?client=acme"), &globex);
+        assert_eq!(theirs.0, 404, "{kind}");
+        assert_eq!(theirs, text(&format!("{kind}?client=nobody"), &globex));
+        let (_, all) = text(&format!("{kind}?format=json&days=1"), &owner);
+        let report: Value = serde_json::from_str(&all).expect("JSON");
+        assert_eq!(report["kind"], kind);
+    }
+    let (_, sizes) = text("sizes?format=csv", &owner);
+    assert!(sizes.contains("mail") && sizes.contains("erp"), "{sizes}");
+}

@@ -23,6 +23,7 @@ const FORBIDDEN: &[(&str, &str, &str)] = &[
     ("bus", "store", "what talks to others must not reach what is stored"),
     ("bus", "seal", "what talks to others must not reach keys"),
     ("bus", "disk", "what talks to others must not reach disks"),
+    ("report", "store", "what writes for people must not reach what is stored"),
     ("report", "seal", "what writes for people must not reach keys"),
     ("report", "record", "what writes for people must not reach what is stored"),
     ("report", "operations", "what writes for people changes nothing"),
@@ -192,6 +193,6 @@ mod tests {
         let there = ["store", "catalog", "chunk", "disk", "bus", "operations", "engine"];
         let (_, edges) = tree(&there.map(|name| (name, &[][..])));
         let seal = forbidden(&edges).into_iter().filter(|text| text.contains("seal")).count();
-        assert_eq!(seal, 7, "all that name the seal");
+        assert_eq!(seal, 9, "all that name the seal");
     }
 }

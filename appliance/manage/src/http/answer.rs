@@ -22,6 +22,9 @@ pub(crate) type Body = UnsyncBoxBody<Bytes, Infallible>;
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; \
     connect-src 'self'; font-src 'self'; form-action 'none'; frame-ancestors 'none'; base-uri 'none'";
 
+/// What a report may do: have its own style, so that it is one file that can be mailed.
+const REPORT: &str = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'";
+
 /// On every answer.
 const HEADERS: [(HeaderName, &str); 4] = [
     (header::CONTENT_SECURITY_POLICY, POLICY),
@@ -66,6 +69,12 @@ impl Answer {
     pub(crate) fn whole(media: &'static str, bytes: Bytes) -> Self {
         let payload = Payload::Whole(bytes);
         Self { status: StatusCode::OK, media, payload, headers: Vec::new() }
+    }
+
+    /// A report as a page.
+    pub(crate) fn page(html: String) -> Self {
+        let page = Self::whole("text/html; charset=utf-8", html.into());
+        page.with(header::CONTENT_SECURITY_POLICY, REPORT)
     }
 
     pub(crate) fn stream(media: &'static str, stream: BoxStream<'static, Bytes>) -> Self {

@@ -12,6 +12,7 @@ mod plan;
 mod points;
 mod pool;
 mod portal;
+mod reports;
 mod session;
 mod status;
 mod systems;
@@ -20,7 +21,7 @@ use crate::route::Route;
 
 /// All of them.
 pub(crate) fn all() -> impl Iterator<Item = &'static Route> {
-    let groups: [&[Route]; 15] = [
+    let groups: [&[Route]; 16] = [
         session::ROUTES,
         me::ROUTES,
         accounts::ROUTES,
@@ -32,6 +33,7 @@ pub(crate) fn all() -> impl Iterator<Item = &'static Route> {
         pool::ROUTES,
         alerts::ROUTES,
         plan::ROUTES,
+        reports::ROUTES,
         audit::ROUTES,
         events::ROUTES,
         metrics::ROUTES,

@@ -29,7 +29,10 @@ pub(crate) const ROUTES: &[Route] = &[
         Access::Wide(DESK),
         "Put another plan in force, or say what would be different",
         Gives::Fields(&[
-            ("difference", "What is different, for people; empty if nothing is"),
+            (
+                "difference",
+                "What is different, as one JSON object: changes, lines for people, warnings",
+            ),
             ("applied", "Whether it is in force now"),
         ]),
         |server, asked| apply(server, asked).boxed(),

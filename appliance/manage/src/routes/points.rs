@@ -90,9 +90,9 @@ pub(crate) const ROUTES: &[Route] = &[
         Access::Roles(DESK),
         "Remove it: it goes after the delay that the policy has",
         Gives::Done,
-        |server, asked| change(server, asked, "Remove").boxed(),
+        |server, asked| remove(server, asked).boxed(),
     )
-    .body(&[WHY]),
+    .body(&[WHY, may("newest", Kind::Flag, "Also if nothing newer is left of its system")]),
     Route::post(
         "/api/v1/points/{point}/return",
         Access::Roles(DESK),
@@ -197,6 +197,16 @@ async fn change(server: Arc<Server>, asked: Asked, method: &str) -> Result<Answe
     let reason = format!("{account}: {}", asked.body.text("reason"));
     server.client.call::<_, ()>(&place, method, &reason).await?;
     Ok(Answer::done())
+}
+
+async fn remove(server: Arc<Server>, asked: Asked) -> Result<Answer, Problem> {
+    let newest = asked.body.flag("newest");
+    let removed = change(server, asked, if newest { "RemoveNewest" } else { "Remove" }).await;
+    // The engine speaks to who has a shell.
+    removed.map_err(|problem| match problem.next.contains("--yes") {
+        true => Problem { next: "send `newest` as true if that is meant".to_owned(), ..problem },
+        false => problem,
+    })
 }
 
 async fn plainly(server: Arc<Server>, asked: Asked, method: &str) -> Result<Answer, Problem> {

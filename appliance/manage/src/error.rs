@@ -7,7 +7,7 @@ pub type Result<T> = std::result::Result<T, ManageError>;
 
 #[derive(Debug, thiserror::Error)]
 pub enum ManageError {
-    #[error("{}: {source}. See that the folder is there and belongs to the service.", path.display())]
+    #[error("{}: {source}. See that it is there and belongs to the service.", path.display())]
     File { path: PathBuf, source: std::io::Error },
     #[error("{}: {source}. Mend the configuration.", path.display())]
     Config { path: PathBuf, source: toml::de::Error },

@@ -47,9 +47,9 @@ impl Lab {
 
     fn configure(&self) {
         let text = format!(
-            "listen = \"127.0.0.1:0\"\nlisten_for_certificates = \"127.0.0.1:0\"\nname = \"box-7\"\n\
-             certificate = \"manage.pem\"\nkey = \"manage.key\"\nstate = \"manage\"\n\
-             runtime = \"manage-run\"\nbus = {:?}\n",
+            "listen = \"127.0.0.1:0\"\nlisten_for_certificates = \"127.0.0.1:0\"\n\
+             name = \"box-7\"\ncertificate = \"manage.pem\"\nkey = \"manage.key\"\n\
+             state = \"manage\"\nruntime = \"manage-run\"\nbus = {:?}\n",
             self.asked.bus.address
         );
         std::fs::write(self.asked.pool.path("manage.toml"), text).expect("room");

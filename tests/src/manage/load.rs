@@ -32,8 +32,10 @@ fn status_is_answered_at_once_while_an_ingest_takes_all_that_there_is() {
     times.sort();
     let (median, p99) = (times[times.len() / 2], times[times.len() * 99 / 100]);
     println!("{} calls: median {median:?}, p99 {p99:?}", times.len());
-    // The bound is ten times what an idle machine takes; it is for machines that do much else.
-    assert!(p99 < Duration::from_millis(250), "{p99:?}");
+    // Other tests take the processors as well, so the slowest wait for these and not for disks: a
+    // bound on them tells only who hangs.
+    assert!(median < Duration::from_millis(50), "{median:?}");
+    assert!(p99 < Duration::from_secs(1), "{p99:?}");
     let (_, resident) = lab.memory();
     println!("resident: {} KiB", resident / 1024);
 }

@@ -63,7 +63,8 @@ fn a_report_is_of_ones_own_clients() {
     let mut peer = lab.peer();
     let mut text = |path: &str, token: &str| {
         let head = format!(
-            "GET /api/v1/reports/{path} HTTP/1.1\r\nhost: box\r\nauthorization: Bearer {token}\r\n\r\n"
+            "GET /api/v1/reports/{path} HTTP/1.1\r\nhost: box\r\n\
+             authorization: Bearer {token}\r\n\r\n"
         );
         assert!(peer.send(head.as_bytes()));
         let (status, _, body) = peer.whole_answer();

@@ -19,8 +19,9 @@ pub(crate) use hyper::body::Bytes;
 pub(crate) type Body = UnsyncBoxBody<Bytes, Infallible>;
 
 /// What a page may do: load what this box serves, and nothing else.
-const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; \
-    connect-src 'self'; font-src 'self'; form-action 'none'; frame-ancestors 'none'; base-uri 'none'";
+const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; \
+    img-src 'self' data:; connect-src 'self'; font-src 'self'; form-action 'none'; \
+    frame-ancestors 'none'; base-uri 'none'";
 
 /// What a report may do: have its own style, so that it is one file that can be mailed.
 const REPORT: &str = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'";

@@ -70,7 +70,7 @@ async fn show(server: Arc<Server>, asked: Asked) -> Result<Answer, Problem> {
     let facts = facts(&server).await?;
     let of_client = |name: &str| facts.plan.clients.iter().find(|client| client.name == name);
     let zone = client.as_deref().and_then(of_client).map(|client| client.zone.as_str());
-    // The plan was checked when it came; a zone that this build does not know is no reason for none.
+    // The plan was checked when it came; a zone that is not known here is no reason for no report.
     let zone = zone.and_then(|zone| TimeZone::get(zone).ok()).unwrap_or(TimeZone::UTC);
     let period = match asked.query.number("days") {
         Some(days) => Period::days_before(days.max(1), facts.now),

@@ -9,7 +9,7 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use model::Fingerprint;
-use pinned::{Admission, fingerprint_of, linger};
+use pinned::{Admission, Ticket, fingerprint_of, linger};
 use rustls::ServerConfig;
 use tokio::net::TcpStream;
 use tokio::time::timeout;
@@ -46,9 +46,8 @@ pub(crate) struct Door {
 
 impl Door {
     /// Serves a connection until it ends. What goes wrong in it is its own affair.
-    pub(crate) async fn serve(&self, stream: TcpStream, from: SocketAddr) {
+    pub(crate) async fn serve(&self, stream: TcpStream, from: SocketAddr, mut ticket: Ticket) {
         let tls = TlsAcceptor::from(self.tls.clone());
-        let mut ticket = self.admission.enter(from.ip());
         let accepted = tokio::select! {
             () = ticket.cut() => return,
             accepted = timeout(HANDSHAKE, tls.accept(stream).into_fallible()) => accepted,

@@ -68,8 +68,11 @@ impl Listener {
                         let Ok(place) = places.clone().try_acquire_owned() else { continue };
                         let door = self.door.clone();
                         let _ = stream.set_nodelay(true);
+                        // In the order in which they came: who came last pushes out, and is not
+                        // pushed out by those before.
+                        let ticket = door.admission.enter(from.ip());
                         connections.spawn(async move {
-                            door.serve(stream, from).await;
+                            door.serve(stream, from, ticket).await;
                             drop(place);
                         });
                     }

@@ -13,6 +13,7 @@ mod agents;
 mod asked;
 mod changed_disks;
 mod clients;
+mod console;
 mod engine;
 mod engine_exports;
 mod engine_kills;

@@ -9,6 +9,9 @@ const UNITS: &str = "../image/files/usr/lib/systemd/system";
 /// The exposure of a unit, in tenths, that is allowed at most: 1.0 for the engine.
 const MOST_EXPOSED: &str = "10";
 
+/// That of the console: it is root, as the files of the network are root's.
+const CONSOLE: (&str, &str) = ("holdfast-console.service", "15");
+
 #[test]
 fn no_unit_is_more_exposed_than_it_may_be() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join(UNITS);
@@ -19,9 +22,11 @@ fn no_unit_is_more_exposed_than_it_may_be() {
         .collect();
     assert!(!units.is_empty());
     for unit in units {
+        let is_console = unit.file_name().is_some_and(|name| name == CONSOLE.0);
+        let most = if is_console { CONSOLE.1 } else { MOST_EXPOSED };
         let output = Command::new("systemd-analyze")
             .args(["security", "--offline=yes", "--no-pager"])
-            .arg(format!("--threshold={MOST_EXPOSED}"))
+            .arg(format!("--threshold={most}"))
             .arg(&unit)
             .output()
             .expect("systemd-analyze can be started: it is in the Debian package systemd");

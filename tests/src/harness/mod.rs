@@ -11,12 +11,14 @@ mod inside;
 mod libvirt;
 mod loop_device;
 mod machine;
+mod others;
 mod outcome;
 mod peer;
 mod pool;
 mod program;
 mod qemu_io;
 mod small_room;
+mod terminal;
 mod tools;
 mod work;
 
@@ -30,12 +32,14 @@ pub(crate) use image::{Random, allocated, changed_blocks, image, scatter, write_
 pub(crate) use libvirt::{Libvirt, MACHINE};
 pub(crate) use loop_device::Loop;
 pub(crate) use machine::Machine;
+pub(crate) use others::Others;
 pub(crate) use outcome::{Outcome, number, run, run_with, text};
 pub(crate) use peer::Peer;
 pub(crate) use pool::{Pool, points};
 pub(crate) use program::{beside, engine, holdfast};
 pub(crate) use qemu_io::QemuIo;
 pub(crate) use small_room::SmallRoom;
+pub(crate) use terminal::Terminal;
 pub(crate) use tools::{client, run_tool, skipped};
 pub(crate) use work::Work;
 

@@ -68,6 +68,7 @@ fn add_ours(root: &Path) -> Result<()> {
     let own = std::env::current_exe().map_err(Error::io(root))?;
     let programs = [
         (program("holdfast"), "usr/bin/holdfast"),
+        (program("holdfast-console"), "usr/bin/holdfast-console"),
         (program("holdfast-engine"), "usr/bin/holdfast-engine"),
         (program("holdfast-receiver"), "usr/bin/holdfast-receiver"),
         (own, STORY.trim_start_matches('/')),

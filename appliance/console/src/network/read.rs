@@ -1,0 +1,102 @@
+//! Reads what is there. What cannot be read is left out: the screen shows what is known.
+
+use std::fs::File;
+use std::io::Read;
+use std::net::IpAddr;
+use std::path::Path;
+
+use nix::ifaddrs::getifaddrs;
+use nix::sys::socket::SockaddrStorage;
+
+use super::{Interface, MAX_INTERFACES, Network, parse};
+
+/// Longest file that is read whole, in bytes: a table of routes.
+const MAX_BYTES: u64 = 256 << 10;
+
+/// Most addresses that are shown of one interface.
+const MAX_ADDRESSES: usize = 8;
+
+/// What is known now, of interfaces in the folder where the kernel shows them.
+pub(crate) fn read(folder: &Path) -> Network {
+    let routes = text(Path::new("/proc/net/route"));
+    let addresses = addresses();
+    let mut interfaces: Vec<Interface> = names(folder)
+        .into_iter()
+        .map(|name| Interface {
+            link: line(&folder.join(&name).join("operstate")),
+            mac: line(&folder.join(&name).join("address")),
+            addresses: of(&addresses, &name),
+            gateway: parse::gateway(&routes, &name),
+            name,
+        })
+        .collect();
+    interfaces.sort_by(|left, right| left.name.cmp(&right.name));
+    Network { interfaces, dns: parse::name_servers(&text(Path::new("/etc/resolv.conf"))) }
+}
+
+fn names(folder: &Path) -> Vec<String> {
+    let Ok(entries) = std::fs::read_dir(folder) else { return Vec::new() };
+    let names = entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
+    let wanted = names.filter(|name| name != "lo" && parse::is_interface(name));
+    wanted.take(MAX_INTERFACES).collect()
+}
+
+/// Names of interfaces with an address each.
+fn addresses() -> Vec<(String, String)> {
+    let Ok(all) = getifaddrs() else { return Vec::new() };
+    let found = all.filter_map(|one| {
+        let address = ip(&one.address?)?;
+        let shown = match one.netmask.as_ref().and_then(ip).and_then(parse::prefix) {
+            Some(prefix) => format!("{address}/{prefix}"),
+            None => address.to_string(),
+        };
+        Some((one.interface_name, shown))
+    });
+    found.take(MAX_INTERFACES * MAX_ADDRESSES).collect()
+}
+
+fn ip(address: &SockaddrStorage) -> Option<IpAddr> {
+    let v4 = address.as_sockaddr_in().map(|address| IpAddr::V4(address.ip()));
+    v4.or_else(|| address.as_sockaddr_in6().map(|address| IpAddr::V6(address.ip())))
+}
+
+fn of(addresses: &[(String, String)], name: &str) -> Vec<String> {
+    let its = addresses.iter().filter(|(interface, _)| interface == name);
+    its.map(|(_, address)| address.clone()).take(MAX_ADDRESSES).collect()
+}
+
+fn line(path: &Path) -> String {
+    text(path).lines().next().unwrap_or("unknown").trim().to_owned()
+}
+
+/// A file as text; nothing if it is not there.
+fn text(path: &Path) -> String {
+    let mut bytes = Vec::new();
+    let read = File::open(path).and_then(|file| file.take(MAX_BYTES).read_to_end(&mut bytes));
+    read.map_or_else(|_| String::new(), |_| String::from_utf8_lossy(&bytes).into_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn interfaces_are_those_of_the_folder_without_the_loopback() {
+        let folder = tempfile::tempdir().unwrap();
+        for name in ["lo", "zz9", "aa1", "bad name"] {
+            std::fs::create_dir(folder.path().join(name)).unwrap();
+        }
+        std::fs::write(folder.path().join("aa1/operstate"), "up\n").unwrap();
+        std::fs::write(folder.path().join("aa1/address"), "02:00:00:00:00:01\n").unwrap();
+        let network = read(folder.path());
+        let names: Vec<&str> = network.interfaces.iter().map(|one| one.name.as_str()).collect();
+        assert_eq!(names, ["aa1", "zz9"]);
+        assert_eq!(network.interfaces[0].mac, "02:00:00:00:00:01");
+        assert_eq!(network.interfaces[1].link, "unknown");
+    }
+
+    #[test]
+    fn this_machine_has_its_own_addresses() {
+        assert!(addresses().iter().any(|(name, address)| name == "lo" && address == "127.0.0.1/8"));
+    }
+}

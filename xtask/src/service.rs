@@ -22,6 +22,7 @@ mod container;
 mod exports;
 mod jobs;
 mod machine;
+mod manage;
 mod set_up;
 mod story;
 mod tools;
@@ -33,7 +34,8 @@ pub(crate) use story::tell;
 const NEEDED: &[Package] =
     &[Package { name: "systemd-container", why: "systemd-nspawn boots a system in a container" }];
 
-const PACKAGES: &str = "systemd-sysv,dbus,polkitd,qemu-utils";
+/// curl is a client of the management daemon.
+const PACKAGES: &str = "systemd-sysv,dbus,polkitd,qemu-utils,curl";
 
 /// Boots the container and goes through the story. Needs root, and an operating system in which
 /// root may mount; half a minute when Debian's packages are in the cache.

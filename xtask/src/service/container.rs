@@ -33,8 +33,9 @@ TTYPath=/dev/console
 /// Beyond it the container hangs, in seconds.
 const LIMIT: &str = "300";
 
-/// What the engine's unit has to do without where there are no user name spaces.
+/// What units have to do without where there are no user name spaces, and which ones.
 const WITHOUT: &str = "[Service]\nPrivateUsers=no\n";
+const THOSE: [&str; 2] = ["holdfast-engine.service.d", "holdfast-manage.service.d"];
 
 /// Boots the system of `tree` with `state` as the folder of the engine's state. It mounts what it
 /// likes: for a process in name spaces of its own.
@@ -70,6 +71,7 @@ fn add_ours(root: &Path) -> Result<()> {
         (program("holdfast"), "usr/bin/holdfast"),
         (program("holdfast-console"), "usr/bin/holdfast-console"),
         (program("holdfast-engine"), "usr/bin/holdfast-engine"),
+        (program("holdfast-manage"), "usr/bin/holdfast-manage"),
         (program("holdfast-receiver"), "usr/bin/holdfast-receiver"),
         (own, STORY.trim_start_matches('/')),
     ];
@@ -87,11 +89,14 @@ fn allow_for_missing_user_spaces(root: &Path) -> Result<()> {
         return Ok(());
     }
     println!(
-        "    not tested: PrivateUsers= of the engine's unit. There are no user name spaces here; a \
-         chroot has none, a machine or a container has"
+        "    not tested: PrivateUsers= of the units. There are no user name spaces here; a chroot \
+         has none, a machine or a container has"
     );
-    let folder = root.join("etc/systemd/system/holdfast-engine.service.d");
-    fs::create_dir(&folder).map_err(Error::io(&folder))?;
-    let path = folder.join("no-user-spaces.conf");
-    fs::write(&path, WITHOUT).map_err(Error::io(&path))
+    for unit in THOSE {
+        let folder = root.join("etc/systemd/system").join(unit);
+        fs::create_dir(&folder).map_err(Error::io(&folder))?;
+        let path = folder.join("no-user-spaces.conf");
+        fs::write(&path, WITHOUT).map_err(Error::io(&path))?;
+    }
+    Ok(())
 }

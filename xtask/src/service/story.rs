@@ -1,7 +1,7 @@
 //! What is done in the container, in order, with a line for each part.
 
 use super::tools::{must, systemctl};
-use super::{alerts, bus, callers, exports, jobs, set_up, units};
+use super::{alerts, bus, callers, exports, jobs, manage, set_up, units};
 use crate::error::Result;
 use crate::process::{command, quiet};
 
@@ -30,6 +30,7 @@ fn go_through() -> Result<()> {
     exports::check(&web)?;
     alerts::of_restarts()?;
     let mail = jobs::check()?;
+    manage::check()?;
     alerts::of_a_unit()?;
     alerts::of_a_locked_pool()?;
     let points = [(web, set_up::WEB), (mail, set_up::MAIL)];

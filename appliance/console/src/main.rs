@@ -14,7 +14,7 @@ struct Arguments {
     #[arg(long, value_name = "FILE", default_value = "/etc/holdfast/console.toml")]
     config: PathBuf,
 
-    /// The bus that the engine is on, when it is not the system's; HOLDFAST_BUS_ADDRESS says the same
+    /// The engine's bus, when it is not the system's; HOLDFAST_BUS_ADDRESS says the same
     #[arg(long, value_name = "ADDRESS")]
     bus: Option<String>,
 

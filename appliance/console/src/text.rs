@@ -153,7 +153,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn any_text_is_cut_and_wrapped_to_its_columns(text in any::<String>(), columns in 8..100usize) {
+        fn any_text_is_cut_and_wrapped_to_its_columns(text: String, columns in 8..100usize) {
             prop_assert!(cut(&clean(&text, false), columns).width() <= columns);
             for line in wrapped(&text, columns) {
                 prop_assert!(line.width() <= columns, "{line:?}");

@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::io::{Read, Write};
+use std::num::NonZero;
 use std::process::{Child, Command};
 use std::sync::{Arc, Condvar, Mutex};
 use std::time::{Duration, Instant};
@@ -56,7 +57,7 @@ impl Terminal {
         // It holds the other side, without which there is no end.
         drop(command);
         let keyboard = File::from(pair.master);
-        let screen = Screen { parser: Parser::new(lines, columns, 0), over: false };
+        let screen = Screen { parser: Parser::new(some(lines), some(columns), 0), over: false };
         let seen = Arc::new(Seen { screen: Mutex::new(screen), news: Condvar::new() });
         let (shown, reader) = (seen.clone(), keyboard.try_clone().expect("a descriptor"));
         std::thread::spawn(move || read(reader, &shown));
@@ -92,7 +93,7 @@ impl Terminal {
     /// Makes the terminal another size, as a window does.
     pub(crate) fn resize(&self, columns: u16, lines: u16) {
         let mut screen = self.seen.screen.lock().expect("nobody panics");
-        screen.parser.screen_mut().set_size(lines, columns);
+        screen.parser.screen_mut().set_size(some(lines), some(columns));
         let size =
             rustix::termios::Winsize { ws_row: lines, ws_col: columns, ws_xpixel: 0, ws_ypixel: 0 };
         tcsetwinsize(&self.keyboard, size).expect("a terminal");
@@ -125,6 +126,10 @@ impl Drop for Terminal {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+fn some(length: u16) -> NonZero<u16> {
+    NonZero::new(length).expect("a terminal has lines and columns")
 }
 
 fn read(mut terminal: File, seen: &Seen) {

@@ -29,8 +29,7 @@ export const planView = () =>
   });
 
 export async function channelsView() {
-  const { channels } = await get("/channels/status");
-  const state = { channels };
+  const state = await get("/channels/status");
   const view = await editorView({
     title: "Channels",
     path: "/channels",
@@ -39,15 +38,21 @@ export async function channelsView() {
     applied: "The channels are in force.",
     after: () => refresh(state, holder),
   });
-  const holder = h("div", {}, statusTable(state.channels));
+  const holder = h("div", {}, statusOf(state));
   view.node.splice(2, 0, section("How they do", holder));
   return view;
 }
 
 async function refresh(state, holder) {
-  state.channels = (await get("/channels/status")).channels;
-  holder.replaceChildren(statusTable(state.channels));
+  Object.assign(state, await get("/channels/status"));
+  holder.replaceChildren(...statusOf(state));
 }
+
+// Channels that cannot be used are no channels: nobody is told of anything.
+const statusOf = ({ channels, problem }) => [
+  problem && h("p", { class: "why" }, `What was set up is not used: ${problem}`),
+  statusTable(channels),
+].filter(Boolean);
 
 function statusTable(channels) {
   if (!channels?.length) return note("There are none yet.");

@@ -61,6 +61,11 @@ impl Claim {
         Ok(claim)
     }
 
+    /// Where the portal is found, for people.
+    pub(crate) fn addresses(&self) -> &[String] {
+        &self.addresses
+    }
+
     /// Whether the box has an owner.
     pub(crate) fn is_claimed(&self) -> bool {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner).claimed

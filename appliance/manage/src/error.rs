@@ -21,6 +21,8 @@ pub enum ManageError {
     State { path: PathBuf, source: rusqlite::Error },
     #[error("{0}")]
     Certificate(#[from] pinned::PinnedError),
+    #[error("{0}")]
+    Notify(#[from] notify::NotifyError),
     #[error("cannot listen at {address}: {source}. Is another service there already?")]
     Listen { address: SocketAddr, source: std::io::Error },
     #[error("{0}. Is the bus there? `bus` in the configuration names another.")]

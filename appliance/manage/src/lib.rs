@@ -3,6 +3,7 @@
 //! It talks to the bus and to nothing else of the box: no key, no disk and no recovery point is
 //! within its reach. Entry: [`Manage`]; the table of routes in `routes` says what there is.
 
+mod channels;
 mod claim;
 mod config;
 mod error;
@@ -22,6 +23,7 @@ mod sign_in;
 mod start;
 mod state;
 mod totp;
+mod used;
 mod world;
 
 pub use config::Config;
@@ -32,6 +34,6 @@ pub use state::Broken;
 
 /// Checks an export of the audit log, one entry a line: number of entries and the hash of the last,
 /// which the box tells as well.
-pub fn check_audit(text: &str) -> std::result::Result<(u64, String), Broken> {
-    state::check(text)
+pub fn check_audit(export: impl std::io::BufRead) -> std::result::Result<(u64, String), Broken> {
+    state::check(export)
 }

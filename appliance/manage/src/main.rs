@@ -2,7 +2,7 @@
 
 mod watchdog;
 
-use std::io::Read;
+use std::io::BufReader;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -36,8 +36,8 @@ enum Command {
 /// Threads for what waits: sockets and the bus. Passwords are hashed on others.
 const WORKERS: usize = 2;
 
-/// Most bytes of an export of the audit log: 100,000 entries of about a kilobyte.
-const AUDIT: u64 = 256 << 20;
+/// Threads for what waits for a disk, or takes a processor for long.
+const WAITING: usize = 16;
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
@@ -52,16 +52,15 @@ fn main() -> ExitCode {
 }
 
 fn check_audit(file: Option<PathBuf>) -> ExitCode {
-    let mut text = String::new();
-    let read = match file {
-        Some(file) => {
-            std::fs::File::open(file).and_then(|file| file.take(AUDIT).read_to_string(&mut text))
-        }
-        None => std::io::stdin().take(AUDIT).read_to_string(&mut text),
+    let checked = match file {
+        Some(file) => match std::fs::File::open(&file) {
+            Ok(open) => {
+                manage::check_audit(BufReader::new(open)).map_err(|error| error.to_string())
+            }
+            Err(error) => Err(format!("{}: {error}", file.display())),
+        },
+        None => manage::check_audit(std::io::stdin().lock()).map_err(|error| error.to_string()),
     };
-    let checked = read.map_err(|error| error.to_string());
-    let checked =
-        checked.and_then(|_| manage::check_audit(&text).map_err(|broken| broken.to_string()));
     match checked {
         Ok((entries, hash)) => {
             println!(
@@ -79,7 +78,8 @@ fn check_audit(file: Option<PathBuf>) -> ExitCode {
 fn run(config: &std::path::Path) -> Result<(), ManageError> {
     let config = Config::read(config)?;
     let mut runtime = tokio::runtime::Builder::new_multi_thread();
-    let runtime = runtime.worker_threads(WORKERS).enable_all().build();
+    let runtime = runtime.worker_threads(WORKERS).max_blocking_threads(WAITING).enable_all();
+    let runtime = runtime.build();
     let runtime = runtime.map_err(|source| ManageError::Runtime { source })?;
     let served = runtime.block_on(serve(&config));
     runtime.shutdown_background();

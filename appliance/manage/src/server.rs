@@ -1,33 +1,38 @@
 //! What all requests share.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::sync::{Arc, Mutex};
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use bus::Client;
 use model::Fingerprint;
 use tokio::sync::Semaphore;
 
+use crate::channels::Channels;
 use crate::claim::Claim;
 use crate::error::ManageError;
-use crate::guard::{Guard, Refusals};
+use crate::guard::{Changes, Guard, Refusals};
 use crate::identity::{Identity, Means};
 use crate::problem::Problem;
 use crate::secret::trace;
 use crate::state::{Account, Audited, Session, SessionKind, State};
+use crate::used::Used;
 use crate::world::World;
 
 /// The cookie of a session. Browsers take one of that prefix over HTTPS only, and from this host.
 pub(crate) const COOKIE: &str = "__Host-holdfast";
 
-/// A session ends when nothing was asked for so long, and at last after so long, in seconds.
-pub(crate) const SESSION: (u64, u64) = (30 * 60, 12 * 3600);
+/// A session ends at last after so long, in seconds.
+pub(crate) const SESSION: u64 = 12 * 3600;
 
 /// Most streams of events at once.
 pub(crate) const STREAMS: usize = 256;
 
 /// Hashes of passwords that are computed at once: each takes 19 MiB.
 pub(crate) const HASHES: usize = 2;
+
+/// Most reports that are made at once.
+pub(crate) const REPORTS: usize = 2;
 
 /// Everything that requests need.
 #[derive(Debug)]
@@ -38,13 +43,18 @@ pub(crate) struct Server {
     pub(crate) state: Arc<State>,
     pub(crate) world: World,
     pub(crate) claim: Claim,
+    pub(crate) channels: Channels,
     pub(crate) guard: Guard,
     pub(crate) refusals: Refusals,
+    pub(crate) changes: Changes,
     pub(crate) client: Client,
-    pub(crate) hashes: Semaphore,
+    pub(crate) hashes: Arc<Semaphore>,
+    /// Reports that are made at once: each holds a copy of all that is shown.
+    pub(crate) reports: Semaphore,
     pub(crate) streams: Arc<Semaphore>,
-    /// When each session was used last. Not worth a write: after a restart all begin anew.
-    pub(crate) used: Mutex<HashMap<String, u64>>,
+    pub(crate) used: Used,
+    /// Streams of events of each account that is bound in number.
+    pub(crate) listening: Mutex<HashMap<String, usize>>,
 }
 
 /// Seconds since 1970, as the clock of the box has it.
@@ -74,17 +84,11 @@ impl Server {
 
     /// Whether a session is not over; it counts as used. A cookie holds sessions of people only.
     fn is_good(&self, session: &Session, means: Means) -> bool {
-        let now = now();
+        let lasts = now() < session.expires;
         if session.kind == SessionKind::Token {
-            return means == Means::Token && now < session.expires;
+            return means == Means::Token && lasts;
         }
-        let mut used = self.used.lock().unwrap_or_else(PoisonError::into_inner);
-        let last = used.get(&session.id).copied().unwrap_or(now);
-        let good = now < session.expires && now.saturating_sub(last) < SESSION.0;
-        if good {
-            used.insert(session.id.clone(), now);
-        }
-        good
+        lasts && self.used.uses(&session.id, Instant::now())
     }
 
     /// Whose certificate this is.
@@ -97,13 +101,14 @@ impl Server {
         Ok(accounts.find(|account| account.shows(fingerprint)).map(identity))
     }
 
-    /// Removes sessions that are over, and forgets when they were used.
+    /// Removes sessions that are over: first those that were not used, as without that being known
+    /// they would be good again.
     pub(crate) fn sweep(&self) -> Result<(), ManageError> {
-        let now = now();
-        let mut used = self.used.lock().unwrap_or_else(PoisonError::into_inner);
-        used.retain(|_, last| now.saturating_sub(*last) < SESSION.0);
-        drop(used);
-        self.state.sweep_sessions(now)
+        for session in self.used.idle(Instant::now()) {
+            self.state.end_session(&session)?;
+            self.used.forget(&session);
+        }
+        self.state.sweep_sessions(now())
     }
 
     /// Writes something down, durably, before anybody is answered.

@@ -4,6 +4,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use crate::guard::Tries;
 use crate::problem::{Kind, Problem};
 use crate::role::Role;
 use crate::secret::{Hash, PASSWORD, Secret, token, trace};
@@ -22,9 +23,14 @@ pub(crate) async fn sign_in(
     password: Secret,
     code: &str,
 ) -> Result<(Account, Secret), Problem> {
-    let entered = server.guard.enter(name, from, Instant::now());
+    let tries = Tries::at_account(name, from);
+    let entered = server.guard.enter(&tries, Instant::now());
     entered.map_err(|wait| too_often(wait.as_secs() + 1))?;
     let outcome = proved(server, name, password, code).await;
+    if outcome.as_ref().is_err_and(|problem| problem.kind != Kind::Anonymous) {
+        // The password was right and a code is wanted, or nothing was judged.
+        server.guard.take_back(&tries);
+    }
     let word = match &outcome {
         Ok(_) => "done",
         Err(problem) => problem.kind.word(),
@@ -37,7 +43,7 @@ pub(crate) async fn sign_in(
         false => log::warn!("{from}: {known} was not let in: {word}"),
     }
     let account = outcome?;
-    server.guard.right(name, from);
+    server.guard.right(&tries);
     let token = open(server, &account).await?;
     Ok((account, token))
 }
@@ -141,10 +147,16 @@ async fn hashing<T: Send + 'static>(
     server: &Arc<Server>,
     work: impl FnOnce() -> T + Send + 'static,
 ) -> Result<T, Problem> {
-    let place = tokio::time::timeout(HASHED_WITHIN, server.hashes.acquire()).await;
-    let Ok(Ok(_place)) = place else {
+    let place = tokio::time::timeout(HASHED_WITHIN, server.hashes.clone().acquire_owned()).await;
+    let Ok(Ok(place)) = place else {
         let what = format!("more than {HASHES} sign in at the same time");
         return Err(Problem::new(Kind::TooOften, what, "try again in some seconds"));
+    };
+    // The place is the hash's and not the caller's, who may go away amid.
+    let work = move || {
+        let done = work();
+        drop(place);
+        done
     };
     tokio::task::spawn_blocking(work).await.map_err(Problem::inside)
 }
@@ -160,7 +172,7 @@ pub(crate) async fn open(server: &Arc<Server>, account: &Account) -> Result<Secr
         account: account.name.clone(),
         purpose: String::new(),
         created,
-        expires: created + SESSION.1,
+        expires: created + SESSION,
     };
     server.with_state(move |state| state.add_session(&trace, &session)).await?;
     Ok(token)

@@ -11,12 +11,13 @@ use nix::ifaddrs::getifaddrs;
 use pinned::{Admission, Identity};
 use tokio::sync::{Semaphore, mpsc, oneshot};
 
+use crate::channels::{self, Channels};
 use crate::claim::Claim;
 use crate::config::Config;
 use crate::error::{ManageError, Result};
 use crate::guard::Guard;
 use crate::http::{Door, Listener};
-use crate::server::{HASHES, STREAMS, Server};
+use crate::server::{HASHES, REPORTS, STREAMS, Server};
 use crate::state::State;
 use crate::world::World;
 
@@ -42,7 +43,7 @@ impl Manage {
         let identity = || Identity::read(&config.certificate, &config.key);
         let fingerprint = identity()?.fingerprint();
         let state = State::open(&config.state)?;
-        let claimed = !state.accounts()?.is_empty();
+        let claimed = state.has_accounts()?;
         let file = |source| ManageError::File { path: config.runtime.clone(), source };
         std::fs::create_dir_all(&config.runtime).map_err(file)?;
         let client = match &config.bus {
@@ -60,12 +61,16 @@ impl Manage {
             state: Arc::new(state),
             world: World::new(),
             claim: Claim::begin(&config.runtime, claimed, addresses, fingerprint)?,
+            channels: Channels::open(&config.state)?,
             guard: Guard::default(),
             refusals: Default::default(),
+            changes: Default::default(),
             client: client.map_err(ManageError::Bus)?,
-            hashes: Semaphore::new(HASHES),
+            hashes: Arc::new(Semaphore::new(HASHES)),
+            reports: Semaphore::new(REPORTS),
             streams: Arc::new(Semaphore::new(STREAMS)),
             used: Default::default(),
+            listening: Default::default(),
         });
         let admission = Arc::new(Admission::default());
         let door = |asks| -> Result<Door> {
@@ -103,6 +108,9 @@ impl Manage {
             serving.spawn(listener.serve());
         }
         serving.spawn(sweep(server.clone()));
+        serving.spawn(channels::follow(server.clone()));
+        let own = server.clone();
+        serving.spawn(async move { own.channels.notifier.run(std::future::pending()).await });
         tokio::select! {
             () = stop => Ok(()),
             () = server.world.keep(watch) => Err(ManageError::BusEnded),
@@ -121,16 +129,17 @@ async fn sweep(server: Arc<Server>) {
     }
 }
 
-/// Forgets owner, accounts, audit log and certificate if the console asks for it by a file in the
-/// folder that only it and this service write to. The file goes last: cut off amid, it is done
-/// again.
+/// Forgets owner, accounts, channels, audit log and certificate if the console asks for it by a
+/// file in the folder that only it and this service write to. The file goes last: cut off amid, it
+/// is done again.
 fn reset_if_asked(config: &Config) -> Result<()> {
     let asked = config.runtime.join("reset");
     if !asked.exists() {
         return Ok(());
     }
-    log::warn!("factory reset: accounts, audit log and certificate are forgotten");
+    log::warn!("factory reset: accounts, channels, audit log and certificate are forgotten");
     State::forget(&config.state)?;
+    Channels::forget(&config.state)?;
     remove(&config.certificate)?;
     remove(&config.key)?;
     remove(&asked)

@@ -6,8 +6,8 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 
-use bus::{Edge, JobView, Object, Place, PointView, SystemView, Update, Watch};
-use tokio::sync::broadcast;
+use bus::{AlertView, Edge, JobView, Object, Place, PointView, SystemView, Update, Watch};
+use tokio::sync::{broadcast, watch};
 
 /// News that wait for a listener. One that lags further looks at everything again.
 const WAITING: usize = 1024;
@@ -31,16 +31,22 @@ pub(crate) type Objects = BTreeMap<Place, Arc<Object>>;
 pub(crate) struct World {
     objects: RwLock<Objects>,
     news: broadcast::Sender<News>,
+    alerts: watch::Sender<Option<Alerts>>,
 }
+
+/// All alerts at a moment.
+pub(crate) type Alerts = Vec<AlertView>;
 
 impl World {
     pub(crate) fn new() -> Self {
-        Self { objects: RwLock::default(), news: broadcast::Sender::new(WAITING) }
+        let (news, alerts) = (broadcast::Sender::new(WAITING), watch::Sender::new(None));
+        Self { objects: RwLock::default(), news, alerts }
     }
 
     /// Takes over what `watch` tells until the connection to the bus ends.
     pub(crate) async fn keep(&self, mut watch: Watch) {
         while let Some(update) = watch.next().await {
+            self.keep_alerts(&update, &watch);
             let news = {
                 let mut objects = self.objects.write().unwrap_or_else(PoisonError::into_inner);
                 take(&mut objects, update)
@@ -48,6 +54,38 @@ impl World {
             // Nobody may listen.
             let _ = news.map(|news| self.news.send(news));
         }
+    }
+
+    /// What is shown one by one may be there in part. So alerts are taken as the engine listed
+    /// them: as all that there are, and never while it is away.
+    fn keep_alerts(&self, update: &Update, watch: &Watch) {
+        let concerned = match update {
+            Update::Shown(object) => matches!(**object, Object::Alert(_) | Object::Appliance(_)),
+            Update::Gone(place) => matches!(place, Place::Alert(_)),
+            Update::Edge(_) | Update::Lost => false,
+        };
+        if !concerned {
+            return;
+        }
+        let objects = watch.objects();
+        let is_there = objects.iter().any(|object| matches!(**object, Object::Appliance(_)));
+        let alerts = objects.iter().filter_map(|object| match &**object {
+            Object::Alert(alert) => Some(alert.clone()),
+            _ => None,
+        });
+        let now = is_there.then(|| alerts.collect());
+        self.alerts.send_if_modified(|alerts| {
+            let changed = now.is_some() && *alerts != now;
+            if changed {
+                *alerts = now;
+            }
+            changed
+        });
+    }
+
+    /// All alerts that there are, whenever one has changed. None as long as none is known.
+    pub(crate) fn alerts(&self) -> watch::Receiver<Option<Alerts>> {
+        self.alerts.subscribe()
     }
 
     /// As it is now. To be let go of soon.

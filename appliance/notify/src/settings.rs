@@ -1,6 +1,6 @@
 //! Who is told what, and how: channels, routes, agreements.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use document::{Window, Windows};
 use jiff::Timestamp;
@@ -72,21 +72,32 @@ impl Kind {
 
     /// The secret that stands in the settings themselves.
     pub(crate) fn secret(&self) -> Option<&Secret> {
-        let source = match self {
-            Self::Email(email) => &email.login.as_ref()?.password,
-            Self::Webhook(webhook) => &webhook.secret,
-            Self::Snmp(snmp) => return Some(&snmp.community),
-            Self::Syslog(_) => return None,
-        };
-        match source {
-            SecretSource::Here(secret) => Some(secret),
-            SecretSource::File(_) => None,
+        match (self, self.secret_source()) {
+            (Self::Snmp(snmp), _) => Some(&snmp.community),
+            (_, Some(SecretSource::Here(secret))) => Some(secret),
+            _ => None,
+        }
+    }
+
+    /// The file that the secret is read from, if it is in one.
+    pub fn secret_file(&self) -> Option<&Path> {
+        match self.secret_source()? {
+            SecretSource::Here(_) => None,
+            SecretSource::File(path) => Some(path),
+        }
+    }
+
+    fn secret_source(&self) -> Option<&SecretSource> {
+        match self {
+            Self::Email(email) => Some(&email.login.as_ref()?.password),
+            Self::Webhook(webhook) => Some(&webhook.secret),
+            Self::Snmp(_) | Self::Syslog(_) => None,
         }
     }
 
     /// Whether a secret of one may be sent where the other leads: who may write settings and does
     /// not know the secret must not have it sent to himself.
-    pub(crate) fn leads_like(&self, other: &Self) -> bool {
+    pub fn leads_like(&self, other: &Self) -> bool {
         let end = |kind: &Self| match kind {
             Self::Email(email) => (Some(email.security), email.ca.clone()),
             Self::Webhook(webhook) => (None, webhook.ca.clone()),

@@ -87,14 +87,31 @@ impl Peer {
         }
         let head = String::from_utf8(head).expect("a head");
         let status = head.split(' ').nth(1).and_then(|code| code.parse().ok()).expect("a status");
-        let length = head
-            .lines()
-            .find_map(|line| line.strip_prefix("content-length: "))
-            .and_then(|length| length.parse().ok())
-            .expect("a length");
-        let mut body = vec![0; length];
-        self.0.read_exact(&mut body).expect("a body");
+        let length = head.lines().find_map(|line| line.strip_prefix("content-length: "));
+        let body = match length {
+            Some(length) => self.bytes(length.parse().expect("a length")),
+            None => self.chunks(),
+        };
         (status, head, body)
+    }
+
+    /// A body whose length nobody knew when it began.
+    fn chunks(&mut self) -> Vec<u8> {
+        let mut body = Vec::new();
+        loop {
+            let length = usize::from_str_radix(self.line().trim(), 16).expect("a length");
+            body.extend(self.bytes(length));
+            assert_eq!(self.line(), "\r\n", "the end of a chunk");
+            if length == 0 {
+                return body;
+            }
+        }
+    }
+
+    fn bytes(&mut self, length: usize) -> Vec<u8> {
+        let mut bytes = vec![0; length];
+        self.0.read_exact(&mut bytes).expect("a body");
+        bytes
     }
 
     /// Reads one line of what comes.

@@ -6,7 +6,7 @@ use std::net::TcpStream;
 
 use serde_json::{Value, json};
 
-use super::lab::Lab;
+use super::lab::{Lab, ask};
 
 /// Most bytes that the daemon may have resident, whatever strangers do: itself, two hashes of
 /// passwords of 19 MiB, buffers of connections.
@@ -120,4 +120,21 @@ fn not_found() -> Value {
     json!({
         "error": "not-found", "problem": "there is no such page", "next": "list them again",
     })
+}
+
+#[test]
+fn strangers_who_ask_and_stay_keep_nobody_out() {
+    let (lab, token) = Lab::claimed();
+    let mut known = lab.peer();
+    let mut me = || ask(&mut known, "GET", "/api/v1/me", &token, &Value::Null).0;
+    assert_eq!(me(), 200);
+    // More than there is room for, each with an answer that anybody gets.
+    let mut strangers = Vec::new();
+    for _ in 0..600 {
+        let mut peer = lab.peer();
+        assert_eq!(ask(&mut peer, "GET", "/api/v1/box", "", &Value::Null).0, 200);
+        strangers.push(peer);
+    }
+    assert_eq!(me(), 200, "who has signed in stays");
+    assert_eq!(lab.get("/api/v1/me", &token).0, 200, "and comes in");
 }

@@ -1,6 +1,7 @@
 //! The management daemon over real TLS, before a real engine: who may do what, what others see, and
 //! what strangers can do to it.
 
+mod channels;
 mod events;
 mod getting_in;
 mod hostile;

@@ -2,6 +2,7 @@
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,7 +13,8 @@ use model::Fingerprint;
 use pinned::{Admission, Ticket, fingerprint_of, linger};
 use rustls::ServerConfig;
 use tokio::net::TcpStream;
-use tokio::time::timeout;
+use tokio::sync::Notify;
+use tokio::time::{sleep, timeout};
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 
@@ -24,6 +26,9 @@ const HANDSHAKE: Duration = Duration::from_secs(10);
 
 /// A connection may be without a request for so long, and a head take so long to come.
 const HEAD: Duration = Duration::from_secs(30);
+
+/// A connection ends after so long if nobody has signed in on it.
+const STRANGER: Duration = Duration::from_secs(120);
 
 /// A connection ends after so long, whatever it does: one that never reads its answers, too.
 /// Streams of events begin again by themselves.
@@ -63,14 +68,22 @@ impl Door {
             }
             Err(_) => return log::debug!("{from}: the handshake took too long"),
         };
-        drop(ticket);
-        let _ = timeout(LIFE, self.requests(from, stream)).await;
+        let address = from.ip().to_canonical();
+        let from = From { address, certificate: certificate(&stream), known: Notify::new() };
+        let mut requests = pin!(self.requests(&from, stream));
+        // Anybody can finish a handshake: who has not said who he is stays one of few.
+        tokio::select! {
+            () = ticket.cut() => return,
+            () = &mut requests => return,
+            () = sleep(STRANGER) => return,
+            () = from.known.notified() => drop(ticket),
+        }
+        let _ = timeout(LIFE, requests).await;
     }
 
-    async fn requests(&self, from: SocketAddr, stream: TlsStream<TcpStream>) {
-        let from = From { address: from.ip().to_canonical(), certificate: certificate(&stream) };
+    async fn requests(&self, from: &From, stream: TlsStream<TcpStream>) {
         let service = service_fn(|request| async {
-            let answer = dispatch(&self.server, &from, request).await;
+            let answer = dispatch(&self.server, from, request).await;
             Ok::<_, Infallible>(answer.into_http())
         });
         let served = http1::Builder::new()

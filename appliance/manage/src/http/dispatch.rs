@@ -8,6 +8,7 @@ use hyper::Request;
 use hyper::body::Incoming;
 use hyper::header::{self, HeaderMap, HeaderName};
 use model::Fingerprint;
+use tokio::sync::Notify;
 
 use super::answer::Answer;
 use super::body;
@@ -15,7 +16,7 @@ use crate::identity::{Identity, Means};
 use crate::problem::{Kind, Problem};
 use crate::route::{Access, Asked, Route, find};
 use crate::routes;
-use crate::server::{COOKIE, Server};
+use crate::server::{COOKIE, Server, now};
 use crate::shape::Given;
 use crate::state::Audited;
 
@@ -32,6 +33,8 @@ pub(crate) struct From {
     pub(crate) address: IpAddr,
     /// Of the certificate that the peer has the key of.
     pub(crate) certificate: Option<Fingerprint>,
+    /// Told when it is known for the first time who it is.
+    pub(crate) known: Notify,
 }
 
 /// Answers one request.
@@ -57,18 +60,32 @@ async fn answered(
         return Err(Problem::new(Kind::TooLarge, "the address is too long", "send less"));
     }
     let (route, parts) = find(routes::all(), head.method.as_str(), path)?;
-    let who = identify(server, from, route, &head.headers).await?;
+    let mut who = identify(server, from, route, &head.headers).await?;
     route.admits(who.as_ref())?;
     own_page(route, who.as_ref(), &head.headers)?;
     let query = Given::of_query(query, route.query)?;
     let bytes = body::read(incoming, route.most).await?;
     is_json(&bytes, &head.headers)?;
     let body = Given::of_body(&bytes, route.body)?;
-    let asked = Asked { who, from: from.address, parts, query, body };
-    match route.changes() && asked.who.is_some() {
-        true => audited(server, route, path, asked).await,
-        false => (route.run)(server.clone(), asked).await,
+    if route.most > 0 {
+        // The body may have taken its time, and the account be another's, or gone.
+        who = identify(server, from, route, &head.headers).await?;
+        route.admits(who.as_ref())?;
     }
+    let asked = Asked { who, from: from.address, parts, query, body };
+    match (route.changes(), asked.who.is_some()) {
+        (true, true) => audited(server, route, path, asked).await,
+        (true, false) => to_its_end((route.run)(server.clone(), asked)).await,
+        (false, _) => (route.run)(server.clone(), asked).await,
+    }
+}
+
+/// Who goes away amid does not take what he asked for with him, nor its entry in the log.
+async fn to_its_end(
+    work: impl Future<Output = Result<Answer, Problem>> + Send + 'static,
+) -> Result<Answer, Problem> {
+    let done = tokio::spawn(work).await;
+    done.unwrap_or_else(|_| Err(Problem::inside("a request ended by a fault")))
 }
 
 /// Who asks, on routes that want to know.
@@ -85,16 +102,16 @@ async fn identify(
         let next = "claim it with the code that its console shows: POST /api/v1/claim";
         return Err(Problem::new(Kind::Unclaimed, "nobody has claimed this box", next));
     }
-    if let Some(token) = bearer(headers) {
-        return server.identity_of(token, Means::Token);
+    let who = match (bearer(headers), cookie(headers), &from.certificate) {
+        (Some(token), ..) => server.identity_of(token, Means::Token),
+        (None, Some(token), _) => server.identity_of(token, Means::Cookie),
+        (None, None, Some(fingerprint)) => server.identity_of_certificate(fingerprint),
+        (None, None, None) => Ok(None),
+    }?;
+    if who.is_some() {
+        from.known.notify_one();
     }
-    if let Some(token) = cookie(headers) {
-        return server.identity_of(token, Means::Cookie);
-    }
-    match &from.certificate {
-        Some(fingerprint) => server.identity_of_certificate(fingerprint),
-        None => Ok(None),
-    }
+    Ok(who)
 }
 
 fn bearer(headers: &HeaderMap) -> Option<&str> {
@@ -109,9 +126,14 @@ fn cookie(headers: &HeaderMap) -> Option<&str> {
 
 /// Refuses what another page has a browser send.
 fn own_page(route: &Route, who: Option<&Identity>, headers: &HeaderMap) -> Result<(), Problem> {
-    let by_cookie = who.is_some_and(|who| who.means == Means::Cookie);
-    if by_cookie && route.changes() && !headers.contains_key(OWN_PAGE) {
-        let what = "a request with a cookie needs the header Holdfast-Request";
+    let by_browser = who.is_some_and(|who| match who.means {
+        Means::Cookie => true,
+        // A browser that has one shows it for whatever page, and says for which.
+        Means::Certificate => headers.contains_key(header::ORIGIN),
+        Means::Token => false,
+    });
+    if by_browser && route.changes() && !headers.contains_key(OWN_PAGE) {
+        let what = "a request of a browser needs the header Holdfast-Request";
         return Err(Problem::new(
             Kind::Forbidden,
             what,
@@ -138,19 +160,22 @@ async fn audited(
     asked: Asked,
 ) -> Result<Answer, Problem> {
     let who = asked.who()?;
+    if !server.changes.takes(&who.account, now()) {
+        let what = "the account has changed too much within this hour";
+        return Err(Problem::new(Kind::TooOften, what, "wait until the next hour"));
+    }
     let entry = Audited {
         account: who.account.clone(),
         role: who.role.to_string(),
         from: asked.from.to_string(),
         outcome: "asked".to_owned(),
-        what: format!("{} {path}", route.verb.as_str()),
+        what: format!("{} {}", route.verb.as_str(), shortened(path)),
         facts: asked.body.shown(route.body),
         client: who.clients.join(", "),
     };
     server.audit(entry.clone()).await?;
     let own = server.clone();
-    // Who goes away amid does not take what he asked for with him, nor its entry.
-    let done = tokio::spawn(async move {
+    to_its_end(async move {
         let answered = (route.run)(own.clone(), asked).await;
         let (outcome, facts) = match &answered {
             Ok(_) => ("done", String::new()),
@@ -158,6 +183,13 @@ async fn audited(
         };
         let noted = own.audit(Audited { outcome: outcome.to_owned(), facts, ..entry }).await;
         noted.and(answered)
-    });
-    done.await.unwrap_or_else(|_| Err(Problem::inside("a request ended by a fault")))
+    })
+    .await
+}
+
+/// Longest path in the audit log, in characters: more than any of those that lead somewhere.
+const PATH: usize = 200;
+
+fn shortened(path: &str) -> String {
+    path.chars().take(PATH).collect()
 }

@@ -192,6 +192,7 @@ async fn make(server: Arc<Server>, asked: Asked) -> Result<Answer, Problem> {
     let mut account = Account::new(&name, Role::Device, now());
     wanted.into(&mut account)?;
     let added = server.with_state(move |state| {
+        let _alone = state.alone();
         let accounts = state.accounts()?;
         if accounts.len() >= MOST_ACCOUNTS || is_shown_by_another(&accounts, &account) {
             return Ok(false);
@@ -221,8 +222,16 @@ fn is_shown_by_another(accounts: &[Account], account: &Account) -> bool {
 
 async fn change(server: Arc<Server>, asked: Asked) -> Result<Answer, Problem> {
     let name = asked.part(0).to_owned();
+    let is_own = asked.who()?.account == name;
+    if is_own && (asked.body.given("password") || asked.body.flag("without_factor")) {
+        // Somebody at his browser would be enough.
+        let what = "an owner's own password and factor are not changed here";
+        let next = "use /api/v1/me, which wants the password once more";
+        return Err(Problem::new(Wrong::Forbidden, what, next));
+    }
     let wanted = Wanted::of(&server, &name, &asked).await?;
     let changed = server.with_state(move |state| {
+        let _alone = state.alone();
         let accounts = state.accounts()?;
         state.change_account(&name, |account| {
             let before = account.clone();
@@ -246,6 +255,7 @@ async fn change(server: Arc<Server>, asked: Asked) -> Result<Answer, Problem> {
 async fn remove(server: Arc<Server>, asked: Asked) -> Result<Answer, Problem> {
     let name = asked.part(0).to_owned();
     let removed = server.with_state(move |state: &State| {
+        let _alone = state.alone();
         let Some(account) = state.account(&name)? else {
             return Ok(Err(Problem::missing("account")));
         };

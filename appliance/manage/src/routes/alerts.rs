@@ -35,7 +35,7 @@ pub(crate) const ROUTES: &[Route] = &[
     Route::post(
         "/api/v1/alerts/test",
         Access::Wide(DESK),
-        "Raise an alert that means nothing, to see that it arrives",
+        "Tell everybody whom alerts are told an alert that means nothing",
         Gives::Done,
         |server, asked| test(server, asked).boxed(),
     ),
@@ -59,5 +59,7 @@ async fn acknowledge(server: Arc<Server>, asked: Asked) -> Result<Answer, Proble
 
 async fn test(server: Arc<Server>, _: Asked) -> Result<Answer, Problem> {
     server.client.call::<_, ()>(&Place::Appliance, "TestAlert", &()).await?;
+    let told = tokio::task::spawn_blocking(move || server.channels.tell_test(&server.name)).await;
+    told.map_err(Problem::inside)??;
     Ok(Answer::done())
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use futures_util::FutureExt;
+use futures_util::{FutureExt, StreamExt, stream};
 use serde_json::json;
 
 use crate::http::Answer;
@@ -12,9 +12,8 @@ use crate::route::{Access, Asked, Gives, Route};
 use crate::server::Server;
 use crate::shape::{Field, Kind, may};
 
-/// Most entries of one answer, and of one export.
+/// Most entries of one answer, and what an export reads at a time.
 const PAGE: u64 = 1_000;
-const EXPORT: u64 = 100_000;
 
 const AFTER: Field = may("after", Kind::Number(u64::MAX >> 1), "Entries behind this number only");
 
@@ -48,8 +47,15 @@ async fn show(server: Arc<Server>, asked: Asked) -> Result<Answer, Problem> {
     Ok(Answer::json(&json!(page)))
 }
 
+/// All entries up to the newest, read as they are sent.
 async fn export(server: Arc<Server>, asked: Asked) -> Result<Answer, Problem> {
     let after = asked.query.number("after").unwrap_or(0);
-    let lines = server.with_state(move |state| state.audit_lines(after, EXPORT as usize)).await?;
-    Ok(Answer::whole("application/x-ndjson", lines.into()).named("audit.ndjson"))
+    let newest = server.with_state(|state| state.audited(0, 0)).await?.newest;
+    let lines = stream::unfold((server, after), move |(server, after)| async move {
+        let most = usize::try_from(newest.saturating_sub(after).min(PAGE)).ok()?;
+        let read = server.with_state(move |state| state.audit_lines(after, most)).await;
+        let (lines, last) = read.ok()?;
+        (last > after).then(|| (lines.into(), (server, last)))
+    });
+    Ok(Answer::stream("application/x-ndjson", lines.boxed()).named("audit.ndjson"))
 }

@@ -1,7 +1,7 @@
 //! Events: whatever changes, as it happens, as server-sent events.
 
-use std::sync::Arc;
-use std::time::Duration;
+use std::sync::{Arc, PoisonError};
+use std::time::{Duration, Instant};
 
 use bus::Edge;
 use futures_util::{FutureExt, StreamExt, stream};
@@ -14,7 +14,7 @@ use crate::http::{Answer, Bytes};
 use crate::identity::{Identity, Means};
 use crate::problem::{Kind, Problem};
 use crate::render::tagged;
-use crate::role::Role;
+use crate::role::{DESK, Role};
 use crate::route::{Access, Asked, Gives, Route};
 use crate::server::{STREAMS, Server, now};
 use crate::world::News;
@@ -38,8 +38,12 @@ async fn events(server: Arc<Server>, asked: Asked) -> Result<Answer, Problem> {
         return Err(Problem::new(Kind::TooOften, what, "end one, or ask now and then instead"));
     };
     let who = asked.who()?.clone();
+    let Some(own) = Own::take(&server, &who) else {
+        let what = format!("the account has {OWN} streams of events already");
+        return Err(Problem::new(Kind::TooOften, what, "end one, or ask now and then instead"));
+    };
     let news = server.world.listen();
-    let listener = Listener { server, who, news, _place: place };
+    let listener = Listener { server, who, news, _place: place, _own: own };
     let first = stream::iter([event("ready", &json!({ "now": now() }))]);
     let stream = stream::unfold(listener, |mut listener| async move {
         let bytes = listener.next().await?;
@@ -53,6 +57,38 @@ struct Listener {
     who: Identity,
     news: Receiver<News>,
     _place: OwnedSemaphorePermit,
+    _own: Own,
+}
+
+/// Most streams of an account that is not of the MSP's desk: one client's must not be everybody's.
+const OWN: usize = 16;
+
+/// A stream among those of its account.
+struct Own {
+    server: Arc<Server>,
+    account: String,
+}
+
+impl Own {
+    fn take(server: &Arc<Server>, who: &Identity) -> Option<Self> {
+        let mut listening = server.listening.lock().unwrap_or_else(PoisonError::into_inner);
+        let count = listening.entry(who.account.clone()).or_default();
+        if *count >= OWN && !(DESK.contains(&who.role) && who.is_wide()) {
+            return None;
+        }
+        *count += 1;
+        Some(Self { server: server.clone(), account: who.account.clone() })
+    }
+}
+
+impl Drop for Own {
+    fn drop(&mut self) {
+        let mut listening = self.server.listening.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(count) = listening.get_mut(&self.account) {
+            *count = count.saturating_sub(1);
+        }
+        listening.retain(|_, count| *count > 0);
+    }
 }
 
 impl Listener {
@@ -85,9 +121,13 @@ impl Listener {
         let session = || {
             let sessions = self.server.state.sessions(&self.who.account).unwrap_or_default();
             let mut own = sessions.iter().filter(|session| session.id == self.who.session);
-            own.any(|session| now() < session.expires)
+            own.any(|session| now() < session.expires && !self.is_idle(&session.id))
         };
         same && (self.who.means == Means::Certificate || session())
+    }
+
+    fn is_idle(&self, session: &str) -> bool {
+        self.server.used.is_idle(session, Instant::now())
     }
 
     /// What the account is told of it, if anything.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use futures_util::FutureExt;
 use serde_json::json;
 
+use crate::guard::Tries;
 use crate::http::Answer;
 use crate::problem::{Kind as Wrong, Problem};
 use crate::route::{Access, Asked, Gives, Route, Verb};
@@ -121,7 +122,8 @@ async fn show(server: Arc<Server>, asked: Asked) -> Result<Answer, Problem> {
 /// That it is really the account's holder who sits there, and not somebody at his browser.
 async fn again(server: &Arc<Server>, asked: &Asked, password: Secret) -> Result<String, Problem> {
     let name = asked.who()?.account.clone();
-    let wait = server.guard.enter(&name, asked.from, std::time::Instant::now());
+    let tries = Tries::in_session(&name, &asked.who()?.session);
+    let wait = server.guard.enter(&tries, std::time::Instant::now());
     if wait.is_err() {
         let what = "there were too many wrong tries";
         return Err(Problem::new(Wrong::TooOften, what, "wait a while"));
@@ -130,7 +132,7 @@ async fn again(server: &Arc<Server>, asked: &Asked, password: Secret) -> Result<
     if !is_right(server, hash, password).await? {
         return Err(Problem::new(Wrong::Forbidden, "the password is wrong", "try again"));
     }
-    server.guard.right(&name, asked.from);
+    server.guard.right(&tries);
     Ok(name)
 }
 

@@ -3,6 +3,7 @@
 mod accounts;
 mod alerts;
 mod audit;
+mod channels;
 mod events;
 mod jobs;
 mod me;
@@ -21,7 +22,7 @@ use crate::route::Route;
 
 /// All of them.
 pub(crate) fn all() -> impl Iterator<Item = &'static Route> {
-    let groups: [&[Route]; 16] = [
+    let groups: [&[Route]; 17] = [
         session::ROUTES,
         me::ROUTES,
         accounts::ROUTES,
@@ -32,6 +33,7 @@ pub(crate) fn all() -> impl Iterator<Item = &'static Route> {
         objects::ROUTES,
         pool::ROUTES,
         alerts::ROUTES,
+        channels::ROUTES,
         plan::ROUTES,
         reports::ROUTES,
         audit::ROUTES,

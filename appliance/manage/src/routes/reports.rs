@@ -1,6 +1,7 @@
 //! Reports, made anew each time that one is asked for.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use bus::{Object, Place};
 use futures_util::FutureExt;
@@ -13,7 +14,7 @@ use crate::identity::Identity;
 use crate::problem::{Kind as Wrong, Problem};
 use crate::role::READERS;
 use crate::route::{Access, Asked, Gives, Route};
-use crate::server::{Server, now};
+use crate::server::{REPORTS, Server, now};
 use crate::shape::{Kind, may};
 
 pub(crate) const ROUTES: &[Route] = &[
@@ -37,6 +38,9 @@ pub(crate) const ROUTES: &[Route] = &[
         may("days", Kind::Number(3660), "So many days until now, and not the usual period"),
     ]),
 ];
+
+/// How long somebody waits for others' reports.
+const MADE_WITHIN: Duration = Duration::from_secs(20);
 
 async fn list(_: Arc<Server>, _: Asked) -> Result<Answer, Problem> {
     let reports: Vec<Value> = Report::ALL
@@ -67,6 +71,11 @@ fn client(who: &Identity, asked: &Asked) -> Result<Option<String>, Problem> {
 async fn show(server: Arc<Server>, asked: Asked) -> Result<Answer, Problem> {
     let kind: Report = asked.part(0).parse().map_err(|_| Problem::missing("report"))?;
     let client = client(asked.who()?, &asked)?;
+    let place = tokio::time::timeout(MADE_WITHIN, server.reports.acquire()).await;
+    let Ok(Ok(_place)) = place else {
+        let what = format!("{REPORTS} reports are being made");
+        return Err(Problem::new(Wrong::TooOften, what, "try again in some seconds"));
+    };
     let facts = facts(&server).await?;
     let of_client = |name: &str| facts.plan.clients.iter().find(|client| client.name == name);
     let zone = client.as_deref().and_then(of_client).map(|client| client.zone.as_str());
@@ -93,7 +102,8 @@ async fn facts(server: &Server) -> Result<Facts, Problem> {
     let text: String = server.client.call(&Place::Appliance, "ExportPlan", &()).await?;
     let plan = plan::parse(&text).plan.ok_or_else(|| Problem::inside("the plan of the engine"))?;
     let mut facts = Facts { appliance: server.name.clone(), now: now(), plan, ..Facts::default() };
-    for object in server.world.objects().values() {
+    let objects: Vec<Arc<Object>> = server.world.objects().values().cloned().collect();
+    for object in &objects {
         match &**object {
             Object::System(view) => facts.systems.push(view.clone()),
             Object::Point(view) => facts.points.push(view.clone()),

@@ -7,7 +7,6 @@ use hyper::header;
 use serde_json::json;
 
 use crate::claim::Judged;
-use crate::error::ManageError;
 use crate::http::Answer;
 use crate::problem::{Kind as Wrong, Problem};
 use crate::route::{Access, Asked, Gives, Route, Verb};
@@ -79,7 +78,7 @@ async fn about(server: Arc<Server>, _: Asked) -> Result<Answer, Problem> {
 }
 
 async fn claim(server: Arc<Server>, asked: Asked) -> Result<Answer, Problem> {
-    let name = asked.body.text("name").to_owned();
+    let (name, from) = (asked.body.text("name").to_owned(), asked.from);
     if !is_name(&name) {
         return Err(Problem::invalid(NAME));
     }
@@ -93,9 +92,12 @@ async fn claim(server: Arc<Server>, asked: Asked) -> Result<Answer, Problem> {
             let mut owner = None;
             let judged = server.claim.claim(code.expose(), || {
                 let account = sign_in::owner(&name, Hash::of(&password)?);
-                server.state.add_account(&account)?;
+                let entry = told(&name, "", from, "done", "POST /api/v1/claim");
+                if !server.state.claim(&account, entry)? {
+                    return Err(Problem::inside("a box without an owner has accounts"));
+                }
                 owner = Some(account);
-                Ok::<_, ManageError>(())
+                Ok(())
             });
             judged.map(|judged| (judged, owner))
         };
@@ -103,9 +105,8 @@ async fn claim(server: Arc<Server>, asked: Asked) -> Result<Answer, Problem> {
     };
     let (judged, owner) = judged;
     // The others cannot be told apart from noise, and anybody could fill the log with them.
-    if matches!(judged, Judged::Right | Judged::Wrong) {
-        let outcome = if judged == Judged::Right { "done" } else { "wrong code" };
-        server.audit(told(&name, "", asked.from, outcome, "POST /api/v1/claim")).await?;
+    if judged == Judged::Wrong {
+        server.audit(told(&name, "", from, "wrong code", "POST /api/v1/claim")).await?;
     }
     match (judged, owner) {
         (Judged::Right, Some(account)) => {
@@ -148,7 +149,7 @@ fn signed_in(account: &Account, token: &Secret, bearer: bool) -> Answer {
         value["token"] = token.expose().into();
         return Answer::json(&value);
     }
-    let (cookie, life) = (token.expose(), SESSION.1);
+    let (cookie, life) = (token.expose(), SESSION);
     let cookie =
         format!("{COOKIE}={cookie}; Path=/; Secure; HttpOnly; SameSite=Strict; Max-Age={life}");
     Answer::json(&value).with(header::SET_COOKIE, &cookie)

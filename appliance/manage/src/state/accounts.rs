@@ -4,7 +4,8 @@ use model::Fingerprint;
 use rusqlite::{OptionalExtension, params};
 use serde::{Deserialize, Serialize};
 
-use super::State;
+use super::audit::append;
+use super::{Audited, State};
 use crate::error::Result;
 use crate::role::Role;
 use crate::secret::Hash;
@@ -75,6 +76,31 @@ impl State {
             texts.collect::<rusqlite::Result<Vec<_>>>()
         })?;
         Ok(texts.iter().filter_map(|text| serde_json::from_str(text).ok()).collect())
+    }
+
+    /// Whether there is any, one that cannot be read included.
+    pub(crate) fn has_accounts(&self) -> Result<bool> {
+        self.read(|connection| {
+            connection.query_row("SELECT count(*) > 0 FROM accounts", [], |row| row.get(0))
+        })
+    }
+
+    /// Makes the owner of a box that has none, and writes down that it was so: both or neither.
+    /// Whether there was no account.
+    pub(crate) fn claim(&self, account: &Account, entry: Audited) -> Result<bool> {
+        let text = serde_json::to_string(account).unwrap_or_default();
+        self.run(|connection| {
+            let transaction = connection.transaction()?;
+            let added = transaction.execute(
+                "INSERT INTO accounts SELECT ?1, ?2 WHERE NOT EXISTS (SELECT 1 FROM accounts)",
+                params![account.name, text],
+            )?;
+            if added == 1 {
+                append(&transaction, account.created, entry)?;
+                transaction.commit()?;
+            }
+            Ok(added == 1)
+        })
     }
 
     pub(crate) fn account(&self, name: &str) -> Result<Option<Account>> {

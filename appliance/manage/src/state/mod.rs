@@ -8,7 +8,7 @@ mod audit;
 mod sessions;
 
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use rusqlite::Connection;
 
@@ -44,6 +44,8 @@ pub(crate) struct State {
     connection: Mutex<Connection>,
     /// For reading: nobody who looks waits for a disk that another's change is written to.
     reader: Mutex<Connection>,
+    /// Held by who changes accounts.
+    changing: Mutex<()>,
 }
 
 impl State {
@@ -60,7 +62,7 @@ impl State {
             Ok(reader)
         });
         let reader = Mutex::new(reader.map_err(failed)?);
-        Ok(Self { path, connection, reader })
+        Ok(Self { path, connection, reader, changing: Mutex::new(()) })
     }
 
     /// Forgets everything: accounts, sessions and the audit log.
@@ -75,6 +77,11 @@ impl State {
             }
         }
         Ok(())
+    }
+
+    /// For whoever looks at all accounts before he changes one.
+    pub(crate) fn alone(&self) -> MutexGuard<'_, ()> {
+        self.changing.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn run<T>(&self, work: impl FnOnce(&mut Connection) -> rusqlite::Result<T>) -> Result<T> {
@@ -108,7 +115,8 @@ fn prepare(path: &Path) -> rusqlite::Result<Connection> {
         transaction.execute_batch(step)?;
     }
     transaction.pragma_update(None, "application_id", APPLICATION)?;
-    transaction.pragma_update(None, "user_version", STEPS.len() as u32)?;
+    // A newer version that was here before has done steps that are not to be done again.
+    transaction.pragma_update(None, "user_version", version.max(STEPS.len() as u32))?;
     transaction.commit()?;
     Ok(connection)
 }

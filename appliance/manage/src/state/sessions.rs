@@ -85,6 +85,16 @@ impl State {
         Ok(removed > 0)
     }
 
+    /// Ends a session of whatever account. One that was used again meanwhile is not spared: its
+    /// next request says so.
+    pub(crate) fn end_session(&self, id: &str) -> Result<()> {
+        self.run(|connection| {
+            connection
+                .execute("DELETE FROM sessions WHERE json_extract(session, '$.id') = ?1", [id])
+        })?;
+        Ok(())
+    }
+
     /// Removes what is over.
     pub(crate) fn sweep_sessions(&self, now: u64) -> Result<()> {
         self.run(|connection| {

@@ -56,6 +56,7 @@ fn the_console_shows_the_box_claims_it_restores_and_ends_as_it_began() {
         let keys = shown.lines().last().is_some_and(|line| line.contains("Left/Right screens"));
         keys && words.iter().all(|word| shown.contains(word))
     });
+    terminal.picture("console-status");
 
     fs::write(asked.pool.path("manage/claim.json"), OPEN).expect("room for a small file");
     terminal.press("c");
@@ -64,6 +65,7 @@ fn the_console_shows_the_box_claims_it_restores_and_ends_as_it_began() {
         let picture = shown.lines().filter(|line| line.contains('█')).count() > 15;
         picture && words.iter().all(|word| shown.contains(word))
     });
+    terminal.picture("console-claim");
     fs::write(asked.pool.path("manage/claim.json"), &OPEN[..40]).expect("room for a small file");
     terminal.shows("makes no sense");
 

@@ -1,18 +1,20 @@
-//! `cargo xtask run`: the engine and its portal on a workstation, with disks that are files and a
+//! `cargo xtask run`: engine, portal and console on a workstation, with disks that are files and a
 //! bus of its own.
 //!
 //! Everything is in one folder, which is used again the next time; no root is needed once the
-//! packages are there. Ctrl-C ends it as the service manager would: jobs stop at a safe place and
-//! go on at the next start.
+//! packages are there. On a terminal the console is what is seen, and `q` ends all; elsewhere the
+//! logs are, and Ctrl-C does. Either ends the engine as the service manager would: jobs stop at a
+//! safe place and go on at the next start.
 
 use std::fs::{self, File};
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{BufRead, BufReader, IsTerminal, Read, Write, stdin, stdout};
 use std::os::unix::fs::OpenOptionsExt;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
-use nix::sys::signal::{SigSet, Signal};
+use nix::sys::signal::{SigSet, Signal, kill};
+use nix::unistd::Pid;
 use serde_json::Value;
 
 use crate::debian::{self, Package};
@@ -21,6 +23,9 @@ use crate::process::{cargo, command, failed, quiet, shown, start_error, target_f
 
 const NEEDED: &[Package] =
     &[Package { name: "dbus-daemon", why: "the bus that the engine is on, for nobody else" }];
+
+/// What is built for it.
+const PACKAGES: [&str; 4] = ["holdfast", "engine", "manage", "console"];
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
@@ -35,22 +40,17 @@ pub(crate) struct Args {
     /// Port of the portal, on this machine alone
     #[arg(long, value_name = "NUMBER", default_value_t = 8443)]
     port: u16,
+
+    /// Show the logs, and no console
+    #[arg(long)]
+    no_console: bool,
 }
 
 pub(crate) fn run(args: &Args) -> Result<()> {
     debian::ensure(NEEDED)?;
     let mut build = cargo();
-    shown(build.args([
-        "build",
-        "--release",
-        "--locked",
-        "-p",
-        "holdfast",
-        "-p",
-        "engine",
-        "-p",
-        "manage",
-    ]))?;
+    build.args(["build", "--release", "--locked"]);
+    shown(build.args(PACKAGES.iter().flat_map(|name| ["-p", name])))?;
     let folder = args.folder.clone().unwrap_or_else(|| target_folder().join("run"));
     fs::create_dir_all(&folder).map_err(Error::io(&folder))?;
     let folder = folder.canonicalize().map_err(Error::io(&folder))?;
@@ -60,16 +60,48 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     configure(&folder, args.port)?;
     let _bus = Bus::start(&folder)?;
     tell(&folder);
+    let has_screen = stdin().is_terminal() && stdout().is_terminal() && !args.no_console;
     let mut engine = command(program("holdfast-engine"));
     engine.arg("--config").arg(folder.join("engine.toml"));
+    if has_screen {
+        engine.stderr(log_file(&folder, "engine.log")?);
+    }
     let mut running = engine.spawn().map_err(|source| start_error(&engine, source))?;
-    let _portal = Portal::start(&folder)?;
+    let _portal = Portal::start(&folder, has_screen)?;
+    if has_screen {
+        show_console(&folder)?;
+        // It may have ended by itself.
+        let _ = kill(Pid::from_raw(running.id().cast_signed()), Signal::SIGTERM);
+    }
     // Ctrl-C reaches the engine too, which ends in its own time; then this does. Not before the
     // engine is started: it would inherit that.
     let interrupt: SigSet = [Signal::SIGINT].into_iter().collect();
     interrupt.thread_block().map_err(|errno| Error::io(&folder)(errno.into()))?;
     let status = running.wait().map_err(Error::io(&folder))?;
     if status.success() { Ok(()) } else { Err(failed(&engine, &status.to_string(), "")) }
+}
+
+/// Where a daemon writes that must not write on the console.
+fn log_file(folder: &Path, name: &str) -> Result<File> {
+    let path = folder.join(name);
+    File::create(&path).map_err(Error::io(&path))
+}
+
+/// Shows the console until somebody ends it. What it would ask of the machine's own services, as
+/// restarting it, it asks on the bus of this run, where there is none.
+fn show_console(folder: &Path) -> Result<()> {
+    let at = address(folder);
+    let text = format!(
+        "bus = {at:?}\nsystem_bus = {at:?}\nclaim = {:?}\nreset = {:?}\nnetwork = {:?}\n\
+         quit = true\n",
+        folder.join("portal/claim.json").display().to_string(),
+        folder.join("portal/reset").display().to_string(),
+        folder.join("network").display().to_string(),
+    );
+    fs::create_dir_all(folder.join("network")).map_err(Error::io(folder))?;
+    let path = folder.join("console.toml");
+    fs::write(&path, text).map_err(Error::io(&path))?;
+    shown(command(program("holdfast-console")).arg("--config").arg(&path))
 }
 
 fn program(name: &str) -> PathBuf {
@@ -163,7 +195,7 @@ struct Portal(Child);
 
 impl Portal {
     /// Starts it, and tells where it is found and how it becomes somebody's.
-    fn start(folder: &Path) -> Result<Self> {
+    fn start(folder: &Path, quietly: bool) -> Result<Self> {
         let told = folder.join("portal/claim.json");
         // That of the last run: its code opens nothing.
         let _ = fs::remove_file(&told);
@@ -180,7 +212,16 @@ impl Portal {
             }
         }
         // It must never wait for somebody who reads its log.
-        std::thread::spawn(move || lines.for_each(|line| eprintln!("{line}")));
+        let mut to: Box<dyn Write + Send> = match quietly {
+            true => Box::new(log_file(folder, "manage.log")?),
+            false => Box::new(std::io::stderr()),
+        };
+        std::thread::spawn(move || {
+            for line in lines {
+                // Where there is no room the daemon goes on.
+                let _ = writeln!(to, "{line}");
+            }
+        });
         let text = fs::read_to_string(&told).map_err(Error::io(&told))?;
         let told: Value = serde_json::from_str(&text).unwrap_or_default();
         println!("portal:    {}", told["addresses"][0].as_str().unwrap_or("?"));

@@ -3,13 +3,14 @@
 use std::fs::File;
 use std::io::{Read, Write};
 use std::num::NonZero;
+use std::path::Path;
 use std::process::{Child, Command};
 use std::sync::{Arc, Condvar, Mutex};
 use std::time::{Duration, Instant};
 
 use nix::pty::{Winsize, openpty};
 use rustix::termios::tcsetwinsize;
-use vt100::Parser;
+use vt100::{Parser, Screen};
 
 /// By then everything has been drawn that a test waits for.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -24,11 +25,11 @@ pub(crate) struct Terminal {
 
 /// What the terminal shows.
 struct Seen {
-    screen: Mutex<Screen>,
+    screen: Mutex<Display>,
     news: Condvar,
 }
 
-struct Screen {
+struct Display {
     parser: Parser,
     /// The program has ended.
     over: bool,
@@ -57,7 +58,7 @@ impl Terminal {
         // It holds the other side, without which there is no end.
         drop(command);
         let keyboard = File::from(pair.master);
-        let screen = Screen { parser: Parser::new(some(lines), some(columns), 0), over: false };
+        let screen = Display { parser: Parser::new(some(lines), some(columns), 0), over: false };
         let seen = Arc::new(Seen { screen: Mutex::new(screen), news: Condvar::new() });
         let (shown, reader) = (seen.clone(), keyboard.try_clone().expect("a descriptor"));
         std::thread::spawn(move || read(reader, &shown));
@@ -87,6 +88,15 @@ impl Terminal {
             let left = by.saturating_duration_since(Instant::now());
             assert!(!left.is_zero() && !screen.over, "no {wanted} on the terminal:\n{shown}");
             screen = self.seen.news.wait_timeout(screen, left).expect("nobody panics").0;
+        }
+    }
+
+    /// Keeps what is shown as a picture, if somebody wants pictures: the README's are made so.
+    pub(crate) fn picture(&self, name: &str) {
+        if let Some(folder) = std::env::var_os("HOLDFAST_PICTURES") {
+            let screen = self.seen.screen.lock().expect("nobody panics");
+            let path = Path::new(&folder).join(format!("{name}.svg"));
+            std::fs::write(path, svg(screen.parser.screen())).expect("room for a picture");
         }
     }
 
@@ -130,6 +140,52 @@ impl Drop for Terminal {
 
 fn some(length: u16) -> NonZero<u16> {
     NonZero::new(length).expect("a terminal has lines and columns")
+}
+
+/// Width and height of a letter.
+const LETTER: (u16, u16) = (8, 17);
+
+/// The screen as a picture: each letter at its place, as a terminal has it, whatever the font.
+fn svg(screen: &Screen) -> String {
+    let (lines, columns) = screen.size();
+    let (lines, columns) = (lines.get(), columns.get());
+    let (width, height) = LETTER;
+    let (all, down) = (columns * width, lines * height);
+    let mut svg = format!(
+        "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {all} {down}\" \
+         font-family=\"monospace\" font-size=\"13\" \
+         shape-rendering=\"crispEdges\">\n\
+         <rect width=\"{all}\" height=\"{down}\" fill=\"#111\"/>\n"
+    );
+    for (line, column) in (0..lines).flat_map(|line| (0..columns).map(move |column| (line, column)))
+    {
+        let Some(cell) = screen.cell(line, column) else { continue };
+        let (x, y) = (column * width, line * height);
+        let half = height.div_ceil(2);
+        let block = match cell.contents() {
+            "█" => Some((y, height)),
+            "▀" => Some((y, half)),
+            "▄" => Some((y + height - half, half)),
+            _ if cell.inverse() => Some((y, height)),
+            _ => None,
+        };
+        if let Some((y, height)) = block {
+            let place = format!("x=\"{x}\" y=\"{y}\" width=\"{width}\" height=\"{height}\"");
+            svg.push_str(&format!("<rect {place} fill=\"#ddd\"/>"));
+        }
+        let letter = cell.contents();
+        if letter.trim().is_empty() || "█▀▄".contains(letter) {
+            continue;
+        }
+        let color = if cell.inverse() { "#111" } else { "#ddd" };
+        let weight = if cell.bold() { " font-weight=\"bold\"" } else { "" };
+        let letter = letter.replace('&', "&amp;").replace('<', "&lt;");
+        let base = y + height - 4;
+        svg.push_str(&format!(
+            "<text x=\"{x}\" y=\"{base}\" fill=\"{color}\"{weight}>{letter}</text>\n"
+        ));
+    }
+    svg + "</svg>\n"
 }
 
 fn read(mut terminal: File, seen: &Seen) {

@@ -79,22 +79,7 @@ impl Peer {
 
     /// Reads one answer: status, head and body.
     pub(crate) fn whole_answer(&mut self) -> (u16, String, Vec<u8>) {
-        let mut head = Vec::new();
-        let mut byte = [0];
-        while !head.ends_with(b"\r\n\r\n") {
-            self.0.read_exact(&mut byte).expect("an answer");
-            head.extend(byte);
-        }
-        let head = String::from_utf8(head).expect("a head");
-        let status = head.split(' ').nth(1).and_then(|code| code.parse().ok()).expect("a status");
-        let length = head
-            .lines()
-            .find_map(|line| line.strip_prefix("content-length: "))
-            .and_then(|length| length.parse().ok())
-            .expect("a length");
-        let mut body = vec![0; length];
-        self.0.read_exact(&mut body).expect("a body");
-        (status, head, body)
+        http_answer(&mut self.0).expect("an answer")
     }
 
     /// Reads one line of what comes.
@@ -112,6 +97,26 @@ impl Peer {
         let digest = format!("holdfast-blake3: {}\r\n", blake3::hash(body).to_hex());
         self.ask(&format!("PUT {path}"), &digest, body)
     }
+}
+
+/// Reads one answer that tells its length: status, head and body.
+pub(crate) fn http_answer(from: &mut impl Read) -> std::io::Result<(u16, String, Vec<u8>)> {
+    let (mut head, mut byte) = (Vec::new(), [0]);
+    while !head.ends_with(b"\r\n\r\n") {
+        from.read_exact(&mut byte)?;
+        head.extend(byte);
+    }
+    let head = String::from_utf8(head).expect("a head");
+    let status = head.split(' ').nth(1).and_then(|code| code.parse().ok()).expect("a status");
+    let length = head
+        .lines()
+        .filter_map(|line| line.split_once(':'))
+        .find(|(name, _)| name.eq_ignore_ascii_case("content-length"))
+        .and_then(|(_, length)| length.trim().parse().ok())
+        .expect("a length");
+    let mut body = vec![0; length];
+    from.read_exact(&mut body)?;
+    Ok((status, head, body))
 }
 
 /// Believes everybody to be the box.

@@ -15,9 +15,10 @@ use crate::harness::{Browser, MIB, Random, image, run, skipped};
 /// Most bytes that the first view may take: two seconds through a slow tunnel.
 const FIRST_VIEW: u64 = 300 * 1024;
 
-/// Pixels of a small notebook and of a telephone.
-const NOTEBOOK: (u32, u32) = (1280, 800);
+/// Pixels of what people look at it with.
 const TELEPHONE: (u32, u32) = (390, 844);
+const TABLET: (u32, u32) = (768, 1024);
+const NOTEBOOK: (u32, u32) = (1280, 800);
 
 /// What the offices of two small firms have: name, client, agreements, GiB of their disks, and MiB
 /// of what is on them. The last one's disk is not there.
@@ -152,13 +153,13 @@ impl Portal {
         self.browser.until(hash, ARRIVED);
     }
 
-    /// Looks at what is seen as different people do: with a large and a small screen, by day and by
+    /// Looks at what is seen as different people do: with large and small screens, by day and by
     /// night, with a screen reader.
     fn look(&mut self, place: &str) {
         if let Some(axe) = &self.axe {
             self.browser.run(axe, &json!([]));
         }
-        for size in [TELEPHONE, NOTEBOOK] {
+        for size in [TELEPHONE, TABLET, NOTEBOOK] {
             self.size(size);
             let wide = self.browser.run(WIDE, &json!([size.0]));
             self.complain(place, &format!("is wider than {} pixels", size.0), &wide);
@@ -305,7 +306,7 @@ fn a_backup_and_a_restore_are_begun_in_the_portal_and_seen_to_their_ends() {
 }
 
 #[test]
-fn every_view_fits_a_telephone_and_can_be_read_by_day_and_night() {
+fn every_view_fits_every_screen_and_can_be_read_by_day_and_night() {
     let lab = Lab::with_room(1024);
     let owner = lab.claims();
     protect(&lab, &owner);

@@ -4,6 +4,7 @@
 //! newcomer runs. Both install the Debian packages they need and say why, so that a fresh machine
 //! with rustup's toolchain is enough. A task that fails prints one line and exits with 1.
 
+mod axe;
 mod bench;
 mod cache;
 mod compare;

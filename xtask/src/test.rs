@@ -5,6 +5,7 @@
 
 use std::time::{Duration, Instant};
 
+use crate::axe;
 use crate::debian::{self, Package};
 use crate::error::Result;
 use crate::fuzz;
@@ -33,6 +34,8 @@ const PACKAGES: &[Package] = &[
     Package { name: "dbus-daemon", why: "a bus of their own for the tests of the D-Bus interface" },
     Package { name: "snmptrapd", why: "reads the traps that alerts are told by" },
     Package { name: "nut-server", why: "a power supply that the engine asks" },
+    Package { name: "chromium", why: "a browser, in which the portal is used" },
+    Package { name: "chromium-driver", why: "tells that browser what to do" },
     Package { name: "systemd", why: "busctl is a client of the D-Bus interface" },
     Package { name: "python3", why: "runs the second reader, written from FORMAT.md alone" },
     Package { name: "python3-argon2", why: "the second reader turns a passphrase into a key" },
@@ -71,6 +74,7 @@ pub(crate) fn run() -> Result<()> {
         steps.run("cargo-deny", deny)?;
     }
     steps.run("guest", guest::prepare)?;
+    steps.run("axe", axe::prepare)?;
     let mut counts = steps.run("cargo test", || counts::run_tests(&["--workspace"]))?;
     counts += steps.run("planted bugs", || counts::run_tests(PLANTED))?;
     counts += steps.run("schedules", || counts::run_tests(SCHEDULES))?;

@@ -4,7 +4,8 @@ use std::io::{BufRead, BufReader};
 use std::os::unix::net::UnixDatagram;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::sync::mpsc::{Receiver, channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use bus::{Client, JobState, JobView, Object, Place, SystemView, Update};
@@ -17,6 +18,9 @@ use super::{Pool, engine};
 
 /// By then everything has happened that a test waits for.
 const PATIENCE: Duration = Duration::from_secs(60);
+
+/// How long an engine that is slowed runs, and how long it stands still after that.
+const SLOWED: (Duration, Duration) = (Duration::from_millis(4), Duration::from_millis(36));
 
 /// A message bus of the test's own. It ends with the test.
 #[derive(Debug)]
@@ -218,6 +222,24 @@ impl Engine {
         kib.expect("a number") * 1024
     }
 
+    /// Lets it have a tenth of the time, until what this gives is dropped.
+    pub(crate) fn slowed(&self) -> Slowed {
+        let engine = Pid::from_raw(self.process.id().cast_signed());
+        let (end, ended) = channel();
+        let slowing = std::thread::spawn(move || {
+            let goes_on = |time| ended.recv_timeout(time) == Err(RecvTimeoutError::Timeout);
+            while goes_on(SLOWED.0) {
+                kill(engine, Signal::SIGSTOP).expect("the engine runs");
+                let stays = goes_on(SLOWED.1);
+                kill(engine, Signal::SIGCONT).expect("the engine runs");
+                if !stays {
+                    return;
+                }
+            }
+        });
+        Slowed { end: Some(end), slowing: Some(slowing) }
+    }
+
     /// Ends it at once, as a power failure would.
     pub(crate) fn kill(mut self) {
         self.process.kill().expect("the engine runs");
@@ -236,6 +258,20 @@ impl Drop for Engine {
     fn drop(&mut self) {
         let _ = self.process.kill();
         let _ = self.process.wait();
+    }
+}
+
+/// An engine is slow for as long as this is there.
+#[derive(Debug)]
+pub(crate) struct Slowed {
+    end: Option<Sender<()>>,
+    slowing: Option<JoinHandle<()>>,
+}
+
+impl Drop for Slowed {
+    fn drop(&mut self) {
+        drop(self.end.take());
+        let _ = self.slowing.take().map(JoinHandle::join);
     }
 }
 

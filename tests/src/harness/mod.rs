@@ -1,6 +1,7 @@
 //! What the scenarios are made of.
 
 mod asked;
+mod browser;
 mod campaign;
 mod damage;
 mod engine;
@@ -23,6 +24,7 @@ mod tools;
 mod work;
 
 pub(crate) use asked::{Asked, Watched, ended};
+pub(crate) use browser::Browser;
 pub(crate) use campaign::{first_seed, scaled};
 pub(crate) use damage::flip_between;
 pub(crate) use engine::{Bus, Engine};

@@ -79,49 +79,12 @@ impl Peer {
 
     /// Reads one answer: status, head and body.
     pub(crate) fn whole_answer(&mut self) -> (u16, String, Vec<u8>) {
-        let mut head = Vec::new();
-        let mut byte = [0];
-        while !head.ends_with(b"\r\n\r\n") {
-            self.0.read_exact(&mut byte).expect("an answer");
-            head.extend(byte);
-        }
-        let head = String::from_utf8(head).expect("a head");
-        let status = head.split(' ').nth(1).and_then(|code| code.parse().ok()).expect("a status");
-        let length = head.lines().find_map(|line| line.strip_prefix("content-length: "));
-        let body = match length {
-            Some(length) => self.bytes(length.parse().expect("a length")),
-            None => self.chunks(),
-        };
-        (status, head, body)
-    }
-
-    /// A body whose length nobody knew when it began.
-    fn chunks(&mut self) -> Vec<u8> {
-        let mut body = Vec::new();
-        loop {
-            let length = usize::from_str_radix(self.line().trim(), 16).expect("a length");
-            body.extend(self.bytes(length));
-            assert_eq!(self.line(), "\r\n", "the end of a chunk");
-            if length == 0 {
-                return body;
-            }
-        }
-    }
-
-    fn bytes(&mut self, length: usize) -> Vec<u8> {
-        let mut bytes = vec![0; length];
-        self.0.read_exact(&mut bytes).expect("a body");
-        bytes
+        http_answer(&mut self.0).expect("an answer")
     }
 
     /// Reads one line of what comes.
     pub(crate) fn line(&mut self) -> String {
-        let (mut line, mut byte) = (Vec::new(), [0]);
-        while !line.ends_with(b"\n") {
-            self.0.read_exact(&mut byte).expect("a line");
-            line.extend(byte);
-        }
-        String::from_utf8_lossy(&line).into_owned()
+        line(&mut self.0).expect("a line")
     }
 
     /// Writes through TLS as an agent does.
@@ -129,6 +92,54 @@ impl Peer {
         let digest = format!("holdfast-blake3: {}\r\n", blake3::hash(body).to_hex());
         self.ask(&format!("PUT {path}"), &digest, body)
     }
+}
+
+/// Reads one answer: status, head and body.
+pub(crate) fn http_answer(from: &mut impl Read) -> std::io::Result<(u16, String, Vec<u8>)> {
+    let (mut head, mut byte) = (Vec::new(), [0]);
+    while !head.ends_with(b"\r\n\r\n") {
+        from.read_exact(&mut byte)?;
+        head.extend(byte);
+    }
+    let head = String::from_utf8(head).expect("a head");
+    let status = head.split(' ').nth(1).and_then(|code| code.parse().ok()).expect("a status");
+    let length = head
+        .lines()
+        .filter_map(|line| line.split_once(':'))
+        .find(|(name, _)| name.eq_ignore_ascii_case("content-length"));
+    let body = match length {
+        Some((_, length)) => bytes(from, length.trim().parse().expect("a length"))?,
+        None => chunks(from)?,
+    };
+    Ok((status, head, body))
+}
+
+/// A body whose length nobody knew when it began.
+fn chunks(from: &mut impl Read) -> std::io::Result<Vec<u8>> {
+    let mut body = Vec::new();
+    loop {
+        let length = usize::from_str_radix(line(from)?.trim(), 16).expect("a length");
+        body.extend(bytes(from, length)?);
+        assert_eq!(line(from)?, "\r\n", "the end of a chunk");
+        if length == 0 {
+            return Ok(body);
+        }
+    }
+}
+
+fn bytes(from: &mut impl Read, length: usize) -> std::io::Result<Vec<u8>> {
+    let mut bytes = vec![0; length];
+    from.read_exact(&mut bytes)?;
+    Ok(bytes)
+}
+
+fn line(from: &mut impl Read) -> std::io::Result<String> {
+    let (mut line, mut byte) = (Vec::new(), [0]);
+    while !line.ends_with(b"\n") {
+        from.read_exact(&mut byte)?;
+        line.extend(byte);
+    }
+    Ok(String::from_utf8_lossy(&line).into_owned())
 }
 
 /// Believes everybody to be the box.

@@ -28,7 +28,12 @@ const PLAN: &str = "format = 1\n[[client]]\nname = \"acme\"\nzone = \"UTC\"\n[[c
 impl Lab {
     /// A box that nobody has claimed.
     pub(crate) fn new() -> Self {
-        let asked = Asked::start(2, 256);
+        Self::with_room(256)
+    }
+
+    /// The same with so many MiB on each of its two disks.
+    pub(crate) fn with_room(mib: usize) -> Self {
+        let asked = Asked::start(2, mib);
         let free: SocketAddr = ([127, 0, 0, 1], 0).into();
         let mut lab = Self { asked, manage: None, address: free, certificates: free };
         lab.configure();
@@ -39,10 +44,15 @@ impl Lab {
     /// One with an owner, whose token comes with it.
     pub(crate) fn claimed() -> (Self, String) {
         let lab = Self::new();
-        let claimed = lab.ask("POST", "/api/v1/claim", "", &lab.claim("owner"));
-        assert_eq!(claimed.0, 200, "{}", claimed.1);
-        let token = lab.sign_in("owner");
+        let token = lab.claims();
         (lab, token)
+    }
+
+    /// Makes somebody its owner, and gives the token.
+    pub(crate) fn claims(&self) -> String {
+        let claimed = self.ask("POST", "/api/v1/claim", "", &self.claim("owner"));
+        assert_eq!(claimed.0, 200, "{}", claimed.1);
+        self.sign_in("owner")
     }
 
     fn configure(&self) {

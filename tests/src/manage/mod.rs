@@ -7,5 +7,6 @@ mod getting_in;
 mod hostile;
 mod lab;
 mod load;
+mod portal;
 mod routes;
 mod tenants;

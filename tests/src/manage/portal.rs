@@ -26,7 +26,7 @@ const SYSTEMS: [(&str, &str, [&str; 3], u64, usize); 5] = [
     ("practice-db", "harbour-dental", ["1h", "1h", "1h"], 120, 12),
     ("x-ray-archive", "harbour-dental", ["24h", "8h", "24h"], 800, 20),
     ("mail", "northwind-legal", ["8h", "1h", "4h"], 250, 8),
-    ("file-server", "northwind-legal", ["8h", "4h", "4h"], 0, 256),
+    ("file-server", "northwind-legal", ["8h", "4h", "4h"], 0, 128),
     ("time-sheets", "northwind-legal", ["4h", "4h", "4h"], 0, 0),
 ];
 
@@ -79,10 +79,12 @@ return location.hash.startsWith("#/job/") && chip && chip.textContent.includes("
 
 /// What makes a page wider than a number of pixels.
 const WIDE: &str = r#"
-if (document.documentElement.scrollWidth <= arguments[0]) return [];
+const { scrollWidth } = document.documentElement;
+if (scrollWidth <= arguments[0]) return [];
 const isWide = (one) => one.getBoundingClientRect().right > arguments[0];
 const wide = [...document.body.querySelectorAll("*")].filter(isWide);
-return wide.map((one) => `${one.localName}.${one.className}`).slice(0, 5);
+const names = wide.map((one) => `${one.localName}.${one.className}`).slice(0, 5);
+return [`${scrollWidth}`, ...names];
 "#;
 
 /// What axe-core says against a page, once it is loaded.
@@ -198,7 +200,7 @@ impl Portal {
 
 /// Protects the systems and takes a backup of each but the file server, whose content this gives.
 fn protect(lab: &Lab, owner: &str) -> Vec<u8> {
-    let mut content = vec![0; 256 * MIB];
+    let mut content = vec![0; 128 * MIB];
     Random(821).fill(&mut content);
     let mut plan = CLIENTS.to_owned();
     for (seed, (name, client, [rpo, rto, interval], gib, mib)) in (830..).zip(SYSTEMS) {

@@ -74,7 +74,13 @@ pub(crate) fn run() -> Result<()> {
         steps.run("cargo-deny", deny)?;
     }
     steps.run("guest", guest::prepare)?;
-    steps.run("axe", axe::prepare)?;
+    steps.run("axe", || {
+        // It comes from somebody else's server: that it is away says nothing about the portal.
+        if let Err(error) = axe::prepare() {
+            println!("    not tested: whether axe-core finds fault with the portal: {error}");
+        }
+        Ok(())
+    })?;
     let mut counts = steps.run("cargo test", || counts::run_tests(&["--workspace"]))?;
     counts += steps.run("planted bugs", || counts::run_tests(PLANTED))?;
     counts += steps.run("schedules", || counts::run_tests(SCHEDULES))?;

@@ -68,8 +68,8 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     }
     let mut running = engine.spawn().map_err(|source| start_error(&engine, source))?;
     let _portal = Portal::start(&folder, has_screen)?;
+    let seen = if has_screen { show_console(&folder) } else { Ok(()) };
     if has_screen {
-        show_console(&folder)?;
         // It may have ended by itself.
         let _ = kill(Pid::from_raw(running.id().cast_signed()), Signal::SIGTERM);
     }
@@ -78,7 +78,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     let interrupt: SigSet = [Signal::SIGINT].into_iter().collect();
     interrupt.thread_block().map_err(|errno| Error::io(&folder)(errno.into()))?;
     let status = running.wait().map_err(Error::io(&folder))?;
-    if status.success() { Ok(()) } else { Err(failed(&engine, &status.to_string(), "")) }
+    if status.success() { seen } else { Err(failed(&engine, &status.to_string(), "")) }
 }
 
 /// Where a daemon writes that must not write on the console.
@@ -101,7 +101,8 @@ fn show_console(folder: &Path) -> Result<()> {
     fs::create_dir_all(folder.join("network")).map_err(Error::io(folder))?;
     let path = folder.join("console.toml");
     fs::write(&path, text).map_err(Error::io(&path))?;
-    shown(command(program("holdfast-console")).arg("--config").arg(&path))
+    let mut console = command(program("holdfast-console"));
+    shown(console.arg("--config").arg(&path).stdin(Stdio::inherit()))
 }
 
 fn program(name: &str) -> PathBuf {

@@ -30,6 +30,12 @@ const VIEWS = [
   { path: "jobs", name: "Jobs", show: jobsView, offer: (may) => may.read },
   { path: "job", show: jobView, offer: (may) => may.read, under: "jobs" },
   { path: "exports", name: "Exports", show: exportsView, offer: (may) => may.read },
+  {
+    path: "requests",
+    name: "Requests",
+    show: late("./view-requests.js", "requestsView"),
+    offer: (may) => may.read,
+  },
   { path: "alerts", name: "Alerts", show: alertsView, offer: () => true },
   {
     path: "pool",

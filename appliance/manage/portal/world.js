@@ -11,6 +11,7 @@ import { moment } from "./format.js";
 
 const READERS = ["owner", "technician", "client-technician", "client-reader", "auditor"];
 const RESTORERS = ["owner", "technician", "client-technician"];
+const ASKERS = ["owner", "technician", "client-technician", "client-reader"];
 const DESK = ["owner", "technician"];
 const WITNESSES = ["owner", "technician", "auditor"];
 
@@ -101,6 +102,7 @@ function allowed(me) {
   return {
     read: is(READERS),
     recover: is(RESTORERS),
+    ask: is(ASKERS),
     desk: is(DESK),
     wide,
     wideDesk: wide && is(DESK),

@@ -11,12 +11,14 @@ use bus::AlertView;
 use notify::{Channel, ChannelStatus, Event, EventKind, Notifier, NotifyError, Problem, Settings};
 
 use crate::error::{ManageError, Result};
+use crate::requests::Request;
 use crate::server::{Server, now};
+use crate::state::RecordKind;
 
 /// Longest settings, in bytes.
 pub(crate) const SETTINGS: usize = 256 << 10;
 
-/// What could not be kept is tried again after so long.
+/// How often it is looked at what was promised, and what could not be kept is tried again.
 const AGAIN: Duration = Duration::from_secs(10);
 
 /// The folder within that of the state.
@@ -139,24 +141,33 @@ impl Channels {
 /// Has the notifier know of all alerts, for as long as there is news of them.
 pub(crate) async fn follow(server: Arc<Server>) {
     let mut alerts = server.world.alerts();
-    let mut is_due = false;
     loop {
-        let changed = match is_due {
-            true => tokio::time::timeout(AGAIN, alerts.changed()).await.unwrap_or(Ok(())),
-            false => alerts.changed().await,
-        };
-        if changed.is_err() {
-            return;
+        tokio::select! {
+            changed = alerts.changed() => if changed.is_err() { return },
+            () = server.requested.notified() => {}
+            // A promise breaks without a word.
+            () = tokio::time::sleep(AGAIN) => {}
         }
-        let Some(now) = alerts.borrow_and_update().clone() else { continue };
-        let portal = server.claim.addresses().first();
-        let events = now.iter().map(|alert| event(alert, &server.name, portal)).collect();
+        let Some(all) = alerts.borrow_and_update().clone() else { continue };
         let own = server.clone();
-        let told = tokio::task::spawn_blocking(move || own.channels.notifier.shown(events)).await;
-        is_due = !matches!(told, Ok(Ok(())));
+        let told = tokio::task::spawn_blocking(move || own.tell(&all)).await;
         if let Ok(Err(error)) = told {
             log::error!("what is to be told of alerts is not kept: {error}");
         }
+    }
+}
+
+impl Server {
+    /// Hands over all that there is to tell: alerts, and restores that wait.
+    fn tell(&self, alerts: &[AlertView]) -> Result<()> {
+        let portal = self.claim.addresses().first();
+        let mut events: Vec<Event> =
+            alerts.iter().map(|alert| event(alert, &self.name, portal)).collect();
+        let page = portal.map_or_else(String::new, |address| format!("{address}#/requests"));
+        for request in self.state.records::<Request>(RecordKind::Request)? {
+            events.extend(request.events(now(), &self.name, &page));
+        }
+        Ok(self.channels.notifier.shown(events)?)
     }
 }
 

@@ -13,6 +13,7 @@ mod identity;
 mod openapi;
 mod problem;
 mod render;
+mod requests;
 mod role;
 mod route;
 mod routes;
@@ -23,6 +24,7 @@ mod sign_in;
 mod start;
 mod state;
 mod totp;
+mod usage;
 mod used;
 mod world;
 

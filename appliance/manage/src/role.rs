@@ -61,6 +61,9 @@ impl fmt::Display for Role {
 pub(crate) const DESK: &[Role] = &[Role::Owner, Role::Technician];
 /// Who may ask for data back.
 pub(crate) const RESTORERS: &[Role] = &[Role::Owner, Role::Technician, Role::ClientTechnician];
+/// People who may say that they want something back.
+pub(crate) const ASKERS: &[Role] =
+    &[Role::Owner, Role::Technician, Role::ClientTechnician, Role::ClientReader];
 /// People who look.
 pub(crate) const READERS: &[Role] =
     &[Role::Owner, Role::Technician, Role::ClientTechnician, Role::ClientReader, Role::Auditor];

@@ -6,7 +6,7 @@ use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use bus::Client;
 use model::Fingerprint;
-use tokio::sync::Semaphore;
+use tokio::sync::{Notify, Semaphore};
 
 use crate::channels::Channels;
 use crate::claim::Claim;
@@ -44,6 +44,8 @@ pub(crate) struct Server {
     pub(crate) world: World,
     pub(crate) claim: Claim,
     pub(crate) channels: Channels,
+    /// Somebody has asked for a restore, or a step of one was taken.
+    pub(crate) requested: Notify,
     pub(crate) guard: Guard,
     pub(crate) refusals: Refusals,
     pub(crate) changes: Changes,

@@ -62,6 +62,7 @@ impl Manage {
             world: World::new(),
             claim: Claim::begin(&config.runtime, claimed, addresses, fingerprint)?,
             channels: Channels::open(&config.state)?,
+            requested: Default::default(),
             guard: Guard::default(),
             refusals: Default::default(),
             changes: Default::default(),
@@ -121,7 +122,8 @@ impl Manage {
 async fn sweep(server: Arc<Server>) {
     loop {
         let own = server.clone();
-        let swept = tokio::task::spawn_blocking(move || own.sweep()).await;
+        let swept =
+            tokio::task::spawn_blocking(move || own.sweep().and_then(|()| own.read_usage())).await;
         if let Ok(Err(error)) = swept {
             log::error!("{error}");
         }

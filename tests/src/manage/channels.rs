@@ -17,15 +17,15 @@ const PATIENCE: Duration = Duration::from_secs(60);
 const CANARY: &str = "canary-in-the-settings";
 
 /// A server of syslog over TCP.
-struct Syslog {
-    port: u16,
+pub(super) struct Syslog {
+    pub(super) port: u16,
     messages: Receiver<String>,
     /// All of them.
     heard: Arc<Mutex<String>>,
 }
 
 impl Syslog {
-    fn start() -> Self {
+    pub(super) fn start() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
         let port = listener.local_addr().expect("its own").port();
         let (to, messages) = channel();
@@ -47,7 +47,7 @@ impl Syslog {
 
     /// Waits for a message with all of these in it.
     #[track_caller]
-    fn hears(&self, wanted: &[&str]) -> String {
+    pub(super) fn hears(&self, wanted: &[&str]) -> String {
         let by = Instant::now() + PATIENCE;
         loop {
             let left = by.saturating_duration_since(Instant::now());

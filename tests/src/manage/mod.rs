@@ -8,5 +8,6 @@ mod hostile;
 mod lab;
 mod load;
 mod portal;
+mod requests;
 mod routes;
 mod tenants;

@@ -17,6 +17,9 @@ fn what_is_anothers_answers_as_what_is_not_there() {
         lab.ask("POST", &path, &acme, &json!({})).1["export"].clone()
     };
     let reason = json!({ "reason": "why not" });
+    let wish = json!({ "system": system, "class": "file", "wish": "one of mail's files" });
+    let request = lab.ask("POST", "/api/v1/requests", &acme, &wish).1["request"].clone();
+    let step = json!({ "step": "acknowledged" });
     let none = "0".repeat(32);
     let tries = [
         ("GET", format!("systems/{system}"), format!("systems/{none}"), Value::Null),
@@ -29,6 +32,7 @@ fn what_is_anothers_answers_as_what_is_not_there() {
         ("POST", format!("jobs/{job}/cancel"), "jobs/4711/cancel".to_owned(), Value::Null),
         ("POST", format!("jobs/{job}/retry"), "jobs/4711/retry".to_owned(), Value::Null),
         ("POST", format!("exports/{export}/stop"), "exports/4711/stop".to_owned(), Value::Null),
+        ("POST", format!("requests/{request}/step"), "requests/4711/step".to_owned(), step),
     ];
     let mut peer = lab.peer();
     for (verb, theirs, nobodys, body) in &tries {
@@ -38,7 +42,7 @@ fn what_is_anothers_answers_as_what_is_not_there() {
         assert_eq!(theirs_said, nobodys_said, "{theirs} and {nobodys} can be told apart");
     }
     // Its own it sees, and in lists nothing else.
-    for list in ["systems", "points", "jobs", "exports", "alerts"] {
+    for list in ["systems", "points", "jobs", "exports", "alerts", "requests"] {
         let said = lab.get(&format!("/api/v1/{list}"), &globex).1.to_string();
         for canary in ["acme", "mail", &system, &point] {
             assert!(!said.contains(canary), "{list} tells {canary}: {said}");

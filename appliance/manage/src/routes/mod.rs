@@ -14,6 +14,7 @@ mod points;
 mod pool;
 mod portal;
 mod reports;
+mod requests;
 mod session;
 mod status;
 mod systems;
@@ -22,7 +23,7 @@ use crate::route::Route;
 
 /// All of them.
 pub(crate) fn all() -> impl Iterator<Item = &'static Route> {
-    let groups: [&[Route]; 17] = [
+    let groups: [&[Route]; 18] = [
         session::ROUTES,
         me::ROUTES,
         accounts::ROUTES,
@@ -35,6 +36,7 @@ pub(crate) fn all() -> impl Iterator<Item = &'static Route> {
         alerts::ROUTES,
         channels::ROUTES,
         plan::ROUTES,
+        requests::ROUTES,
         reports::ROUTES,
         audit::ROUTES,
         events::ROUTES,

@@ -54,6 +54,7 @@ pub(crate) const ROUTES: &[Route] = &[
     file!("/view-plan.js", "view-plan.js", SCRIPT),
     file!("/view-point.js", "view-point.js", SCRIPT),
     file!("/view-pool.js", "view-pool.js", SCRIPT),
+    file!("/view-requests.js", "view-requests.js", SCRIPT),
     file!("/view-sign-in.js", "view-sign-in.js", SCRIPT),
     file!("/view-systems.js", "view-systems.js", SCRIPT),
     file!("/world.js", "world.js", SCRIPT),

@@ -12,10 +12,12 @@ use serde_json::{Value, json};
 use crate::http::Answer;
 use crate::identity::Identity;
 use crate::problem::{Kind as Wrong, Problem};
+use crate::requests::Request;
 use crate::role::READERS;
 use crate::route::{Access, Asked, Gives, Route};
 use crate::server::{REPORTS, Server, now};
 use crate::shape::{Kind, may};
+use crate::state::RecordKind;
 
 pub(crate) const ROUTES: &[Route] = &[
     Route::get(
@@ -76,7 +78,11 @@ async fn show(server: Arc<Server>, asked: Asked) -> Result<Answer, Problem> {
         let what = format!("{REPORTS} reports are being made");
         return Err(Problem::new(Wrong::TooOften, what, "try again in some seconds"));
     };
-    let facts = facts(&server).await?;
+    let mut facts = facts(&server).await?;
+    let requests: Vec<Request> =
+        server.with_state(|state| state.records(RecordKind::Request)).await?;
+    facts.requests = requests.into_iter().map(|request| request.of).collect();
+    facts.usage = server.with_state(|state| state.records(RecordKind::Usage)).await?;
     let of_client = |name: &str| facts.plan.clients.iter().find(|client| client.name == name);
     let zone = client.as_deref().and_then(of_client).map(|client| client.zone.as_str());
     // The plan was checked when it came; a zone that is not known here is no reason for no report.

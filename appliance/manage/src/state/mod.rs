@@ -5,6 +5,7 @@
 
 mod accounts;
 mod audit;
+mod records;
 mod sessions;
 
 use std::path::{Path, PathBuf};
@@ -17,13 +18,15 @@ use crate::error::{ManageError, Result};
 pub(crate) use accounts::{Account, MOST_ACCOUNTS, is_name};
 pub use audit::Broken;
 pub(crate) use audit::{Audited, check};
+pub(crate) use records::Kind as RecordKind;
 pub(crate) use sessions::{Kind as SessionKind, Session};
 
 /// Marks the file as ours ("HfMa").
 const APPLICATION: i32 = 0x4866_4d61;
 
 /// The tables. A newer version may add steps; none is ever changed.
-const STEPS: [&str; 1] = ["CREATE TABLE accounts (name TEXT PRIMARY KEY, account TEXT NOT NULL)
+const STEPS: [&str; 2] = [
+    "CREATE TABLE accounts (name TEXT PRIMARY KEY, account TEXT NOT NULL)
         STRICT, WITHOUT ROWID;
      CREATE TABLE sessions (
         trace BLOB PRIMARY KEY,
@@ -32,7 +35,10 @@ const STEPS: [&str; 1] = ["CREATE TABLE accounts (name TEXT PRIMARY KEY, account
      ) STRICT, WITHOUT ROWID;
      CREATE INDEX sessions_account ON sessions (account);
      CREATE TABLE audit (sequence INTEGER PRIMARY KEY, entry TEXT NOT NULL, hash BLOB NOT NULL)
-        STRICT;"];
+        STRICT;",
+    "CREATE TABLE records (kind TEXT NOT NULL, number INTEGER NOT NULL, record TEXT NOT NULL,
+        PRIMARY KEY (kind, number)) STRICT, WITHOUT ROWID;",
+];
 
 /// How long to wait for another process that has the file, as a copy of it may.
 const BUSY: std::time::Duration = std::time::Duration::from_secs(5);

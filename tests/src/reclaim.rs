@@ -67,6 +67,27 @@ fn scores(reclaimed: &Value) -> (f64, f64) {
     (score("score_before"), score("score_after"))
 }
 
+/// Demands that reclaims which follow find nothing to do, but for what a run has left short itself:
+/// with what was short before, that may be worth putting together. Each run that moves anything
+/// gives room back, so there is an end; how many there are depends on which of the threads of each
+/// ingest wrote how much.
+fn comes_to_rest(pool: &Pool, mut score: f64) {
+    for _ in 0..3 {
+        let again = reclaim(pool, &[]).done();
+        let (before, after) = scores(&again);
+        assert!(before == score && after <= 1.25, "{again}");
+        let moved = number(&again, "moved_bytes");
+        if moved == 0 {
+            assert_eq!(after, before, "{again}");
+            return;
+        }
+        assert_eq!(number(&again, "would_rewrite_segments"), 0, "{again}");
+        assert!(moved <= 2 * number(&again, "would_merge_bytes"), "{again}");
+        score = after;
+    }
+    panic!("a fourth reclaim would move something again");
+}
+
 #[test]
 fn the_newest_of_many_points_comes_to_lie_in_reading_order() {
     let pool = Pool::new(1, 300);
@@ -88,9 +109,7 @@ fn the_newest_of_many_points_comes_to_lie_in_reading_order() {
     let done = reclaim(&pool, &["--release-after", "0h"]).done();
     let (_, after) = scores(&done);
     assert!(after <= 1.25, "{done}");
-    let again = reclaim(&pool, &[]).done();
-    assert_eq!(scores(&again), (after, after), "{again}");
-    assert_eq!(number(&again, "moved_bytes"), 0, "{again}");
+    comes_to_rest(&pool, after);
     for (id, hash) in [&ids[0], &ids[20], &ids[39]] {
         assert_eq!(blake3::hash(&pool.restore(id)), *hash);
     }

@@ -165,7 +165,9 @@ fn shortened(value: &Value) -> Value {
 }
 
 fn fits(value: &Value, kind: Kind) -> bool {
-    let text = |value: &Value, most: usize| value.as_str().is_some_and(|text| text.len() <= most);
+    // A NUL is no character to the bus: it cuts off whoever sends one.
+    let is_fit = |text: &str, most: usize| text.len() <= most && !text.contains('\0');
+    let text = |value: &Value, most: usize| value.as_str().is_some_and(|text| is_fit(text, most));
     match kind {
         Kind::Text(most) | Kind::Secret(most) => text(value, most),
         Kind::Number(most) => value.as_u64().is_some_and(|number| number <= most),
@@ -179,7 +181,9 @@ fn fits(value: &Value, kind: Kind) -> bool {
 
 fn unfit(field: &Field) -> Problem {
     let wanted = match field.kind {
-        Kind::Text(most) | Kind::Secret(most) => format!("a text of at most {most} bytes"),
+        Kind::Text(most) | Kind::Secret(most) => {
+            format!("a text of at most {most} bytes without NUL")
+        }
         Kind::Number(most) => format!("a whole number from 0 to {most}"),
         Kind::Flag => "true or false".to_owned(),
         Kind::Word(words) => format!("one of {}", words.join(", ")),
@@ -216,7 +220,7 @@ pub(crate) fn decoded(text: &str) -> Result<String, Problem> {
             byte => byte,
         });
     }
-    String::from_utf8(bytes).map_err(|_| wrong())
+    String::from_utf8(bytes).ok().filter(|text| !text.contains('\0')).ok_or_else(wrong)
 }
 
 #[cfg(test)]
@@ -259,6 +263,8 @@ mod tests {
             ("[]", "no JSON object"),
             ("{", "no JSON"),
             (r#"{"name":"123456789"}"#, "`name` is to be a text of at most 8"),
+            (r#"{"name":"a\u0000"}"#, "without NUL"),
+            (r#"{"name":"a","clients":["b\u0000"]}"#, "`clients` is to be"),
             (r#"{"name":"a","most":10}"#, "`most` is to be a whole number from 0 to 9"),
             (r#"{"name":"a","most":-1}"#, "`most`"),
             (r#"{"name":"a","yes":"true"}"#, "`yes` is to be true or false"),
@@ -276,7 +282,9 @@ mod tests {
         let given = Given::of_query("name=a%20b+c&most=7&yes=true", FIELDS).unwrap();
         assert_eq!((given.text("name"), given.number("most")), ("a b c", Some(7)));
         assert!(given.flag("yes"));
-        for wrong in ["", "name=%", "name=%zz", "name=%ff", "name=a&most=x", "name=a&yes=1"] {
+        for wrong in
+            ["", "name=%", "name=%zz", "name=%ff", "name=%00", "name=a&most=x", "name=a&yes=1"]
+        {
             assert!(Given::of_query(wrong, FIELDS).is_err(), "{wrong}");
         }
     }

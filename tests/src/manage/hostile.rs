@@ -138,3 +138,24 @@ fn strangers_who_ask_and_stay_keep_nobody_out() {
     assert_eq!(me(), 200, "who has signed in stays");
     assert_eq!(lab.get("/api/v1/me", &token).0, 200, "and comes in");
 }
+
+#[test]
+fn what_the_bus_would_cut_the_daemon_off_for_does_not_get_there() {
+    let (lab, owner) = Lab::claimed();
+    lab.protect();
+    let point = lab.point(&owner, "mail");
+    let nul = "a\0b";
+    for (verb, path, body) in [
+        ("POST", "disks".to_owned(), json!({ "device": nul })),
+        ("PUT", "plan".to_owned(), json!({ "plan": nul, "dry_run": true })),
+        ("POST", format!("points/{point}/hold"), json!({ "reason": nul })),
+        ("POST", format!("points/{point}/restore"), json!({ "target": nul })),
+    ] {
+        let said = lab.ask(verb, &format!("/api/v1/{path}"), &owner, &body);
+        assert_eq!((said.0, &said.1["error"]), (400, &json!("invalid")), "{verb} {path}");
+    }
+    assert_eq!(lab.get("/api/v1/systems/a%00b", &owner).0, 404);
+    let none = format!("/api/v1/disks/{}/remove", "0".repeat(32));
+    assert_eq!(lab.ask("POST", &none, &owner, &json!({})).0, 404, "no disk is no silence");
+    assert_eq!(lab.get("/api/v1/plan", &owner).0, 200, "the bus still knows it");
+}

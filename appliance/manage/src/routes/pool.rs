@@ -8,6 +8,7 @@ use futures_util::FutureExt;
 use serde_json::{Value, json};
 use zbus::{OwnedObjectPath, Variant};
 
+use super::objects::one;
 use crate::http::Answer;
 use crate::problem::Problem;
 use crate::render::id;
@@ -113,8 +114,10 @@ async fn lock(server: Arc<Server>, _: Asked) -> Result<Answer, Problem> {
     Ok(Answer::done())
 }
 
-fn disk(asked: &Asked) -> Result<Place, Problem> {
-    asked.part(0).parse().map(Place::Disk).map_err(|_| Problem::missing("disk"))
+/// The disk that is asked for, if it is there.
+fn disk(server: &Server, asked: &Asked) -> Result<Place, Problem> {
+    let place = asked.part(0).parse().map(Place::Disk).map_err(|_| Problem::missing("disk"))?;
+    one(server, asked.who()?, &place, "disk").map(|_| place)
 }
 
 async fn add(server: Arc<Server>, asked: Asked) -> Result<Answer, Problem> {
@@ -123,17 +126,17 @@ async fn add(server: Arc<Server>, asked: Asked) -> Result<Answer, Problem> {
 }
 
 async fn remove(server: Arc<Server>, asked: Asked) -> Result<Answer, Problem> {
-    server.client.call::<_, ()>(&disk(&asked)?, "Remove", &()).await?;
+    server.client.call::<_, ()>(&disk(&server, &asked)?, "Remove", &()).await?;
     Ok(Answer::done())
 }
 
 async fn replace(server: Arc<Server>, asked: Asked) -> Result<Answer, Problem> {
     let device = asked.body.text("device");
-    let job = server.client.begin(&disk(&asked)?, "Replace", &device).await?;
+    let job = server.client.begin(&disk(&server, &asked)?, "Replace", &device).await?;
     Ok(Answer::json(&json!({ "job": id(&job) })))
 }
 
 async fn give_back(server: Arc<Server>, asked: Asked) -> Result<Answer, Problem> {
-    let job = server.client.begin(&disk(&asked)?, "Return", &()).await?;
+    let job = server.client.begin(&disk(&server, &asked)?, "Return", &()).await?;
     Ok(Answer::json(&json!({ "job": id(&job) })))
 }

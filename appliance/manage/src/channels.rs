@@ -189,6 +189,7 @@ fn event(alert: &AlertView, appliance: &str, portal: Option<&String>) -> Event {
         appliance: appliance.to_owned(),
         portal: portal.map_or_else(String::new, |address| format!("{address}#/alerts")),
         figures: Vec::new(),
+        receipt: false,
     }
 }
 

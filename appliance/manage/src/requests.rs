@@ -58,6 +58,7 @@ impl Request {
             appliance: appliance.to_owned(),
             portal: portal.to_owned(),
             figures: Vec::new(),
+            receipt: false,
         };
         let asks = format!("{} asks for {} back: {}", of.requester, of.system, self.wish);
         let mut events = vec![event("restore-requested", if is_system { 8 } else { 6 }, asks)];

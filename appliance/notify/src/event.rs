@@ -53,7 +53,13 @@ pub struct Event {
     pub portal: String,
     /// Figures of the cause, by name.
     pub figures: Vec<(String, String)>,
+    /// Whether it is kept when the client's contact was told.
+    #[serde(default)]
+    pub receipt: bool,
 }
+
+/// A change that touches the service is planned: to be told ahead, and no alert to a contact.
+pub const PLANNED: &str = "maintenance-planned";
 
 /// What makes two events ones of the same problem: code and subject.
 pub(crate) type Key = (String, String);

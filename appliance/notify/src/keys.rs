@@ -27,6 +27,7 @@ pub(crate) const DOCUMENT: Section = Section {
             "none",
             "[]",
         ),
+        key("report", "reports by mail, one table each", LIST, "up to 100", "none", "[]"),
     ],
 };
 
@@ -160,5 +161,17 @@ pub(crate) const AGREEMENT: Section = Section {
     ],
 };
 
+pub(crate) const REPORT: Section = Section {
+    name: "[[report]]",
+    keys: &[
+        key("kind", "which report", TEXT, "kinds of REPORTS.md", "required", "\"job-summary\""),
+        key("channels", "to whom", LIST, "1 to 100 names, all email", "required", "[\"desk\"]"),
+        key("client", "of this client only", TEXT, ANY, "of all", "\"acme\""),
+        key("every", "how often", TEXT, "day, week, month, quarter", "required", "\"day\""),
+        key("at", "when the span is over, at", TEXT, "00:00 to 23:59", "06:00", "\"07:30\""),
+        key("zone", "time zone of all that", TEXT, "IANA name", "UTC", "\"Europe/Berlin\""),
+    ],
+};
+
 /// All sections, in the order of CHANNELS.md.
-pub const SECTIONS: [&Section; 4] = [&DOCUMENT, &CHANNEL, &ROUTE, &AGREEMENT];
+pub const SECTIONS: [&Section; 5] = [&DOCUMENT, &CHANNEL, &ROUTE, &AGREEMENT, &REPORT];

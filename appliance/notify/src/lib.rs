@@ -3,7 +3,8 @@
 //! [`Settings`] say who is told what (CHANNELS.md). The [`Router`] is a state machine that makes
 //! [`Delivery`]s of [`Event`]s: told once, held outside of hours, repeated and escalated while
 //! nobody acknowledges, ended where they were begun. The [`Outbox`] keeps them until their channel
-//! has taken them. [`Notifier`] ties all of it together.
+//! has taken them. [`Notifier`] ties all of it together. Reports go out by mail when their
+//! [`Mailing`] is due: whoever knows the facts makes them.
 //!
 //! **Invariant:** when [`Notifier::tell`] has returned, what is to be told is durable; it is sent
 //! at least once, each time under the same name, and what is given up is counted.
@@ -12,6 +13,7 @@
 mod error;
 mod event;
 mod keys;
+mod mailing;
 mod notice;
 mod notifier;
 mod outbox;
@@ -28,16 +30,17 @@ mod write;
 
 pub use document::{Level, Problem};
 pub use error::{NotifyError, SendError};
-pub use event::{Event, EventKind};
+pub use event::{Event, EventKind, PLANNED};
 pub use keys::SECTIONS;
-pub use notice::{Delivery, MAX_NAMED, Notice, Reason};
+pub use mailing::{DueReport, MailingStatus};
+pub use notice::{Content, Delivery, MAX_NAMED, Notice, Reason, ReportMail};
 pub use notifier::{ChannelStatus, Notifier};
-pub use outbox::{ChannelState, Dead, Failed, MAX_WAITING, Outbox, Queued};
+pub use outbox::{ChannelState, Dead, Failed, MAX_WAITING, Outbox, Queued, Receipt};
 pub use read::Parsed;
 pub use router::{CHANNEL_DEAD, Router, State};
 pub use secret::{KEPT, Secret, SecretSource};
 pub use send::MOST_TIME;
 pub use settings::{
-    Agreement, AgreementKind, Audience, Channel, Email, Facility, Hours, Kind, Login, Route,
-    Security, Settings, Snmp, Syslog, Transport, Webhook,
+    Agreement, AgreementKind, Audience, Channel, Email, Every, Facility, Hours, Kind, Login,
+    Mailing, Route, Security, Settings, Snmp, Syslog, Transport, Webhook,
 };

@@ -1,4 +1,4 @@
-//! What is told to a channel at once: what happened to one alert, or a digest of many.
+//! What is told to a channel at once: what happened to one alert, a digest of many, or a report.
 
 use serde::{Deserialize, Serialize};
 
@@ -81,4 +81,25 @@ fn keep_worst(events: &mut Vec<Event>) {
 pub struct Delivery {
     pub channel: String,
     pub notice: Notice,
+}
+
+/// A report as it is mailed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReportMail {
+    pub subject: String,
+    /// Name of the appliance.
+    pub appliance: String,
+    /// What stands in the mail for who reads no HTML.
+    pub plain: String,
+    pub html: String,
+    /// Name and content of the tables that hang on it.
+    pub attached: (String, String),
+}
+
+/// What waits for a channel.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Content {
+    Alerts(Notice),
+    Report(ReportMail),
 }

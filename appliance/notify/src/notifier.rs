@@ -1,6 +1,7 @@
 //! Everything together: what is told goes through the router into the outbox, and from there to
 //! the channels.
 
+mod report;
 mod run;
 mod status;
 
@@ -14,7 +15,7 @@ use tokio::sync::Notify;
 
 use crate::error::{NotifyError, Result};
 use crate::event::{Event, EventKind};
-use crate::notice::{Delivery, Notice};
+use crate::notice::{Content, Delivery, Notice};
 use crate::outbox::{Outbox, Queued};
 use crate::router::Router;
 use crate::send::{Here, MOST_TIME, send};
@@ -125,7 +126,8 @@ impl Notifier {
         let notice = Notice::one(test_event(appliance, now));
         let key = format!("test-{now}-{}", self.started.elapsed().as_nanos());
         let (channel, made) = (channel.to_owned(), now);
-        let queued = Queued { id: 0, key, channel, notice, made, attempts: 0 };
+        let content = Content::Alerts(notice);
+        let queued = Queued { id: 0, key, channel, content, made, attempts: 0 };
         Ok(send(found, &queued, &self.here()).await?)
     }
 
@@ -199,5 +201,6 @@ fn test_event(appliance: &str, now: i64) -> Event {
         appliance: appliance.to_owned(),
         portal: String::new(),
         figures: Vec::new(),
+        receipt: false,
     }
 }

@@ -17,6 +17,7 @@ pub struct Settings {
     pub channels: Vec<Channel>,
     pub routes: Vec<Route>,
     pub agreements: Vec<Agreement>,
+    pub mailings: Vec<Mailing>,
 }
 
 /// A way to somebody.
@@ -271,6 +272,32 @@ words! {
         BlockHours = "block-hours",
         /// Nobody is told anything; alerts stand on the box alone.
         None = "none",
+    }
+}
+
+/// A report that goes out by mail again and again.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Mailing {
+    pub kind: report::Kind,
+    /// Of this client only; empty for all.
+    pub client: String,
+    /// Names of channels, all of them for mail.
+    pub channels: Vec<String>,
+    pub every: Every,
+    /// Minute of the day.
+    pub at: u16,
+    /// IANA name of the zone of that minute, and of the report.
+    pub zone: String,
+}
+
+words! {
+    /// How often a report goes out: when such a span is over, about that span.
+    Every {
+        Day = "day",
+        /// From Monday on.
+        Week = "week",
+        Month = "month",
+        Quarter = "quarter",
     }
 }
 

@@ -5,7 +5,7 @@ use std::path::Path;
 use document::{list, quoted, span_text, time_text};
 
 use crate::secret::{KEPT, Secret, SecretSource};
-use crate::settings::{Agreement, Channel, Email, Kind, Route, Settings, Syslog};
+use crate::settings::{Agreement, Channel, Email, Kind, Mailing, Route, Settings, Syslog};
 
 impl Settings {
     /// The settings as a document that reads as the same settings, secrets and all: for the file
@@ -33,6 +33,10 @@ impl Settings {
         for agreement in &self.agreements {
             lines.push("\n[[agreement]]".into());
             lines.extend(of_agreement(agreement));
+        }
+        for mailing in &self.mailings {
+            lines.push("\n[[report]]".into());
+            lines.extend(of_mailing(mailing));
         }
         lines.join("\n") + "\n"
     }
@@ -130,5 +134,15 @@ fn of_agreement(agreement: &Agreement) -> Vec<String> {
     let mut lines = vec![text("client", &agreement.client), text("kind", agreement.kind.as_str())];
     lines.extend(agreement.expires.map(|date| text("expires", &date.to_string())));
     lines.push(text("zone", &agreement.zone));
+    lines
+}
+
+fn of_mailing(mailing: &Mailing) -> Vec<String> {
+    let mut lines = vec![text("kind", mailing.kind.as_str())];
+    lines.extend(texts("channels", &mailing.channels));
+    lines.extend((!mailing.client.is_empty()).then(|| text("client", &mailing.client)));
+    lines.push(text("every", mailing.every.as_str()));
+    lines.push(text("at", &time_text(mailing.at)));
+    lines.push(text("zone", &mailing.zone));
     lines
 }

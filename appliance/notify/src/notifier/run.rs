@@ -88,12 +88,13 @@ impl Notifier {
 
     fn note(&self, queued: &Queued, sent: std::result::Result<(), SendError>) -> Result<()> {
         let (mut inner, now) = (self.inner(), self.now());
-        if inner.router.settings().channel(&queued.channel).is_none() {
+        let Some(audience) = inner.router.settings().channel(&queued.channel).map(|it| it.audience)
+        else {
             return Ok(());
-        }
+        };
         let channel = &queued.channel;
         match sent {
-            Ok(()) => inner.outbox.delivered(queued, now),
+            Ok(()) => inner.outbox.delivered(queued, audience, now),
             Err(error) => {
                 match inner.outbox.failed(queued, &error, now)? {
                     Failed::Later(pause) => {

@@ -13,7 +13,8 @@ const APPLICATION: i32 = 0x4866_4e6f;
 
 /// The tables. A newer version may add steps; none is ever changed. Numbers of deliveries are
 /// never given twice, as receivers go by them.
-const STEPS: [&str; 1] = ["CREATE TABLE deliveries (
+const STEPS: [&str; 2] = [
+    "CREATE TABLE deliveries (
         id INTEGER PRIMARY KEY AUTOINCREMENT,
         channel TEXT NOT NULL,
         severity INTEGER NOT NULL,
@@ -33,7 +34,14 @@ const STEPS: [&str; 1] = ["CREATE TABLE deliveries (
         dropped INTEGER NOT NULL DEFAULT 0,
         given_up INTEGER NOT NULL DEFAULT 0
      ) STRICT, WITHOUT ROWID;
-     CREATE TABLE small (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;"];
+     CREATE TABLE small (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;",
+    "CREATE TABLE receipts (
+        id INTEGER PRIMARY KEY AUTOINCREMENT,
+        number INTEGER NOT NULL,
+        client TEXT NOT NULL,
+        at INTEGER NOT NULL
+     ) STRICT;",
+];
 
 /// Opens the file, or makes it. A damaged one gets another name, which is given too.
 pub(super) fn open(path: &Path) -> Result<(Connection, Option<PathBuf>)> {

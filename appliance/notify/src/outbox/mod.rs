@@ -7,6 +7,8 @@
 
 mod channel;
 mod file;
+mod receipt;
+mod report;
 
 use std::path::{Path, PathBuf};
 
@@ -14,10 +16,12 @@ use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, Row, Transaction, params};
 
 use crate::error::{Result, SendError};
-use crate::notice::{Delivery, Notice};
+use crate::notice::{Content, Delivery};
 use crate::router::State;
+use crate::settings::Audience;
 pub use channel::{ChannelState, Dead};
 use file::failed;
+pub use receipt::Receipt;
 
 /// Most deliveries that wait for a channel.
 pub const MAX_WAITING: i64 = 1000;
@@ -46,7 +50,7 @@ pub struct Queued {
     /// The same each time that it is sent: a receiver that has it can leave it.
     pub key: String,
     pub channel: String,
-    pub notice: Notice,
+    pub content: Content,
     /// When it was made, in seconds since 1970.
     pub made: i64,
     /// How often it failed.
@@ -125,10 +129,10 @@ impl Outbox {
                 return Ok(None);
             }
             match serde_json::from_str(&notice) {
-                Ok(notice) => {
+                Ok(content) => {
                     let key = format!("{}-{id}", self.instance);
                     let channel = channel.to_owned();
-                    return Ok(Some(Queued { id, key, channel, notice, made, attempts }));
+                    return Ok(Some(Queued { id, key, channel, content, made, attempts }));
                 }
                 Err(error) => {
                     log::error!("a message for {channel} cannot be read and is dropped: {error}");
@@ -148,12 +152,15 @@ impl Outbox {
         self.connection.query_row(query, [channel], read).optional().map_err(failed(&self.path))
     }
 
-    /// Notes that a channel has taken a delivery.
-    pub fn delivered(&mut self, queued: &Queued, now: Timestamp) -> Result<()> {
+    /// Notes that a channel has taken a delivery, and if it is a contact's, what it has read.
+    pub fn delivered(&mut self, queued: &Queued, to: Audience, now: Timestamp) -> Result<()> {
         let failed = failed(&self.path);
         let mut write = || {
             let transaction = self.connection.transaction()?;
             transaction.execute("DELETE FROM deliveries WHERE id = ?1", [queued.id])?;
+            if to == Audience::Contact {
+                receipt::keep(&transaction, &queued.content, now.as_second())?;
+            }
             channel::worked(&transaction, &queued.channel, now.as_second())?;
             transaction.commit()
         };
@@ -237,11 +244,7 @@ impl Outbox {
 fn insert(transaction: &Transaction<'_>, delivery: &Delivery, now: i64) -> rusqlite::Result<()> {
     let Delivery { channel, notice } = delivery;
     let text = serde_json::to_string(notice).unwrap_or_default();
-    transaction.execute(
-        "INSERT INTO deliveries (channel, severity, made, attempts, next, notice)
-         VALUES (?1, ?2, ?3, 0, 0, ?4)",
-        params![channel, notice.worst, now, text],
-    )?;
+    insert_row(transaction, channel, notice.worst, now, &text)?;
     let dropped = transaction.execute(
         "DELETE FROM deliveries WHERE id IN (
              SELECT id FROM deliveries WHERE channel = ?1 ORDER BY severity, id
@@ -249,4 +252,16 @@ fn insert(transaction: &Transaction<'_>, delivery: &Delivery, now: i64) -> rusql
         params![channel, MAX_WAITING],
     )?;
     channel::count(transaction, channel, "dropped", dropped as i64)
+}
+
+fn insert_row(
+    transaction: &Transaction<'_>,
+    channel: &str,
+    severity: u8,
+    now: i64,
+    text: &str,
+) -> rusqlite::Result<()> {
+    let query = "INSERT INTO deliveries (channel, severity, made, attempts, next, notice)
+         VALUES (?1, ?2, ?3, 0, 0, ?4)";
+    transaction.execute(query, params![channel, severity, now, text]).map(drop)
 }

@@ -2,12 +2,13 @@
 
 mod agreement;
 mod channel;
+mod mailing;
 mod route;
 mod values;
 
 use document::{Level, Problem, Table, read};
 
-use crate::settings::{Audience, Channel, Route, Settings};
+use crate::settings::{Audience, Channel, Mailing, Route, Settings};
 use crate::{NotifyError, keys};
 
 /// What came of a document.
@@ -49,21 +50,26 @@ fn settings(document: &Table<'_>, former: Option<&Settings>) -> Settings {
     let channels = channel::read(document, former);
     let routes = route::read(document, &channels);
     let agreements = agreement::read(document);
+    let mailings = mailing::read(document, &channels);
     for channel in &channels {
-        look_over(channel, &routes);
+        look_over(channel, &routes, &mailings);
     }
     let channels = channels.into_iter().filter_map(|channel| channel.value).collect();
     let routes = routes.into_iter().map(|route| route.value).collect();
-    Settings { channels, routes, agreements }
+    Settings { channels, routes, agreements, mailings }
 }
 
 /// Warns of what is probably not meant.
-fn look_over(channel: &Read<'_, Option<Channel>>, routes: &[Read<'_, Route>]) {
+fn look_over(
+    channel: &Read<'_, Option<Channel>>,
+    routes: &[Read<'_, Route>],
+    mailings: &[Mailing],
+) {
     let Some(value) = &channel.value else { return };
     let leads = |route: &&Read<'_, Route>| route.value.channels.contains(&value.name);
     let mut clients: Vec<&[String]> =
         routes.iter().filter(leads).map(|route| route.value.clients.as_slice()).collect();
-    if clients.is_empty() {
+    if clients.is_empty() && !mailings.iter().any(|one| one.channels.contains(&value.name)) {
         let hint = "name it in the `channels` of a [[route]]";
         channel.table.report(Level::Warning, "name", "no route leads to the channel", hint);
     }

@@ -1,10 +1,10 @@
 //! Routes in a document.
 
-use document::{DAY, Days, Table, Window, nearest, parse_time};
+use document::{DAY, Days, Table, Window};
 use model::Span;
 
 use super::Read;
-use super::values::zone;
+use super::values::{known, leading, names, time, zone};
 use crate::keys;
 use crate::settings::{Channel, Hours, Route};
 
@@ -22,14 +22,9 @@ pub(super) fn read<'a>(
     document: &Table<'a>,
     channels: &[Read<'a, Option<Channel>>],
 ) -> Vec<Read<'a, Route>> {
-    let names: Vec<&str> = channels.iter().filter_map(|channel| named(&channel.table)).collect();
+    let names = names(channels);
     let tables = document.list("route", &keys::ROUTE, MAX_ROUTES);
     tables.into_iter().map(|table| Read { value: route(&table, &names), table }).collect()
-}
-
-/// The name of a channel, whatever else is wrong with it, without another message.
-fn named<'a>(channel: &Table<'a>) -> Option<&'a str> {
-    channel.value("name").and_then(|name| name.get_ref().as_str())
 }
 
 fn route(table: &Table<'_>, names: &[&str]) -> Route {
@@ -37,12 +32,7 @@ fn route(table: &Table<'_>, names: &[&str]) -> Route {
     let severity = table.number("min_severity", 1..=10).and_then(|n| u8::try_from(n).ok());
     let sides = table.names("sides");
     known(table, "sides", &sides, &SIDES);
-    table.require("channels");
-    let channels = table.names("channels");
-    known(table, "channels", &channels, names);
-    if table.has("channels") && channels.is_empty() {
-        table.wrong("channels", "leads nowhere", "name at least one channel");
-    }
+    let channels = leading(table, names);
     Route {
         clients: table.names("clients"),
         min_severity: severity.unwrap_or(MIN_SEVERITY),
@@ -52,17 +42,6 @@ fn route(table: &Table<'_>, names: &[&str]) -> Route {
         channels,
         repeat: table.span("repeat", Span(5 * MINUTE)..=Span(MONTH)),
         after: table.span("after", Span(MINUTE)..=Span(MONTH)),
-    }
-}
-
-/// Reports names that nothing has.
-fn known(table: &Table<'_>, key: &str, names: &[String], known: &[&str]) {
-    for name in names.iter().filter(|name| !known.contains(&name.as_str())) {
-        let hint = match nearest(name, known.iter().copied()) {
-            Some(near) => format!("did you mean \"{near}\"?"),
-            None => format!("known are {}", known.join(", ")),
-        };
-        table.wrong(key, &format!("names \"{name}\", which is not known"), &hint);
     }
 }
 
@@ -77,16 +56,8 @@ fn hours(table: &Table<'_>) -> Option<Hours> {
         let hint = "write \"daily\", \"Mon-Fri\" or \"Sat,Sun\"";
         table.wrong("days", "has no days of the week", hint);
     }
-    let time = |key: &str, or: u16, good: fn(u16) -> bool| {
-        let Some(text) = table.text(key) else { return or };
-        let time = parse_time(text).filter(|time| good(*time));
-        if time.is_none() {
-            table.wrong(key, "is no time of the day", "write it in quotes, as in \"06:30\"");
-        }
-        time.unwrap_or(or)
-    };
-    let start = time("from", 0, |time| time < DAY);
-    let end = time("to", DAY, |time| time > 0);
+    let start = time(table, "from", 0, |time| time < DAY);
+    let end = time(table, "to", DAY, |time| time > 0);
     let window = Window { days: days.unwrap_or(Days::DAILY), start, end, rate: None };
     Some(Hours { window, zone })
 }

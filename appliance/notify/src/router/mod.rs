@@ -227,5 +227,6 @@ fn dead_event(dead: &Dead, appliance: &str) -> Event {
         appliance: appliance.to_owned(),
         portal: String::new(),
         figures: vec![("channel".into(), dead.channel.clone())],
+        receipt: false,
     }
 }

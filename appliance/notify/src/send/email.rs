@@ -1,9 +1,7 @@
 //! Mail by SMTP.
 
-use std::sync::Arc;
-
-use lettre::message::header::{HeaderName, HeaderValue};
-use lettre::message::{Mailbox, MultiPart};
+use lettre::message::header::{ContentType, HeaderName, HeaderValue};
+use lettre::message::{Attachment, Mailbox, MessageBuilder, MultiPart};
 use lettre::transport::smtp::Error;
 use lettre::transport::smtp::authentication::{Credentials, Mechanism};
 use lettre::transport::smtp::client::{
@@ -14,6 +12,7 @@ use lettre::{Address, Message as Mail};
 
 use super::tls;
 use crate::error::SendError;
+use crate::notice::{Content, Notice, ReportMail};
 use crate::outbox::Queued;
 use crate::secret::Secret;
 use crate::settings::{Channel, Email, Login, Security};
@@ -131,21 +130,44 @@ fn domain(address: &str) -> &str {
 
 /// The mail of a delivery: each time the same, down to its Message-ID.
 fn mail(email: &Email, channel: &Channel, queued: &Queued) -> Result<Mail, SendError> {
-    let message = Message::of(&queued.notice, channel.audience);
-    let failed =
-        |error: Arc<dyn std::fmt::Display>| SendError::last(error, "correct `from` and `to`");
-    let address = |text: &str| text.parse::<Address>().map_err(|error| failed(Arc::new(error)));
-    let appliance = queued.notice.events.first().map(|event| event.appliance.clone());
+    match &queued.content {
+        Content::Alerts(notice) => mail_of_alerts(email, channel, queued, notice),
+        Content::Report(report) => mail_of_report(email, queued, report),
+    }
+}
+
+fn malformed(error: impl std::fmt::Display) -> SendError {
+    SendError::last(error, "correct `from` and `to`")
+}
+
+/// What all mails have.
+fn begun(email: &Email, queued: &Queued, appliance: &str) -> Result<MessageBuilder, SendError> {
+    let address = |text: &str| text.parse::<Address>().map_err(malformed);
+    let appliance = Some(appliance.to_owned()).filter(|name| !name.is_empty());
+    let made = std::time::Duration::from_secs(queued.made.unsigned_abs());
+    let automatic = HeaderName::new_from_ascii_str("Auto-Submitted");
     let mut builder = Mail::builder()
-        .from(Mailbox::new(appliance.filter(|name| !name.is_empty()), address(&email.from)?))
-        .subject(&message.subject)
-        .date(std::time::UNIX_EPOCH + std::time::Duration::from_secs(queued.made.unsigned_abs()));
+        .from(Mailbox::new(appliance, address(&email.from)?))
+        .date(std::time::UNIX_EPOCH + made)
+        .raw_header(HeaderValue::new(automatic, "auto-generated".into()));
     for to in &email.to {
         builder = builder.to(Mailbox::new(None, address(to)?));
     }
+    Ok(builder)
+}
+
+fn mail_of_alerts(
+    email: &Email,
+    channel: &Channel,
+    queued: &Queued,
+    notice: &Notice,
+) -> Result<Mail, SendError> {
+    let message = Message::of(notice, channel.audience);
+    let appliance = notice.events.first().map_or("", |event| event.appliance.as_str());
+    let mut builder = begun(email, queued, appliance)?.subject(&message.subject);
     let domain = domain(&email.from);
     let own = format!("<{}@{domain}>", queued.key);
-    builder = match queued.notice.single() {
+    builder = match notice.single() {
         Some(event) => {
             let root = format!("<{}-{}@{domain}>", event.thread(), slug(&channel.name));
             let key = HeaderName::new_from_ascii_str("Holdfast-Dedupe-Key");
@@ -158,12 +180,23 @@ fn mail(email: &Email, channel: &Channel, queued: &Queued) -> Result<Mail, SendE
         None => builder.message_id(Some(own)),
     };
     let name = HeaderName::new_from_ascii_str("Holdfast-Event");
-    let builder = builder.raw_header(HeaderValue::new(name, queued.notice.word().to_owned()));
-    let automatic = HeaderName::new_from_ascii_str("Auto-Submitted");
     builder
-        .raw_header(HeaderValue::new(automatic, "auto-generated".into()))
+        .raw_header(HeaderValue::new(name, notice.word().to_owned()))
         .multipart(MultiPart::alternative_plain_html(message.plain(), html(&message)))
-        .map_err(|error| failed(Arc::new(error)))
+        .map_err(malformed)
+}
+
+fn mail_of_report(email: &Email, queued: &Queued, report: &ReportMail) -> Result<Mail, SendError> {
+    let own = format!("<{}@{}>", queued.key, domain(&email.from));
+    let (name, table) = &report.attached;
+    let table_type = ContentType::parse("text/csv; charset=utf-8").map_err(malformed)?;
+    let text = MultiPart::alternative_plain_html(report.plain.clone(), report.html.clone());
+    let attached = Attachment::new(name.clone()).body(table.clone(), table_type);
+    begun(email, queued, &report.appliance)?
+        .subject(&report.subject)
+        .message_id(Some(own))
+        .multipart(MultiPart::mixed().multipart(text).singlepart(attached))
+        .map_err(malformed)
 }
 
 /// A name of a channel as it may stand in a Message-ID.

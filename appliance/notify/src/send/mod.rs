@@ -16,8 +16,9 @@ use tokio::time::timeout;
 pub(crate) use snmp::{ALERT, CLEARED, NUMBERS, OBJECTS, ROOT};
 
 use crate::error::SendError;
+use crate::notice::{Content, Notice};
 use crate::outbox::Queued;
-use crate::settings::{Channel, Kind};
+use crate::settings::{Audience, Channel, Kind};
 
 /// A message is taken within so long, or it is a failure.
 pub const MOST_TIME: Duration = Duration::from_secs(30);
@@ -33,14 +34,31 @@ pub(crate) struct Here {
     pub(crate) most_time: Duration,
 }
 
+/// A message about alerts on its way.
+#[derive(Debug, Clone, Copy)]
+struct Outgoing<'a> {
+    notice: &'a Notice,
+    audience: Audience,
+    queued: &'a Queued,
+}
+
 /// Sends one message.
 pub(crate) async fn send(channel: &Channel, queued: &Queued, here: &Here) -> Result<(), SendError> {
     let sending = async {
-        match &channel.kind {
-            Kind::Email(email) => email::send(email, channel, queued).await,
-            Kind::Webhook(webhook) => webhook::send(webhook, channel.audience, queued, here).await,
-            Kind::Syslog(syslog) => syslog::send(syslog, channel.audience, queued, here).await,
-            Kind::Snmp(snmp) => snmp::send(snmp, channel.audience, queued, here).await,
+        let of = |notice| Outgoing { notice, audience: channel.audience, queued };
+        match (&channel.kind, &queued.content) {
+            (Kind::Email(email), _) => email::send(email, channel, queued).await,
+            (_, Content::Report(_)) => {
+                let what = "a report goes by mail alone";
+                Err(SendError::last(what, "name an email channel in its [[report]]"))
+            }
+            (Kind::Webhook(webhook), Content::Alerts(notice)) => {
+                webhook::send(webhook, of(notice), here).await
+            }
+            (Kind::Syslog(syslog), Content::Alerts(notice)) => {
+                syslog::send(syslog, of(notice), here).await
+            }
+            (Kind::Snmp(snmp), Content::Alerts(notice)) => snmp::send(snmp, of(notice), here).await,
         }
     };
     match timeout(here.most_time, sending).await {

@@ -1,12 +1,11 @@
 //! Traps of SNMPv2c. HOLDFAST-MIB.txt names what they carry.
 
 use super::ber::{INTEGER, OCTETS, SEQUENCE, TIME_TICKS, TRAP, list, number, object, value};
-use super::{Here, connect};
+use super::{Here, Outgoing, connect};
 use crate::error::SendError;
 use crate::event::EventKind;
-use crate::outbox::Queued;
 use crate::secret::Secret;
-use crate::settings::{Audience, Snmp};
+use crate::settings::Snmp;
 use crate::wording::{Message, fields};
 
 /// Where everything stands: below "experimental", as there is no enterprise number yet.
@@ -47,19 +46,14 @@ const SNMP_TRAP_OID: [u32; 11] = [1, 3, 6, 1, 6, 3, 1, 1, 4, 1, 0];
 /// Most characters of a text, so that a trap fits into a datagram.
 const MAX_TEXT: usize = 500;
 
-pub(super) async fn send(
-    snmp: &Snmp,
-    audience: Audience,
-    queued: &Queued,
-    here: &Here,
-) -> Result<(), SendError> {
-    let trap = trap(&snmp.community, audience, queued, here.uptime);
+pub(super) async fn send(snmp: &Snmp, message: Outgoing<'_>, here: &Here) -> Result<(), SendError> {
+    let trap = trap(&snmp.community, message, here.uptime);
     connect::udp(&snmp.host, snmp.port, &trap).await
 }
 
 /// A whole message.
-fn trap(community: &Secret, audience: Audience, queued: &Queued, uptime: u32) -> Vec<u8> {
-    let notice = &queued.notice;
+fn trap(community: &Secret, message: Outgoing<'_>, uptime: u32) -> Vec<u8> {
+    let Outgoing { notice, audience, queued } = message;
     let over = notice.single().is_some_and(|event| event.kind == EventKind::Cleared);
     let mut bindings = vec![
         binding(&SYS_UP_TIME, number(TIME_TICKS, uptime.into())),

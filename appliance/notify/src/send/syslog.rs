@@ -3,11 +3,10 @@
 use jiff::Timestamp;
 use tokio::io::{AsyncWrite, AsyncWriteExt};
 
-use super::{Here, connect};
+use super::{Here, Outgoing, connect};
 use crate::error::SendError;
 use crate::event::EventKind;
 use crate::notice::Notice;
-use crate::outbox::Queued;
 use crate::settings::{Audience, Facility, Syslog, Transport};
 use crate::wording::{Message, fields};
 
@@ -25,11 +24,10 @@ const MAX_TEXT: usize = 1000;
 
 pub(super) async fn send(
     syslog: &Syslog,
-    audience: Audience,
-    queued: &Queued,
+    message: Outgoing<'_>,
     here: &Here,
 ) -> Result<(), SendError> {
-    let message = message(syslog.facility, audience, queued, here.now);
+    let message = frame(syslog.facility, message, here.now);
     let (host, port) = (syslog.host.as_str(), syslog.port);
     match syslog.transport {
         Transport::Udp => connect::udp(host, port, &message).await,
@@ -59,8 +57,8 @@ async fn counted(
     stream.shutdown().await.map_err(failed)
 }
 
-fn message(facility: Facility, audience: Audience, queued: &Queued, now: i64) -> Vec<u8> {
-    let notice = &queued.notice;
+fn frame(facility: Facility, message: Outgoing<'_>, now: i64) -> Vec<u8> {
+    let Outgoing { notice, audience, queued } = message;
     let priority = facility.number() * 8 + severity(notice);
     let time = Timestamp::from_second(now).unwrap_or(Timestamp::UNIX_EPOCH);
     let appliance = notice.events.first().map_or("", |event| &event.appliance);

@@ -8,11 +8,10 @@ use hyper::header::{CONTENT_TYPE, HOST, USER_AGENT};
 use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
 
-use super::{Here, connect};
+use super::{Here, Outgoing, connect};
 use crate::error::SendError;
 use crate::event::hex;
-use crate::outbox::Queued;
-use crate::settings::{Audience, Webhook};
+use crate::settings::Webhook;
 use crate::wording::document;
 
 /// Most of an answer that is read, in bytes. Nothing is done with it but telling its beginning.
@@ -23,11 +22,10 @@ const MAX_HEAD: usize = 16 << 10;
 
 pub(super) async fn send(
     webhook: &Webhook,
-    audience: Audience,
-    queued: &Queued,
+    message: Outgoing<'_>,
     here: &Here,
 ) -> Result<(), SendError> {
-    let request = request(webhook, audience, queued, here.now)?;
+    let request = request(webhook, message, here.now)?;
     let (host, port) = (&webhook.host, webhook.port);
     let stream = connect::tls(host, port, webhook.ca.as_deref()).await?;
     let broken = |error: hyper::Error| {
@@ -56,13 +54,13 @@ pub(super) async fn send(
 
 fn request(
     webhook: &Webhook,
-    audience: Audience,
-    queued: &Queued,
+    message: Outgoing<'_>,
     now: i64,
 ) -> Result<Request<Full<Bytes>>, SendError> {
     let next = "write the secret into the settings, or correct `secret_file`";
     let secret = webhook.secret.read().map_err(|error| SendError::passing(error, next))?;
-    let body = document(&queued.key, &queued.notice, audience).to_string();
+    let Outgoing { notice, audience, queued } = message;
+    let body = document(&queued.key, notice, audience).to_string();
     let host = match webhook.host.contains(':') {
         true => format!("[{}]:{}", webhook.host, webhook.port),
         false => format!("{}:{}", webhook.host, webhook.port),
@@ -73,7 +71,7 @@ fn request(
         .header(HOST, host)
         .header(USER_AGENT, "holdfast")
         .header(CONTENT_TYPE, "application/json")
-        .header("Holdfast-Event", queued.notice.word())
+        .header("Holdfast-Event", notice.word())
         .header("Holdfast-Signature", signature(secret.expose(), now, &body))
         .header("Idempotency-Key", &queued.key)
         .body(Full::new(Bytes::from(body)));

@@ -33,6 +33,7 @@ pub(super) fn event(code: &str, subject: &str, severity: u8) -> Event {
         appliance: "box17".into(),
         portal: "https://portal.example/alerts/7".into(),
         figures: vec![("disk".into(), subject.into())],
+        receipt: false,
     }
 }
 

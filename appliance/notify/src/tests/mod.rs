@@ -3,6 +3,7 @@
 mod delivering;
 mod hostile;
 mod mail;
+mod mailings;
 mod make;
 mod outbox;
 mod page;

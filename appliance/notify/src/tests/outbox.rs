@@ -3,7 +3,9 @@
 use tempfile::TempDir;
 
 use super::make::{FRIDAY, HOUR, at, event};
-use crate::{Delivery, Failed, MAX_WAITING, Notice, Outbox, SendError, State};
+use crate::{
+    Audience, Content, Delivery, Failed, MAX_WAITING, Notice, Outbox, Queued, SendError, State,
+};
 
 fn open(folder: &TempDir) -> Outbox {
     Outbox::open(&folder.path().join("notify.sqlite")).unwrap()
@@ -22,9 +24,14 @@ fn passing() -> SendError {
     SendError { what: "refused".into(), next_step: "wait", is_final: false }
 }
 
+fn told(queued: &Queued) -> &str {
+    let Content::Alerts(notice) = &queued.content else { panic!("{queued:?}") };
+    &notice.events[0].subject
+}
+
 fn subject(outbox: &mut Outbox, channel: &str, now: i64) -> Option<String> {
     let queued = outbox.due(channel, at(now)).unwrap()?;
-    Some(queued.notice.events[0].subject.clone())
+    Some(told(&queued).to_owned())
 }
 
 #[test]
@@ -39,11 +46,11 @@ fn a_channel_gets_its_messages_in_order_over_restarts_under_the_same_names() {
     drop(outbox);
     let mut outbox = open(&folder);
     assert_eq!(outbox.due("a", at(FRIDAY)).unwrap(), Some(first.clone()));
-    outbox.delivered(&first, at(FRIDAY)).unwrap();
+    outbox.delivered(&first, Audience::Desk, at(FRIDAY)).unwrap();
     let second = outbox.due("a", at(FRIDAY)).unwrap().unwrap();
-    assert_eq!(second.notice.events[0].subject, "three");
+    assert_eq!(told(&second), "three");
     assert_ne!(first.key, second.key);
-    outbox.delivered(&second, at(FRIDAY)).unwrap();
+    outbox.delivered(&second, Audience::Desk, at(FRIDAY)).unwrap();
     assert_eq!(outbox.due("a", at(FRIDAY)).unwrap(), None);
     assert_eq!(subject(&mut outbox, "b", FRIDAY).as_deref(), Some("two"));
     // Numbers are never given twice, also when nothing waits.
@@ -59,7 +66,7 @@ fn pauses_double_up_to_an_hour_and_a_day_is_enough() {
     let (mut now, mut pauses) = (FRIDAY, Vec::new());
     loop {
         let queued = outbox.due("a", at(now)).unwrap().unwrap();
-        assert_eq!(queued.notice.events[0].subject, "one", "nothing overtakes");
+        assert_eq!(told(&queued), "one", "nothing overtakes");
         match outbox.failed(&queued, &passing(), at(now)).unwrap() {
             Failed::Later(pause) => {
                 assert_eq!(outbox.due("a", at(now + pause - 1)).unwrap(), None);
@@ -135,7 +142,7 @@ fn a_channel_is_dead_after_five_failures_or_a_quarter_of_an_hour_until_it_works(
     assert_eq!(names(&outbox, FRIDAY + 5), ["a"]);
     let dead = outbox.dead(at(FRIDAY + 5)).unwrap().remove(0);
     assert_eq!((dead.since, dead.cause.as_str()), (FRIDAY.unsigned_abs(), "refused; wait"));
-    outbox.delivered(&queued, at(FRIDAY + HOUR)).unwrap();
+    outbox.delivered(&queued, Audience::Desk, at(FRIDAY + HOUR)).unwrap();
     assert_eq!(names(&outbox, FRIDAY + 2 * HOUR), ["a"]);
     outbox.retain(&["b"]).unwrap();
     assert!(names(&outbox, FRIDAY + 2 * HOUR).is_empty());

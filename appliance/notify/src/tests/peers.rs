@@ -16,7 +16,7 @@ use tokio_rustls::TlsAcceptor;
 use super::make::FRIDAY;
 use crate::outbox::Queued;
 use crate::send::{Here, send};
-use crate::{Event, Notice, SendError, Settings};
+use crate::{Content, Event, Notice, SendError, Settings};
 
 /// A certificate for `localhost`, and the file by which it is believed.
 pub(super) struct Identity {
@@ -265,7 +265,7 @@ pub(super) async fn sent_within(
         id: 12,
         key: "abc-12".into(),
         channel: channel.name.clone(),
-        notice: Notice::one(event),
+        content: Content::Alerts(Notice::one(event)),
         made: FRIDAY,
         attempts: 0,
     };

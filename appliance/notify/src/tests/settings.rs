@@ -49,6 +49,13 @@ channels = [\"nms\", \"siem\"]
 client = \"acme\"
 kind = \"block-hours\"
 expires = \"2027-12-31\"
+[[report]]
+kind = \"monthly-statement\"
+channels = [\"desk\"]
+client = \"acme\"
+every = \"month\"
+at = \"08:15\"
+zone = \"Europe/Berlin\"
 ";
 
 fn whole() -> Settings {
@@ -139,6 +146,14 @@ const SLIPS: &[(&str, &str, &str)] = &[
     ("2027-12-31", "31.12.2027", "is no date"),
     ("\"block-hours\"", "\"gold\"", "write one of"),
     ("sides = [\"box\"]", "sides = [\"bx\"]", "did you mean \"box\"?"),
+    ("monthly-statement", "monthly-statment", "did you mean \"monthly-statement\"?"),
+    ("every = \"month\"", "every = \"moon\"", "known here"),
+    ("at = \"08:15\"", "at = \"24:00\"", "no time of the day"),
+    (
+        "[[report]]\nkind = \"monthly-statement\"\nchannels = [\"desk\"]",
+        "[[report]]\nkind = \"monthly-statement\"\nchannels = [\"nms\"]",
+        "carries no mail",
+    ),
 ];
 
 #[test]

@@ -1,7 +1,7 @@
 //! For the client's contact: plain words, and nothing of what is inside.
 
 use super::{Message, moment};
-use crate::event::{Event, EventKind};
+use crate::event::{Event, EventKind, PLANNED};
 use crate::notice::Notice;
 
 pub(super) fn message(notice: &Notice) -> Message {
@@ -12,6 +12,9 @@ pub(super) fn message(notice: &Notice) -> Message {
 }
 
 fn single(event: &Event) -> Message {
+    if event.code == PLANNED {
+        return planned(event);
+    }
     let Event { appliance, .. } = event;
     let (subject, first) = match event.kind {
         EventKind::Test => {
@@ -43,6 +46,22 @@ fn single(event: &Event) -> Message {
         paragraphs.push(urgency(event.severity).to_owned());
     }
     Message { subject: format!("{appliance}: {subject}"), paragraphs, link: String::new() }
+}
+
+/// Planned work, whose cause is written for clients.
+fn planned(event: &Event) -> Message {
+    let subject = match event.kind {
+        EventKind::Cleared => "planned work is over",
+        EventKind::Changed => "planned work has changed",
+        EventKind::Reminder => "work is planned, once more",
+        EventKind::Raised | EventKind::Acknowledged | EventKind::Test => "work is planned",
+    };
+    let mut paragraphs = vec![event.cause.clone()];
+    if event.kind == EventKind::Cleared {
+        paragraphs.insert(0, "This is over, or does not take place:".into());
+    }
+    let subject = format!("{}: {subject}", event.appliance);
+    Message { subject, paragraphs, link: String::new() }
 }
 
 /// Where the fault lies, in words of somebody who looks after an office.

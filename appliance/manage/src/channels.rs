@@ -11,6 +11,7 @@ use bus::AlertView;
 use notify::{Channel, ChannelStatus, Event, EventKind, Notifier, NotifyError, Problem, Settings};
 
 use crate::error::{ManageError, Result};
+use crate::notices::Planned;
 use crate::requests::Request;
 use crate::server::{Server, now};
 use crate::state::RecordKind;
@@ -167,7 +168,25 @@ impl Server {
         for request in self.state.records::<Request>(RecordKind::Request)? {
             events.extend(request.events(now(), &self.name, &page));
         }
-        Ok(self.channels.notifier.shown(events)?)
+        let page = portal.map_or_else(String::new, |address| format!("{address}#/notices"));
+        for change in self.state.records::<Planned>(RecordKind::Notice)? {
+            events.extend(change.events(now(), &self.name, &page));
+        }
+        self.channels.notifier.shown(events)?;
+        self.keep_receipts()
+    }
+
+    /// Notes which clients were told of changes.
+    fn keep_receipts(&self) -> Result<()> {
+        let receipts = self.channels.notifier.receipts()?;
+        for receipt in &receipts {
+            let told = |change: &mut Planned| {
+                change.told(&receipt.client, u64::try_from(receipt.at).unwrap_or_default());
+                Ok::<_, std::convert::Infallible>(())
+            };
+            let _ = self.state.change_record(RecordKind::Notice, receipt.number, told)?;
+        }
+        receipts.last().map_or(Ok(()), |last| Ok(self.channels.notifier.forget_receipts(last)?))
     }
 }
 
@@ -226,6 +245,10 @@ fn changes(former: &Settings, settings: &Settings) -> Vec<String> {
         if !former.agreements.contains(agreement) {
             lines.push(format!("+ agreement {}: {}", agreement.client, agreement.kind.as_str()));
         }
+    }
+    let (before, after) = (&former.mailings, &settings.mailings);
+    if before != after {
+        lines.push(format!("~ reports by mail: {} where there were {}", after.len(), before.len()));
     }
     let gone = former.agreements.iter().filter(|one| !settings.agreements.contains(one));
     lines.extend(gone.map(|one| format!("- agreement {}: {}", one.client, one.kind.as_str())));

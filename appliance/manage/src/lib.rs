@@ -6,13 +6,17 @@
 mod channels;
 mod claim;
 mod config;
+mod contracts;
 mod error;
 mod guard;
 mod http;
 mod identity;
+mod mailed;
+mod notices;
 mod openapi;
 mod problem;
 mod render;
+mod reports;
 mod requests;
 mod role;
 mod route;

@@ -34,6 +34,10 @@ pub fn document() -> Value {
             "securitySchemes": {
                 "token": { "type": "http", "scheme": "bearer" },
                 "cookie": { "type": "apiKey", "in": "cookie", "name": crate::server::COOKIE },
+                "certificate": {
+                    "type": "mutualTLS",
+                    "description": "At the port for certificates: one that an account is bound to",
+                },
             },
         },
     })
@@ -54,6 +58,14 @@ fn operation(route: &Route) -> Value {
             "description": field.about, "schema": schema_of(field.kind),
         })
     }));
+    if route.changes() && !matches!(route.access, Access::Open) {
+        parameters.push(json!({
+            "name": "Holdfast-Request", "in": "header", "required": false,
+            "description": "Browsers must send it, as no page of others can; with a token it does \
+                not matter",
+            "schema": { "type": "string", "enum": ["1"] },
+        }));
+    }
     let mut operation = json!({
         "operationId": name_of(route),
         "summary": route.about,
@@ -93,7 +105,7 @@ fn security(access: Access) -> Value {
     match access {
         Access::Open => json!([]),
         Access::Anyone | Access::Roles(_) | Access::Wide(_) => {
-            json!([{ "token": [] }, { "cookie": [] }])
+            json!([{ "token": [] }, { "cookie": [] }, { "certificate": [] }])
         }
     }
 }
@@ -105,13 +117,13 @@ fn gives(route: &Route) -> Value {
             "properties": { "done": { "const": true } },
         }),
         Gives::View(tag) => json!({ "$ref": format!("#/components/schemas/{tag}") }),
-        Gives::Views(tag) => {
-            let items = json!({ "$ref": format!("#/components/schemas/{tag}") });
-            let list = json!({ "type": "array", "items": items });
-            let list_name = format!("{tag}s");
-            json!({
-                "type": "object", "required": [list_name], "properties": { list_name: list },
-            })
+        Gives::Views(tag) => list_of(tag),
+        Gives::Page(tag) => {
+            let mut list = list_of(tag);
+            let about = "Whether there are more than were asked for";
+            list["properties"]["more"] = json!({ "type": "boolean", "description": about });
+            list["required"] = json!([format!("{tag}s"), "more"]);
+            list
         }
         Gives::Id(name) => json!({
             "type": "object", "required": [name],
@@ -130,6 +142,13 @@ fn gives(route: &Route) -> Value {
     };
     let content = json!({ "application/json": { "schema": schema } });
     json!({ "description": route.about, "content": content })
+}
+
+fn list_of(tag: &str) -> Value {
+    let items = json!({ "$ref": format!("#/components/schemas/{tag}") });
+    let list = json!({ "type": "array", "items": items });
+    let name = format!("{tag}s");
+    json!({ "type": "object", "required": [name], "properties": { name: list } })
 }
 
 fn body(fields: &[Field]) -> Value {

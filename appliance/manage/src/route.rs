@@ -57,6 +57,8 @@ pub(crate) enum Gives {
     View(&'static str),
     /// A list of these.
     Views(&'static str),
+    /// The same, as many as were asked for, and whether there are more.
+    Page(&'static str),
     /// The number or id of what came of it, under this name.
     Id(&'static str),
     /// An object with these fields.

@@ -39,7 +39,7 @@ impl fmt::Debug for Secret {
 }
 
 /// What is kept of a password. It says nothing of it without trying.
-#[derive(Clone, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Hash {
     memory_kib: u32,
     passes: u32,

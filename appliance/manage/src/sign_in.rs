@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::guard::Tries;
+use crate::identity::Identity;
 use crate::problem::{Kind, Problem};
 use crate::role::Role;
 use crate::secret::{Hash, PASSWORD, Secret, token, trace};
@@ -121,6 +122,27 @@ pub(crate) async fn is_right(
     .await
 }
 
+/// The account of who asks, if it is really he who sits there and not somebody at his browser.
+pub(crate) async fn again(
+    server: &Arc<Server>,
+    who: &Identity,
+    password: Secret,
+) -> Result<Account, Problem> {
+    let tries = Tries::in_session(&who.account, &who.session);
+    if server.guard.enter(&tries, Instant::now()).is_err() {
+        let what = "there were too many wrong tries";
+        return Err(Problem::new(Kind::TooOften, what, "wait a while"));
+    }
+    let account = server.state.account(&who.account)?;
+    let hash = account.as_ref().and_then(|account| account.password.clone());
+    let right = is_right(server, hash, password).await?;
+    let account = account.filter(|_| right);
+    let wrong = || Problem::new(Kind::Forbidden, "the password is wrong", "try again");
+    let account = account.ok_or_else(wrong)?;
+    server.guard.right(&tries);
+    Ok(account)
+}
+
 /// Whether a password is long enough.
 pub(crate) fn is_fit(name: &str, password: &Secret) -> Result<(), Problem> {
     let length = password.expose().chars().count();
@@ -174,8 +196,14 @@ pub(crate) async fn open(server: &Arc<Server>, account: &Account) -> Result<Secr
         created,
         expires: created + SESSION,
     };
-    server.with_state(move |state| state.add_session(&trace, &session)).await?;
-    Ok(token)
+    let proved = account.clone();
+    match server.with_state(move |state| state.add_session(&trace, &session, &proved)).await? {
+        true => Ok(token),
+        false => {
+            let what = "the account was changed while you signed in";
+            Err(Problem::new(Kind::Anonymous, what, "sign in again"))
+        }
+    }
 }
 
 /// Makes the first account of the box.

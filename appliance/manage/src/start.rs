@@ -17,6 +17,7 @@ use crate::config::Config;
 use crate::error::{ManageError, Result};
 use crate::guard::Guard;
 use crate::http::{Door, Listener};
+use crate::mailed;
 use crate::server::{HASHES, REPORTS, STREAMS, Server};
 use crate::state::State;
 use crate::world::World;
@@ -110,6 +111,7 @@ impl Manage {
         }
         serving.spawn(sweep(server.clone()));
         serving.spawn(channels::follow(server.clone()));
+        serving.spawn(mailed::follow(server.clone()));
         let own = server.clone();
         serving.spawn(async move { own.channels.notifier.run(std::future::pending()).await });
         tokio::select! {

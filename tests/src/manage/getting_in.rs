@@ -151,9 +151,15 @@ fn tokens_certificates_and_accounts_end_when_they_are_to() {
     assert_eq!(lab.ask("DELETE", "/api/v1/accounts/anna", &owner, &Value::Null).0, 200);
     assert_eq!(shown().0, 401);
     // Somebody must be able to make accounts.
-    let alone = lab.ask("DELETE", "/api/v1/accounts/owner", &owner, &Value::Null);
+    let confirm = json!({ "confirm": PASSWORD });
+    let alone = lab.ask("DELETE", "/api/v1/accounts/owner", &owner, &confirm);
     assert_eq!(alone.1["error"], "conflict", "{}", alone.1);
-    let less = lab.ask("PUT", "/api/v1/accounts/owner", &owner, &json!({ "role": "auditor" }));
+    let less = lab.ask(
+        "PUT",
+        "/api/v1/accounts/owner",
+        &owner,
+        &json!({ "role": "auditor", "confirm": PASSWORD }),
+    );
     assert_eq!(less.1["error"], "conflict", "{}", less.1);
     assert_eq!(lab.get("/api/v1/me", &owner).1["role"], "owner");
 }
@@ -212,4 +218,35 @@ fn a_factory_reset_at_the_console_frees_the_box_and_keeps_recovery_points() {
     lab.point(&next, "mail");
     lab.start();
     assert_eq!(lab.get("/api/v1/me", &next).0, 200, "it is done once");
+}
+
+#[test]
+fn a_session_alone_makes_no_owner() {
+    let (lab, owner) = Lab::claimed();
+    let body = |role: &str, confirm: Option<&str>| {
+        let mut body = json!({ "role": role });
+        if let Some(confirm) = confirm {
+            body["confirm"] = confirm.into();
+        }
+        body
+    };
+    let make = |name: &str, role: &str, confirm: Option<&str>| {
+        let mut body = body(role, confirm);
+        (body["name"], body["password"]) = (name.into(), PASSWORD.into());
+        lab.ask("POST", "/api/v1/accounts", &owner, &body).0
+    };
+    let change = |name: &str, role: &str, confirm: Option<&str>| {
+        lab.ask("PUT", &format!("/api/v1/accounts/{name}"), &owner, &body(role, confirm)).0
+    };
+    let wrong = "another horse battery";
+    assert_eq!(make("eve", "owner", None), 403);
+    assert_eq!(make("eve", "owner", Some(wrong)), 403);
+    assert_eq!(make("tom", "technician", None), 200);
+    assert_eq!(change("tom", "owner", None), 403);
+    assert_eq!(change("tom", "owner", Some(PASSWORD)), 200);
+    assert_eq!(change("tom", "technician", None), 403, "who was one is one until it is confirmed");
+    let remove = |confirm: &Value| lab.ask("DELETE", "/api/v1/accounts/tom", &owner, confirm).0;
+    assert_eq!(remove(&json!({})), 403);
+    assert_eq!(remove(&json!({ "confirm": PASSWORD })), 200);
+    assert_eq!(make("eve", "owner", Some(PASSWORD)), 200);
 }

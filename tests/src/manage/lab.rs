@@ -3,6 +3,7 @@
 use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
 use std::process::{Child, Command, Stdio};
+use std::sync::{Arc, Mutex};
 
 use serde_json::{Value, json};
 
@@ -19,6 +20,8 @@ pub(crate) struct Lab {
     pub(crate) address: SocketAddr,
     /// Where certificates are asked for.
     pub(crate) certificates: SocketAddr,
+    /// What the daemon has written to its log.
+    pub(crate) log: Arc<Mutex<String>>,
 }
 
 /// Two clients with a system each, `mail` of acme and `erp` of globex.
@@ -35,7 +38,8 @@ impl Lab {
     pub(crate) fn with_room(mib: usize) -> Self {
         let asked = Asked::start(2, mib);
         let free: SocketAddr = ([127, 0, 0, 1], 0).into();
-        let mut lab = Self { asked, manage: None, address: free, certificates: free };
+        let log = Arc::default();
+        let mut lab = Self { asked, manage: None, address: free, certificates: free, log };
         lab.configure();
         lab.start();
         lab
@@ -77,13 +81,16 @@ impl Lab {
         let mut lines = BufReader::new(manage.stderr.take().expect("its log")).lines();
         let ready = loop {
             let line = lines.next().expect("it gets ready").expect("text");
-            println!("{line}");
+            keep(&self.log, &line);
             if line.contains("ready at") {
                 break line;
             }
         };
         // It must never wait for somebody who reads its log.
-        std::thread::spawn(move || lines.map_while(Result::ok).for_each(|line| println!("{line}")));
+        let log = self.log.clone();
+        std::thread::spawn(move || {
+            lines.map_while(Result::ok).for_each(|line| keep(&log, &line));
+        });
         let mut found = ready.split([' ', ';']).filter_map(|word| word.parse().ok());
         self.address = found.next().expect("an address");
         self.certificates = found.next().expect("another");
@@ -131,7 +138,10 @@ impl Lab {
 
     /// Makes an account, and signs it in.
     pub(crate) fn account(&self, owner: &str, name: &str, role: &str, clients: &[&str]) -> String {
-        let body = json!({ "name": name, "role": role, "clients": clients, "password": PASSWORD });
+        let body = json!({
+            "name": name, "role": role, "clients": clients, "password": PASSWORD,
+            "confirm": PASSWORD,
+        });
         let made = self.ask("POST", "/api/v1/accounts", owner, &body);
         assert_eq!(made, (200, json!({ "done": true })));
         self.sign_in(name)
@@ -190,6 +200,11 @@ impl Drop for Lab {
     fn drop(&mut self) {
         self.stop();
     }
+}
+
+fn keep(log: &Mutex<String>, line: &str) {
+    println!("{line}");
+    log.lock().expect("nobody panics").push_str(&format!("{line}\n"));
 }
 
 /// Asks over a connection that goes on.

@@ -50,6 +50,8 @@ fn filled(path: &str) -> String {
         .replace("{number}", "4711")
         .replace("{system}", "nobody")
         .replace("{name}", "nobody")
+        .replace("{client}", "nobody")
+        .replace("{kind}", "nothing")
         .replace("{id}", "nobody")
 }
 

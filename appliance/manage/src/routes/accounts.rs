@@ -8,13 +8,14 @@ use serde_json::{Value, json};
 
 use super::session::NAME;
 use crate::http::Answer;
+use crate::identity::Means;
 use crate::problem::{Kind as Wrong, Problem};
 use crate::role::{OWNER, Role};
 use crate::route::{Access, Asked, Gives, Route, Verb};
 use crate::secret::Hash;
 use crate::server::{Server, now};
 use crate::shape::{Field, Kind, may, must};
-use crate::sign_in::hash_of;
+use crate::sign_in::{again, hash_of};
 use crate::state::{Account, MOST_ACCOUNTS, State, is_name};
 
 /// What an account may be bound to, at most.
@@ -27,6 +28,11 @@ const EXPIRES: Field =
     may("expires", Kind::Number(u64::MAX >> 1), "When it ends, in seconds since 1970; 0 is never");
 const CERTIFICATE: Field =
     may("certificate", Kind::Text(64), "Fingerprint of a certificate that signs in; empty is none");
+const CONFIRM: Field = may(
+    "confirm",
+    Kind::Secret(1024),
+    "Your own password: for whoever is, becomes or was an owner, but by certificate",
+);
 const PASSWORD: Field = may("password", Kind::Secret(1024), "Of 12 characters or more");
 
 pub(crate) const ROUTES: &[Route] = &[
@@ -67,6 +73,7 @@ pub(crate) const ROUTES: &[Route] = &[
         EXPIRES,
         CERTIFICATE,
         PASSWORD,
+        CONFIRM,
     ]),
     Route::post(
         "/api/v1/accounts/{name}",
@@ -83,6 +90,7 @@ pub(crate) const ROUTES: &[Route] = &[
         CERTIFICATE,
         PASSWORD,
         may("without_factor", Kind::Flag, "Its second factor was lost: do without"),
+        CONFIRM,
     ]),
     Route::post(
         "/api/v1/accounts/{name}",
@@ -91,7 +99,8 @@ pub(crate) const ROUTES: &[Route] = &[
         Gives::Done,
         |server, asked| remove(server, asked).boxed(),
     )
-    .verb(Verb::Delete),
+    .verb(Verb::Delete)
+    .body(&[CONFIRM]),
 ];
 
 fn to_json(account: &Account) -> Value {
@@ -183,11 +192,26 @@ fn fingerprint(text: &str) -> Result<Option<String>, Problem> {
     parsed.map(|fingerprint| Some(fingerprint.to_string())).map_err(wrong)
 }
 
+/// Owners are made, changed and removed by an owner who shows once more that it is he: a session
+/// that somebody else got hold of must not become a box that is his.
+async fn confirmed(server: &Arc<Server>, asked: &Asked, owners: bool) -> Result<(), Problem> {
+    let who = asked.who()?;
+    if !owners || who.means == Means::Certificate {
+        return Ok(());
+    }
+    if !asked.body.given("confirm") {
+        let next = "send your own password as `confirm`";
+        return Err(Problem::new(Wrong::Forbidden, "that concerns an owner", next));
+    }
+    again(server, who, asked.body.secret("confirm")).await.map(drop)
+}
+
 async fn make(server: Arc<Server>, asked: Asked) -> Result<Answer, Problem> {
     let name = asked.body.text("name").to_owned();
     if !is_name(&name) {
         return Err(Problem::invalid(NAME));
     }
+    confirmed(&server, &asked, asked.body.text("role") == Role::Owner.as_str()).await?;
     let wanted = Wanted::of(&server, &name, &asked).await?;
     let mut account = Account::new(&name, Role::Device, now());
     wanted.into(&mut account)?;
@@ -229,6 +253,9 @@ async fn change(server: Arc<Server>, asked: Asked) -> Result<Answer, Problem> {
         let next = "use /api/v1/me, which wants the password once more";
         return Err(Problem::new(Wrong::Forbidden, what, next));
     }
+    let becomes = asked.body.text("role") == Role::Owner.as_str();
+    let confirms = becomes || is_owner(&server, &name)?;
+    confirmed(&server, &asked, confirms).await?;
     let wanted = Wanted::of(&server, &name, &asked).await?;
     let changed = server.with_state(move |state| {
         let _alone = state.alone();
@@ -236,6 +263,9 @@ async fn change(server: Arc<Server>, asked: Asked) -> Result<Answer, Problem> {
         state.change_account(&name, |account| {
             let before = account.clone();
             let changed = wanted.into(account).and_then(|()| {
+                if before.role == Role::Owner && !confirms {
+                    return Err(raced());
+                }
                 if is_shown_by_another(&accounts, account) {
                     return Err(taken());
                 }
@@ -252,13 +282,26 @@ async fn change(server: Arc<Server>, asked: Asked) -> Result<Answer, Problem> {
     Ok(Answer::done())
 }
 
+fn is_owner(server: &Server, name: &str) -> Result<bool, Problem> {
+    Ok(server.state.account(name)?.is_some_and(|account| account.role == Role::Owner))
+}
+
+fn raced() -> Problem {
+    Problem::new(Wrong::Conflict, "the account has become an owner meanwhile", "try again")
+}
+
 async fn remove(server: Arc<Server>, asked: Asked) -> Result<Answer, Problem> {
     let name = asked.part(0).to_owned();
+    let confirms = is_owner(&server, &name)?;
+    confirmed(&server, &asked, confirms).await?;
     let removed = server.with_state(move |state: &State| {
         let _alone = state.alone();
         let Some(account) = state.account(&name)? else {
             return Ok(Err(Problem::missing("account")));
         };
+        if account.role == Role::Owner && !confirms {
+            return Ok(Err(raced()));
+        }
         let gone = Account { role: Role::Device, ..account };
         let kept = keeps_an_owner(&state.accounts()?, &gone);
         if kept.is_ok() {

@@ -5,14 +5,13 @@ use std::sync::Arc;
 use futures_util::FutureExt;
 use serde_json::json;
 
-use crate::guard::Tries;
 use crate::http::Answer;
 use crate::problem::{Kind as Wrong, Problem};
 use crate::route::{Access, Asked, Gives, Route, Verb};
-use crate::secret::{Secret, random, token, trace};
+use crate::secret::{random, token, trace};
 use crate::server::{Server, now};
 use crate::shape::{Kind, must};
-use crate::sign_in::{hash_of, is_right};
+use crate::sign_in::{again, hash_of};
 use crate::state::{Session, SessionKind};
 use crate::totp;
 
@@ -119,25 +118,8 @@ async fn show(server: Arc<Server>, asked: Asked) -> Result<Answer, Problem> {
     })))
 }
 
-/// That it is really the account's holder who sits there, and not somebody at his browser.
-async fn again(server: &Arc<Server>, asked: &Asked, password: Secret) -> Result<String, Problem> {
-    let name = asked.who()?.account.clone();
-    let tries = Tries::in_session(&name, &asked.who()?.session);
-    let wait = server.guard.enter(&tries, std::time::Instant::now());
-    if wait.is_err() {
-        let what = "there were too many wrong tries";
-        return Err(Problem::new(Wrong::TooOften, what, "wait a while"));
-    }
-    let hash = server.state.account(&name)?.and_then(|account| account.password);
-    if !is_right(server, hash, password).await? {
-        return Err(Problem::new(Wrong::Forbidden, "the password is wrong", "try again"));
-    }
-    server.guard.right(&tries);
-    Ok(name)
-}
-
 async fn set_password(server: Arc<Server>, asked: Asked) -> Result<Answer, Problem> {
-    let name = again(&server, &asked, asked.body.secret("password")).await?;
+    let name = again(&server, asked.who()?, asked.body.secret("password")).await?.name;
     let hash = hash_of(&server, &name, asked.body.secret("new")).await?;
     let change = move |state: &crate::state::State| {
         state.change_account(&name, |account| {
@@ -150,7 +132,7 @@ async fn set_password(server: Arc<Server>, asked: Asked) -> Result<Answer, Probl
 }
 
 async fn offer_factor(server: Arc<Server>, asked: Asked) -> Result<Answer, Problem> {
-    let name = again(&server, &asked, asked.body.secret("password")).await?;
+    let name = again(&server, asked.who()?, asked.body.secret("password")).await?.name;
     let secret: [u8; totp::SECRET] = random()?;
     let link = totp::link(&secret, &server.name, &name);
     let change = move |state: &crate::state::State| {
@@ -189,7 +171,7 @@ async fn prove_factor(server: Arc<Server>, asked: Asked) -> Result<Answer, Probl
 }
 
 async fn remove_factor(server: Arc<Server>, asked: Asked) -> Result<Answer, Problem> {
-    let name = again(&server, &asked, asked.body.secret("password")).await?;
+    let name = again(&server, asked.who()?, asked.body.secret("password")).await?.name;
     let change = move |state: &crate::state::State| {
         state.change_account(&name, |account| {
             (account.factor, account.factor_offered) = (None, None);
@@ -206,19 +188,19 @@ async fn tokens(server: Arc<Server>, asked: Asked) -> Result<Answer, Problem> {
 }
 
 async fn make_token(server: Arc<Server>, asked: Asked) -> Result<Answer, Problem> {
-    let account = again(&server, &asked, asked.body.secret("password")).await?;
+    let proved = again(&server, asked.who()?, asked.body.secret("password")).await?;
     let token = token()?;
     let (trace, created) = (trace(token.expose()), now());
     let id = blake3::Hash::from_bytes(trace).to_hex()[..16].to_owned();
     let session = Session {
         kind: SessionKind::Token,
         id: id.clone(),
-        account,
+        account: proved.name.clone(),
         purpose: asked.body.text("purpose").to_owned(),
         created,
         expires: created + asked.body.number("days").unwrap_or_default() * 86_400,
     };
-    match server.with_state(move |state| state.add_session(&trace, &session)).await? {
+    match server.with_state(move |state| state.add_session(&trace, &session, &proved)).await? {
         true => Ok(Answer::json(&json!({ "token": token.expose(), "id": id }))),
         false => Err(Problem::new(Wrong::Conflict, "there are too many tokens", "end some first")),
     }

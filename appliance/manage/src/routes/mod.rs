@@ -4,10 +4,12 @@ mod accounts;
 mod alerts;
 mod audit;
 mod channels;
+mod contracts;
 mod events;
 mod jobs;
 mod me;
 mod metrics;
+mod notices;
 mod objects;
 mod plan;
 mod points;
@@ -17,13 +19,14 @@ mod reports;
 mod requests;
 mod session;
 mod status;
+mod support;
 mod systems;
 
 use crate::route::Route;
 
 /// All of them.
 pub(crate) fn all() -> impl Iterator<Item = &'static Route> {
-    let groups: [&[Route]; 18] = [
+    let groups: [&[Route]; 21] = [
         session::ROUTES,
         me::ROUTES,
         accounts::ROUTES,
@@ -37,8 +40,11 @@ pub(crate) fn all() -> impl Iterator<Item = &'static Route> {
         channels::ROUTES,
         plan::ROUTES,
         requests::ROUTES,
+        notices::ROUTES,
+        contracts::ROUTES,
         reports::ROUTES,
         audit::ROUTES,
+        support::ROUTES,
         events::ROUTES,
         metrics::ROUTES,
         portal::ROUTES,

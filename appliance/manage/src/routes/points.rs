@@ -27,7 +27,7 @@ pub(crate) const ROUTES: &[Route] = &[
         "/api/v1/points",
         Access::Roles(READERS),
         "Recovery points, the newest first",
-        Gives::Views("point"),
+        Gives::Page("point"),
         |server, asked| list(server, asked).boxed(),
     )
     .query(&[

@@ -1,12 +1,14 @@
 //! The pool: its upkeep, its keys, its disks.
 
 use std::collections::BTreeMap;
+use std::io::Write;
+use std::os::fd::OwnedFd;
 use std::sync::Arc;
 
 use bus::Place;
 use futures_util::FutureExt;
 use serde_json::{Value, json};
-use zbus::{OwnedObjectPath, Variant};
+use zbus::{Fd, OwnedObjectPath, Variant};
 
 use super::objects::one;
 use crate::http::Answer;
@@ -56,6 +58,14 @@ pub(crate) const ROUTES: &[Route] = &[
         Gives::Done,
         |server, asked| lock(server, asked).boxed(),
     ),
+    Route::post(
+        "/api/v1/pool/unlock",
+        Access::Wide(DESK),
+        "Give the engine its passphrase, or the key of the recovery kit, after a start without it",
+        Gives::Done,
+        |server, asked| unlock(server, asked).boxed(),
+    )
+    .body(&[must("passphrase", Kind::Secret(4096), "The passphrase, or the words of the kit")]),
     Route::post(
         "/api/v1/disks",
         Access::Wide(DESK),
@@ -107,6 +117,18 @@ async fn expire(server: Arc<Server>, asked: Asked) -> Result<Answer, Problem> {
         })
         .collect();
     Ok(Answer::json(&json!({ "points": fates })))
+}
+
+/// The secret goes through a pipe, so that no message of the bus holds it.
+async fn unlock(server: Arc<Server>, asked: Asked) -> Result<Answer, Problem> {
+    let secret = asked.body.secret("passphrase");
+    let (reader, mut writer) = std::io::pipe().map_err(Problem::inside)?;
+    // A pipe has room for all of it.
+    writer.write_all(secret.expose().as_bytes()).map_err(Problem::inside)?;
+    drop(writer);
+    let passphrase = Fd::from(OwnedFd::from(reader));
+    server.client.call::<_, ()>(&Place::Appliance, "Unlock", &passphrase).await?;
+    Ok(Answer::done())
 }
 
 async fn lock(server: Arc<Server>, _: Asked) -> Result<Answer, Problem> {

@@ -55,6 +55,12 @@ impl Account {
         self.expires == 0 || now < self.expires
     }
 
+    /// Whether what was shown for `other` would be right for this one, and let as much in.
+    pub(crate) fn is_proved_like(&self, other: &Self) -> bool {
+        let proof = |one: &Self| (one.password.clone(), one.factor.clone(), one.created);
+        proof(self) == proof(other) && self.role == other.role
+    }
+
     pub(crate) fn shows(&self, fingerprint: &Fingerprint) -> bool {
         self.certificate.as_deref() == Some(fingerprint.to_string().as_str())
     }

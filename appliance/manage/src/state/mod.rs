@@ -17,7 +17,7 @@ use crate::error::{ManageError, Result};
 
 pub(crate) use accounts::{Account, MOST_ACCOUNTS, is_name};
 pub use audit::Broken;
-pub(crate) use audit::{Audited, check};
+pub(crate) use audit::{Audited, Entry, check};
 pub(crate) use records::Kind as RecordKind;
 pub(crate) use sessions::{Kind as SessionKind, Session};
 
@@ -50,7 +50,7 @@ pub(crate) struct State {
     connection: Mutex<Connection>,
     /// For reading: nobody who looks waits for a disk that another's change is written to.
     reader: Mutex<Connection>,
-    /// Held by who changes accounts.
+    /// Held by who looks at all accounts, or contracts, before he changes one.
     changing: Mutex<()>,
 }
 
@@ -85,7 +85,7 @@ impl State {
         Ok(())
     }
 
-    /// For whoever looks at all accounts before he changes one.
+    /// For whoever looks at all of a kind before he changes one.
     pub(crate) fn alone(&self) -> MutexGuard<'_, ()> {
         self.changing.lock().unwrap_or_else(PoisonError::into_inner)
     }

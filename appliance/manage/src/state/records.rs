@@ -17,6 +17,12 @@ pub(crate) enum Kind {
     Request,
     /// Readings of what clients use.
     Usage,
+    /// Changes that are planned.
+    Notice,
+    /// What was agreed with clients.
+    Contract,
+    /// Work that was done for clients.
+    Work,
 }
 
 impl Kind {
@@ -24,6 +30,9 @@ impl Kind {
         match self {
             Self::Request => "request",
             Self::Usage => "usage",
+            Self::Notice => "notice",
+            Self::Contract => "contract",
+            Self::Work => "work",
         }
     }
 }

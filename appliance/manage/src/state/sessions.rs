@@ -3,7 +3,7 @@
 use rusqlite::{OptionalExtension, params};
 use serde::{Deserialize, Serialize};
 
-use super::State;
+use super::{Account, State};
 use crate::error::Result;
 
 /// Most sessions and tokens of one account; of sessions the oldest goes.
@@ -32,8 +32,15 @@ pub(crate) struct Session {
 }
 
 impl State {
-    /// Keeps a session by the trace of its token. False if the account has too many tokens.
-    pub(crate) fn add_session(&self, trace: &[u8; 32], session: &Session) -> Result<bool> {
+    /// Keeps a session by the trace of its token, if the account is as it was when it was proved:
+    /// who had its password changed meanwhile has ended this session, too. False if it is not, or
+    /// has too many tokens.
+    pub(crate) fn add_session(
+        &self,
+        trace: &[u8; 32],
+        session: &Session,
+        proved: &Account,
+    ) -> Result<bool> {
         let have = self.sessions(&session.account)?;
         let of_kind = have.iter().filter(|have| have.kind == session.kind);
         if of_kind.clone().count() >= MOST {
@@ -46,12 +53,21 @@ impl State {
         }
         let text = serde_json::to_string(session).unwrap_or_default();
         self.run(|connection| {
-            connection.execute(
+            let transaction = connection.transaction()?;
+            let query = "SELECT account FROM accounts WHERE name = ?1";
+            let account: Option<String> =
+                transaction.query_row(query, [&session.account], |row| row.get(0)).optional()?;
+            let account = account.and_then(|text| serde_json::from_str::<Account>(&text).ok());
+            if !account.is_some_and(|account| account.is_proved_like(proved)) {
+                return Ok(false);
+            }
+            transaction.execute(
                 "INSERT INTO sessions VALUES (?1, ?2, ?3)",
                 params![trace.as_slice(), session.account, text],
-            )
-        })?;
-        Ok(true)
+            )?;
+            transaction.commit()?;
+            Ok(true)
+        })
     }
 
     pub(crate) fn session(&self, trace: &[u8; 32]) -> Result<Option<Session>> {
@@ -109,7 +125,6 @@ impl State {
 
 #[cfg(test)]
 mod tests {
-    use super::super::Account;
     use super::*;
     use crate::role::Role;
 
@@ -132,11 +147,12 @@ mod tests {
     fn sessions_are_bounded_swept_and_end_with_their_account() {
         let folder = tempfile::tempdir().unwrap();
         let state = State::open(folder.path()).unwrap();
-        state.add_account(&Account::new("owner", Role::Owner, 0)).unwrap();
+        let owner = Account::new("owner", Role::Owner, 0);
+        state.add_account(&owner).unwrap();
         for number in 0..=MOST as u64 {
             for kind in [Kind::Session, Kind::Token] {
                 let (trace, session) = session(kind, number);
-                let added = state.add_session(&trace, &session).unwrap();
+                let added = state.add_session(&trace, &session, &owner).unwrap();
                 assert_eq!(added, kind == Kind::Session || number < MOST as u64);
             }
         }
@@ -148,8 +164,23 @@ mod tests {
         assert_eq!(state.sessions("owner").unwrap(), std::slice::from_ref(&last));
         assert!(!state.remove_session(&last.id, "another").unwrap());
         assert!(state.remove_session(&last.id, "owner").unwrap());
-        state.add_session(&trace, &last).unwrap();
+        state.add_session(&trace, &last, &owner).unwrap();
         state.remove_account("owner").unwrap();
         assert_eq!(state.session(&trace).unwrap(), None);
+    }
+
+    #[test]
+    fn who_was_proved_by_what_does_not_hold_any_more_gets_no_session() {
+        let folder = tempfile::tempdir().unwrap();
+        let state = State::open(folder.path()).unwrap();
+        let before = Account::new("owner", Role::Owner, 0);
+        let (trace, session) = session(Kind::Session, 1);
+        assert!(!state.add_session(&trace, &session, &before).unwrap(), "there is no such account");
+        state.add_account(&before).unwrap();
+        let change = |account: &mut Account| (account.factor = Some(vec![7]), true);
+        state.change_account("owner", change).unwrap();
+        assert!(!state.add_session(&trace, &session, &before).unwrap());
+        let after = state.account("owner").unwrap().unwrap();
+        assert!(state.add_session(&trace, &session, &after).unwrap());
     }
 }

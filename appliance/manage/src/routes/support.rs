@@ -1,0 +1,122 @@
+//! What somebody who helps from afar needs to see, in one file without secrets.
+
+use std::process::{Command, Stdio};
+use std::sync::Arc;
+
+use futures_util::FutureExt;
+use serde_json::{Map, Value, json};
+
+use crate::http::Answer;
+use crate::problem::Problem;
+use crate::render::tagged;
+use crate::role::DESK;
+use crate::route::{Access, Asked, Gives, Route};
+use crate::server::{Server, now};
+use crate::state::{Entry, State};
+
+/// Entries of the audit log, the newest.
+const AUDITED: u64 = 1000;
+
+/// Lines of the journal, the newest, and the most bytes of them.
+const LINES: &str = "5000";
+const JOURNAL: usize = 4 << 20;
+
+/// Seconds that the journal may take.
+const PATIENCE: &str = "15";
+
+/// What the kernel tells of the machine.
+const TOLD: &[(&str, &str)] = &[
+    ("kernel", "/proc/version"),
+    ("load", "/proc/loadavg"),
+    ("memory", "/proc/meminfo"),
+    ("running", "/proc/uptime"),
+    ("disks", "/proc/diskstats"),
+    ("release", "/etc/os-release"),
+];
+
+/// Most bytes of one of these.
+const MOST_TOLD: usize = 64 << 10;
+
+pub(crate) const ROUTES: &[Route] = &[Route::get(
+    "/api/v1/support",
+    Access::Wide(DESK),
+    "Everything that helps to find a fault, without a secret: objects, plan, channels, newest \
+     entries of the audit log and lines of the journal, and the machine",
+    Gives::Fields(&[
+        ("made", "When, in seconds since 1970"),
+        ("name", "What the appliance is called"),
+        ("version", "Of the management daemon"),
+        ("certificate", "Fingerprint of the certificate that it shows"),
+        ("objects", "All that the engine shows, by what they are"),
+        ("plan", "The plan in force, as TOML; null while the engine is away"),
+        ("channels", "The channels' settings, as TOML with `(kept)` for secrets"),
+        ("channel_status", "How each channel fares"),
+        ("audit", "The newest entries of the audit log"),
+        ("journal", "The newest lines of our services; null where it cannot be read"),
+        ("machine", "What the kernel tells"),
+    ]),
+    |server, asked| bundle(server, asked).boxed(),
+)];
+
+async fn bundle(server: Arc<Server>, _: Asked) -> Result<Answer, Problem> {
+    let plan: Option<String> =
+        server.client.call(&bus::Place::Appliance, "ExportPlan", &()).await.ok();
+    let audit = server.with_state(newest_entries).await?;
+    let lines = tokio::task::spawn_blocking(|| (journal(), machine())).await;
+    let (journal, machine) = lines.map_err(Problem::inside)?;
+    let status = server.channels.status()?;
+    let bundle = json!({
+        "made": now(),
+        "name": server.name,
+        "version": env!("CARGO_PKG_VERSION"),
+        "certificate": server.fingerprint.to_string(),
+        "objects": objects(&server),
+        "plan": plan,
+        "channels": server.channels.notifier.settings().shown(),
+        "channel_status": status,
+        "audit": audit,
+        "journal": journal,
+        "machine": machine,
+    });
+    Ok(Answer::json(&bundle).named("holdfast-support.json"))
+}
+
+/// Everything that the engine shows, by tag.
+fn objects(server: &Server) -> Value {
+    let mut by_tag: Map<String, Value> = Map::new();
+    for object in server.world.objects().values() {
+        let (tag, view) = tagged(object);
+        if let Value::Array(list) = by_tag.entry(tag).or_insert_with(|| json!([])) {
+            list.push(view);
+        }
+    }
+    by_tag.into()
+}
+
+fn newest_entries(state: &State) -> crate::Result<Vec<Entry>> {
+    let newest = state.audited(0, 0)?.newest;
+    let page = state.audited(newest.saturating_sub(AUDITED), AUDITED as usize)?;
+    Ok(page.entries)
+}
+
+/// The newest lines of our services. Only who is in the journal's group reads them, and a
+/// workstation has no such services.
+fn journal() -> Option<String> {
+    let mut journalctl = Command::new("timeout");
+    journalctl.args([PATIENCE, "journalctl", "--quiet", "--no-pager", "--output=short-iso"]);
+    journalctl.args(["--lines", LINES, "--unit=holdfast*"]);
+    let output = journalctl.stdin(Stdio::null()).stderr(Stdio::null()).output().ok()?;
+    let text = String::from_utf8_lossy(&output.stdout);
+    let from = text.len().saturating_sub(JOURNAL);
+    let from = (from..text.len()).find(|at| text.is_char_boundary(*at))?;
+    text.get(from..).filter(|lines| !lines.is_empty()).map(str::to_owned)
+}
+
+fn machine() -> Value {
+    let told = TOLD.iter().filter_map(|(name, path)| {
+        let mut text = std::fs::read_to_string(path).ok()?;
+        text.truncate(text.floor_char_boundary(MOST_TOLD));
+        Some(((*name).to_owned(), Value::String(text)))
+    });
+    Value::Object(told.collect())
+}

@@ -36,6 +36,12 @@ const VIEWS = [
     show: late("./view-requests.js", "requestsView"),
     offer: (may) => may.read,
   },
+  {
+    path: "notices",
+    name: "Changes",
+    show: late("./view-notices.js", "noticesView"),
+    offer: (may) => may.read,
+  },
   { path: "alerts", name: "Alerts", show: alertsView, offer: () => true },
   {
     path: "pool",

@@ -50,6 +50,7 @@ pub(crate) const ROUTES: &[Route] = &[
     file!("/view-alerts.js", "view-alerts.js", SCRIPT),
     file!("/view-evidence.js", "view-evidence.js", SCRIPT),
     file!("/view-jobs.js", "view-jobs.js", SCRIPT),
+    file!("/view-notices.js", "view-notices.js", SCRIPT),
     file!("/view-overview.js", "view-overview.js", SCRIPT),
     file!("/view-plan.js", "view-plan.js", SCRIPT),
     file!("/view-point.js", "view-point.js", SCRIPT),

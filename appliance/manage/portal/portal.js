@@ -62,6 +62,12 @@ const VIEWS = [
     offer: (may) => may.witness && may.channels,
   },
   {
+    path: "contracts",
+    name: "Contracts",
+    show: late("./view-contracts.js", "contractsView"),
+    offer: (may) => may.read,
+  },
+  {
     path: "reports",
     name: "Reports",
     show: late("./view-evidence.js", "reportsView"),

@@ -48,6 +48,7 @@ pub(crate) const ROUTES: &[Route] = &[
     file!("/qr.js", "qr.js", SCRIPT),
     file!("/view-accounts.js", "view-accounts.js", SCRIPT),
     file!("/view-alerts.js", "view-alerts.js", SCRIPT),
+    file!("/view-contracts.js", "view-contracts.js", SCRIPT),
     file!("/view-evidence.js", "view-evidence.js", SCRIPT),
     file!("/view-jobs.js", "view-jobs.js", SCRIPT),
     file!("/view-notices.js", "view-notices.js", SCRIPT),

@@ -16,7 +16,7 @@ import {
 } from "./dom.js";
 import { bytes, count, sentence, span, word } from "./format.js";
 import { all, nameOf, now, world } from "./world.js";
-import { diskChip, poolChip, room, smartChip } from "./view-overview.js";
+import { diskChip, poolChip, room, smartChip, unlocking } from "./view-overview.js";
 import { begun } from "./view-jobs.js";
 
 // Points whose names are looked up for the list of what would go.
@@ -30,6 +30,7 @@ function draw() {
   const { pool } = world.status;
   return [
     h("div", { class: "title" }, h("h1", {}, "Disks and pool"), pool && poolChip(pool.state)),
+    unlocking(),
     pool ? poolParts(pool) : note("There is no pool, or it is not known while the engine is away."),
     disks(),
   ];

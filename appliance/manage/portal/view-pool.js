@@ -18,6 +18,7 @@ import { bytes, count, sentence, span, word } from "./format.js";
 import { all, nameOf, now, world } from "./world.js";
 import { diskChip, poolChip, room, smartChip, unlocking } from "./view-overview.js";
 import { begun } from "./view-jobs.js";
+import { support } from "./view-alerts.js";
 
 // Points whose names are looked up for the list of what would go.
 const NAMED = 5_000;
@@ -33,6 +34,7 @@ function draw() {
     unlocking(),
     pool ? poolParts(pool) : note("There is no pool, or it is not known while the engine is away."),
     disks(),
+    world.may.wideDesk && support(),
   ];
 }
 

@@ -359,6 +359,11 @@ export function form(content, submit, run, extra = []) {
   return element;
 }
 
+// Stops a form: what is wrong, what to do, and the field in which that is done.
+export function refuse(problem, next, focus) {
+  throw Object.assign(new Error(problem), { problem, next, focus });
+}
+
 // Asks before something is done: `text` says what it is, `lost` what goes. Settles with what `run`
 // gave, or with null when it was left.
 export function dialog({ title, text, lost, content = [], submit, danger = false, run }) {
@@ -377,8 +382,8 @@ export function dialog({ title, text, lost, content = [], submit, danger = false
       ? form(
           [content],
           { text: submit, danger },
-          async (given) => {
-            outcome = (await run(given)) ?? true;
+          async (given, element) => {
+            outcome = (await run(given, element)) ?? true;
             box.close();
           },
           [leave],

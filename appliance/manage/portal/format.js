@@ -40,6 +40,14 @@ export function span(seconds) {
   return rest === 0 ? text : `${text} ${rest} ${rest === 1 ? below[1] : below[2]}`;
 }
 
+// Work as people count it: in hours, however many.
+export function hours(seconds) {
+  const minutes = Math.round(seconds / 60);
+  const [whole, rest] = [Math.floor(minutes / 60), minutes % 60];
+  if (whole === 0) return `${rest} min`;
+  return rest === 0 ? `${whole} h` : `${whole} h ${rest} min`;
+}
+
 const two = (number) => String(number).padStart(2, "0");
 
 const day = (date) => `${date.getFullYear()}-${two(date.getMonth() + 1)}-${two(date.getDate())}`;
@@ -52,6 +60,13 @@ export const dayOf = (seconds) => day(new Date(seconds * 1000));
 export function moment(seconds) {
   const date = new Date(seconds * 1000);
   return `${day(date)} ${clock(date)}`;
+}
+
+// A moment as fields of the type `datetime-local` have it, and back; null if there is none.
+export const typed = (seconds) => moment(seconds).replace(" ", "T");
+export function untyped(text) {
+  const seconds = Math.floor(new Date(text).getTime() / 1000);
+  return Number.isFinite(seconds) ? seconds : null;
 }
 
 export const timeOfDay = (seconds) => clock(new Date(seconds * 1000));

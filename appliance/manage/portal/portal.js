@@ -36,6 +36,12 @@ const VIEWS = [
     show: late("./view-requests.js", "requestsView"),
     offer: (may) => may.read,
   },
+  {
+    path: "notices",
+    name: "Changes",
+    show: late("./view-notices.js", "noticesView"),
+    offer: (may) => may.read,
+  },
   { path: "alerts", name: "Alerts", show: alertsView, offer: () => true },
   {
     path: "pool",
@@ -54,6 +60,12 @@ const VIEWS = [
     name: "Channels",
     show: late("./view-plan.js", "channelsView"),
     offer: (may) => may.witness && may.channels,
+  },
+  {
+    path: "contracts",
+    name: "Contracts",
+    show: late("./view-contracts.js", "contractsView"),
+    offer: (may) => may.read,
   },
   {
     path: "reports",
@@ -113,7 +125,13 @@ async function show(make, isFirst = false) {
   }
   const draw = () => h("div", { class: "view" }, view.node ?? view.draw());
   main.replaceChildren(draw());
-  const redraw = () => view.draw && renew(main.firstChild, draw());
+  const redraw = () => {
+    if (!view.draw) return;
+    const held = main.contains(document.activeElement);
+    renew(main.firstChild, draw());
+    // What had the focus is gone: the keyboard goes on at the head of the view.
+    if (held && document.activeElement === document.body) focusHead();
+  };
   redraw.wants = view.wants;
   view.changed = redraw;
   const unwatch = watch(redraw);
@@ -130,10 +148,15 @@ function arrive(title, isFirst) {
   document.title = `${title} – ${world.box.name || "Holdfast"}`;
   if (isFirst) return;
   scrollTo(0, 0);
+  const wanted = main.querySelector("[autofocus]");
+  if (wanted) wanted.focus({ preventScroll: true });
+  else focusHead();
+}
+
+function focusHead() {
   const heading = main.querySelector("h1");
-  const wanted = main.querySelector("[autofocus]") ?? heading ?? main;
-  if (wanted === heading) heading.tabIndex = -1;
-  wanted.focus({ preventScroll: true });
+  if (heading) heading.tabIndex = -1;
+  (heading ?? main).focus({ preventScroll: true });
 }
 
 function wrongView(problem) {

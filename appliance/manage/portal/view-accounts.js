@@ -16,7 +16,7 @@ import {
 } from "./dom.js";
 import { word } from "./format.js";
 import { qr } from "./qr.js";
-import { all, now, world } from "./world.js";
+import { clientNames, now, world } from "./world.js";
 import { newPassword, repeated, samePassword } from "./view-sign-in.js";
 
 const ROLES = [
@@ -92,8 +92,7 @@ const changePassword = () =>
     text: "All your sessions and tokens end, this one too.",
     content: [present(), newPassword("new", "New password"), repeated("again")],
     submit: "Change it",
-    run: async (given) => {
-      const element = document.querySelector("dialog form");
+    run: async (given, element) => {
       samePassword(given, "new", "again", element);
       await put("/me/password", { password: given.password, new: given.new });
       notice("The password was changed. Sign in with the new one.");
@@ -267,19 +266,29 @@ function means(one) {
   return ways.filter(Boolean).join(", ") || h("span", { class: "quiet" }, "nothing yet");
 }
 
+// Who makes, changes or removes an owner shows once more that it is he.
+const confirmed = () =>
+  field(
+    "confirm",
+    "Your own password",
+    "password",
+    { autocomplete: "current-password" },
+    "Wanted as this concerns an owner, unless a certificate signed you in.",
+  );
+
 // What makes an account, filled in as it is.
 function accountFields(one) {
-  const known = [
-    ...new Set(
-      all("system")
-        .map((system) => system.client)
-        .filter(Boolean),
-    ),
-  ].sort();
+  const known = clientNames();
   const hint = `Names as in the plan, with commas${known.length > 0 ? `, such as ${known.slice(0, 3).join(", ")}` : ""}. Empty: all clients.`;
   const until = one?.expires ? new Date(one.expires * 1000).toISOString().slice(0, 10) : "";
+  const confirm = confirmed();
+  const isOfOwner = (role) => role === "owner" || one?.role === "owner";
+  confirm.hidden = !isOfOwner(null);
+  const onchange = (event) => {
+    confirm.hidden = !isOfOwner(event.currentTarget.value);
+  };
   return [
-    field("role", "Role", ROLES, { value: one?.role ?? "technician" }),
+    field("role", "Role", ROLES, { value: one?.role ?? "technician", onchange }),
     field("clients", "Bound to clients", "text", { value: one?.clients.join(", ") ?? "" }, hint),
     field("until", "Ends at the beginning of", "date", { value: until }, "Empty: never."),
     field(
@@ -296,16 +305,24 @@ function accountFields(one) {
       { autocomplete: "new-password" },
       one ? "Empty: as it is." : "12 characters or more; empty if a certificate signs in.",
     ),
+    confirm,
   ];
 }
 
-function asked({ role, clients, until, certificate, password }) {
+function asked({ role, clients, until, certificate, password, confirm }) {
   const names = clients
     .split(",")
     .map((name) => name.trim())
     .filter(Boolean);
   const expires = until ? Math.floor(new Date(`${until}T00:00:00`).getTime() / 1000) : 0;
-  return { role, clients: names, expires, certificate, ...(password && { password }) };
+  return {
+    role,
+    clients: names,
+    expires,
+    certificate,
+    ...(password && { password }),
+    ...(confirm && { confirm }),
+  };
 }
 
 async function make(state, view) {
@@ -347,9 +364,10 @@ async function removeAccount(state, view, one) {
   const done = await dialog({
     title: `Remove ${one.name}?`,
     lost: "the account, with its sessions and tokens. What it did stays in the audit log.",
+    content: one.role === "owner" ? [confirmed()] : [],
     danger: true,
     submit: "Remove it",
-    run: () => remove(`/accounts/${part(one.name)}`),
+    run: ({ confirm }) => remove(`/accounts/${part(one.name)}`, confirm ? { confirm } : {}),
   });
   if (done) {
     notice(`${one.name} is gone.`);

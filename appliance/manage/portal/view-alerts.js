@@ -1,7 +1,20 @@
 // What is wrong now: cause, next step, whose side, and who has taken it on.
 
 import { post } from "./api.js";
-import { button, chip, dialog, facts, field, h, link, note, notice, prose, time } from "./dom.js";
+import {
+  button,
+  chip,
+  dialog,
+  facts,
+  field,
+  h,
+  link,
+  note,
+  notice,
+  prose,
+  section,
+  time,
+} from "./dom.js";
 import { count, sentence, word } from "./format.js";
 import { all, now, world } from "./world.js";
 
@@ -77,6 +90,7 @@ function draw() {
       : list(open),
     taken.length > 0 && h("h2", {}, `Taken on: ${taken.length}`),
     taken.length > 0 && list(taken),
+    world.may.wideDesk && support(),
   ];
 }
 
@@ -121,6 +135,24 @@ const acknowledge = (alert) =>
       notice("It is yours now.");
     },
   });
+
+// Everything that helps to find a fault, as a file.
+export const support = () =>
+  section(
+    "Support",
+    note(
+      "One file for whoever helps you from afar: states, plan, channels, and the newest lines of the logs. Passwords and keys are not in it; names of systems, clients and accounts are.",
+    ),
+    h(
+      "p",
+      { class: "buttons" },
+      h(
+        "a",
+        { class: "button", href: "/api/v1/support", download: "holdfast-support.json" },
+        "Get the support bundle",
+      ),
+    ),
+  );
 
 async function testAlert() {
   await post("/alerts/test");

@@ -1,9 +1,9 @@
 // What proves things to others: the audit log, and reports.
 
 import { get } from "./api.js";
-import { button, chip, command, field, h, note, table, time } from "./dom.js";
+import { button, chip, command, field, h, link, note, section, table, time } from "./dom.js";
 import { word } from "./format.js";
-import { all } from "./world.js";
+import { clientNames, world } from "./world.js";
 
 // Entries of one page.
 const PAGE = 100;
@@ -130,17 +130,11 @@ const DAYS = [
 ];
 
 export async function reportsView() {
-  const { reports } = await get("/reports");
+  const { reports, mailed } = await get("/reports");
   const kinds = (reports ?? []).map((report) =>
     typeof report === "string" ? { kind: report } : report,
   );
-  const clients = [
-    ...new Set(
-      all("system")
-        .map((system) => system.client)
-        .filter(Boolean),
-    ),
-  ].sort();
+  const clients = clientNames();
   const choices = h(
     "form",
     { class: "row" },
@@ -162,6 +156,7 @@ export async function reportsView() {
     ),
     choices,
     kinds.length === 0 ? note("This box makes none.") : holder,
+    world.may.wideDesk && section("By mail", mailTable(mailed ?? [], kinds)),
   ];
   return { title: "Reports", node };
 }
@@ -199,4 +194,45 @@ function reportTable(kinds, given) {
     },
   ];
   return table("Reports", columns, kinds, (report) => report.kind);
+}
+
+const EVERY = {
+  day: "every day",
+  week: "every week",
+  month: "every month",
+  quarter: "every quarter",
+};
+
+const sentBy = ({ every, channels }) => `${EVERY[every] ?? every}, by ${channels.join(", ")}`;
+
+// What goes out by itself. The channels' settings say so, not this view.
+function mailTable(mailed, kinds) {
+  const where = world.may.channels ? link("#/channels", "the channels") : "the channels";
+  if (mailed.length === 0) {
+    return note(
+      "None goes out by itself. Tables ",
+      h("code", {}, "[[report]]"),
+      " of ",
+      where,
+      " have them sent.",
+    );
+  }
+  const titleOf = ({ kind }) => kinds.find((one) => one.kind === kind)?.title ?? word(kind);
+  const columns = [
+    {
+      name: "Report",
+      cell: (mailing) => [
+        titleOf(mailing),
+        h("div", { class: "quiet" }, mailing.client || "all clients"),
+        h("div", { class: "quiet" }, sentBy(mailing)),
+      ],
+    },
+    { name: "Next", cell: (mailing) => time(mailing.next) },
+    { name: "Last", cell: (mailing) => time(mailing.last) },
+  ];
+  const rows = mailed.map((mailing, at) => ({ ...mailing, at }));
+  return [
+    table("Reports that go out by mail", columns, rows, (mailing) => mailing.at, { still: true }),
+    note("What goes out, and when, is set with ", where, "."),
+  ];
 }

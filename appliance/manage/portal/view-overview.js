@@ -1,7 +1,22 @@
 // How everything is: the verdict in a sentence, then what it rests on.
 
-import { chip, facts, h, link, meter, note, prose, section, table, time } from "./dom.js";
-import { part } from "./api.js";
+import {
+  button,
+  chip,
+  dialog,
+  facts,
+  field,
+  h,
+  link,
+  meter,
+  note,
+  notice,
+  prose,
+  section,
+  table,
+  time,
+} from "./dom.js";
+import { part, post } from "./api.js";
 import { bytes, count, sentence, span } from "./format.js";
 import { all, isGood, isSuspect, isLive, loadRecent, nameOf, now, world } from "./world.js";
 import { jobLine } from "./view-jobs.js";
@@ -57,8 +72,9 @@ function judged() {
       "See `systemctl status holdfast-engine` at the console.",
     ];
   }
-  if (status.appliance?.state === "locked") {
-    const next = "Unlock it at the console with its passphrase or recovery kit: `holdfast unlock`.";
+  if (isLocked()) {
+    const where = world.may.wideDesk ? "here, or at the console" : "at the console";
+    const next = `Unlock it with its passphrase or recovery kit, ${where}: \`holdfast unlock\`.`;
     return ["bad", "The pool is locked: nothing can be read or written", next];
   }
   if (status.appliance?.state === "starting")
@@ -121,9 +137,38 @@ function verdict() {
     h("p", { class: "mood" }, chip(mood, words[mood])),
     h("h1", {}, sentence(what)),
     next && h("p", { class: "next" }, h("b", {}, "Next: "), prose(next)),
+    unlocking(),
     h("p", { class: "quiet" }, protection()),
   );
 }
+
+const isLocked = () => world.status.appliance?.state === "locked";
+
+// What unlocks a pool that is locked, for who may do that.
+export const unlocking = () =>
+  isLocked() && world.may.wideDesk
+    ? h("p", { class: "buttons" }, button("Unlock the pool", unlock, { class: "main" }))
+    : null;
+
+const unlock = () =>
+  dialog({
+    title: "Unlock the pool",
+    text: "The box keeps its key until it is locked again or starts anew.",
+    content: [
+      field(
+        "passphrase",
+        "Passphrase",
+        "password",
+        { required: true, autocomplete: "off", maxlength: "4096" },
+        "Or the words of the recovery kit.",
+      ),
+    ],
+    submit: "Unlock it",
+    run: async (given) => {
+      await post("/pool/unlock", given);
+      notice("The pool is unlocked.");
+    },
+  });
 
 // What the sentence rests on, in figures.
 function protection() {

@@ -16,8 +16,9 @@ import {
 } from "./dom.js";
 import { bytes, count, sentence, span, word } from "./format.js";
 import { all, nameOf, now, world } from "./world.js";
-import { diskChip, poolChip, room, smartChip } from "./view-overview.js";
+import { diskChip, poolChip, room, smartChip, unlocking } from "./view-overview.js";
 import { begun } from "./view-jobs.js";
+import { support } from "./view-alerts.js";
 
 // Points whose names are looked up for the list of what would go.
 const NAMED = 5_000;
@@ -30,8 +31,10 @@ function draw() {
   const { pool } = world.status;
   return [
     h("div", { class: "title" }, h("h1", {}, "Disks and pool"), pool && poolChip(pool.state)),
+    unlocking(),
     pool ? poolParts(pool) : note("There is no pool, or it is not known while the engine is away."),
     disks(),
+    world.may.wideDesk && support(),
   ];
 }
 

@@ -1,7 +1,7 @@
 // The door: becoming the owner of a box that has none, and signing in.
 
 import { post } from "./api.js";
-import { field, form, h } from "./dom.js";
+import { field, form, h, refuse } from "./dom.js";
 import { world } from "./world.js";
 
 // Fewest characters of a password, as the box wants it.
@@ -9,9 +9,7 @@ const PASSWORD = 12;
 
 // That a password was typed twice the same, before it is sent.
 export function samePassword(given, one, two, element) {
-  const wrong = (problem, next) => {
-    throw Object.assign(new Error(problem), { problem, next, focus: element.elements[one] });
-  };
+  const wrong = (problem, next) => refuse(problem, next, element.elements[one]);
   if ([...given[one]].length < PASSWORD) {
     wrong(
       `the password is shorter than ${PASSWORD} characters`,

@@ -286,6 +286,12 @@ export function placed(points, point) {
   return others;
 }
 
+// Names of the clients that this account has to do with.
+export const clientNames = () =>
+  [...new Set([...world.me.clients, ...all("system").map((system) => system.client)])]
+    .filter(Boolean)
+    .sort();
+
 const WORK = {
   ingest: "Backup",
   restore: "Restore",

@@ -77,6 +77,15 @@ const chip = document.querySelector("#main .title .chip");
 return location.hash.startsWith("#/job/") && chip && chip.textContent.includes("Done");
 "##;
 
+/// Whether it is shown that a change is announced, to the client that was chosen and to no other.
+const ANNOUNCED: &str = r##"
+return [...document.querySelectorAll("#main li.card")].some((card) => {
+  const text = card.textContent;
+  const isIt = text.includes("The box gets new memory") && text.includes("To be told within");
+  return isIt && text.includes("northwind-legal") && !text.includes("harbour-dental");
+});
+"##;
+
 /// What makes a page wider than a number of pixels.
 const WIDE: &str = r#"
 const { scrollWidth } = document.documentElement;
@@ -181,6 +190,26 @@ impl Portal {
         }
     }
 
+    /// Opens the dialog of a button of a view, looks at it, and leaves it.
+    fn look_at_dialog(&mut self, view: &str, button: &str) {
+        self.go(view);
+        self.browser.press(button);
+        self.browser.until_there("dialog[open]");
+        self.look(button);
+        self.browser.press("Cancel");
+        self.browser.until(button, "return !document.querySelector('dialog')");
+    }
+
+    /// Announces a change to one client, in the portal's dialog.
+    fn announce(&self) {
+        self.go("#/notices");
+        self.browser.press("Announce a change");
+        self.browser.fill("dialog input[name=what]", "The box gets new memory");
+        self.browser.click("dialog input[name='client northwind-legal']");
+        self.browser.press("Announce it");
+        self.browser.until("a change that is announced", ANNOUNCED);
+    }
+
     /// Leaves a picture, where somebody wants one.
     fn picture(&self, name: &str) {
         if let Some(folder) = std::env::var_os("HOLDFAST_PICTURES").map(PathBuf::from) {
@@ -235,6 +264,15 @@ fn large(path: &Path, gib: u64, content: &[u8]) -> PathBuf {
     file.write_all_at(content, 0).expect("room");
     file.set_len(gib << 30).expect("a sparse file");
     path.to_owned()
+}
+
+/// Agrees with a client on work, most of which is done.
+fn agree(lab: &Lab, owner: &str) {
+    let contract = json!({ "tier": "gold", "systems": 5, "work_seconds": 3600 });
+    assert_eq!(lab.ask("PUT", "/api/v1/contracts/northwind-legal", owner, &contract).0, 200);
+    let what = "Restored a mailbox";
+    let work = json!({ "client": "northwind-legal", "seconds": 3000, "what": what });
+    assert_eq!(lab.ask("POST", "/api/v1/work", owner, &work).0, 200);
 }
 
 #[test]
@@ -315,6 +353,7 @@ fn every_view_fits_every_screen_and_can_be_read_by_day_and_night() {
     let (system, point) = (lab.system(&owner, "mail"), lab.point(&owner, "mail"));
     let export = format!("/api/v1/points/{point}/export");
     assert_eq!(lab.ask("POST", &export, &owner, &json!({})).0, 200);
+    agree(&lab, &owner);
     lab.account(&owner, "anna.schmidt", "technician", &[]);
     lab.account(&owner, "b.mueller@harbour-dental", "client-reader", &["harbour-dental"]);
     let Some(mut portal) = Portal::with_axe(lab) else { return };
@@ -325,13 +364,19 @@ fn every_view_fits_every_screen_and_can_be_read_by_day_and_night() {
     portal.size(TELEPHONE);
     portal.go("#/");
     portal.picture("portal-phone.png");
+    portal.size(NOTEBOOK);
+    portal.announce();
+    let (_, announced) = portal.lab.get("/api/v1/notices", &owner);
+    let announced = &announced["notices"][0];
+    assert_eq!(announced["clients"][0]["client"], "northwind-legal");
+    assert_eq!(announced["clients"][0]["state"], "due", "what is offered is in time: {announced}");
 
     let offered = "return [...document.querySelectorAll('#nav a')].map((a) => a.hash)";
     let offered = portal.browser.run(offered, &json!([]));
     let offered = offered.as_array().expect("a list").iter();
     let mut views: Vec<String> =
         offered.map(|view| view.as_str().expect("text").to_owned()).collect();
-    assert!(views.len() >= 12, "{views:?}");
+    assert!(views.len() >= 14, "{views:?}");
     views.extend([format!("#/system/{system}"), "#/job/4".to_owned(), "#/nowhere".to_owned()]);
     views.push(format!("#/point/{point}"));
     for view in &views {
@@ -340,5 +385,15 @@ fn every_view_fits_every_screen_and_can_be_read_by_day_and_night() {
     }
     portal.browser.press("Restore");
     portal.look("a dialog");
+    portal.browser.press("Cancel");
+    let dialogs = [
+        ("#/notices", "Announce a change"),
+        ("#/contracts", "Add a contract"),
+        ("#/contracts", "Write down work"),
+        ("#/accounts", "Make an account"),
+    ];
+    for (view, button) in dialogs {
+        portal.look_at_dialog(view, button);
+    }
     portal.ends_well();
 }

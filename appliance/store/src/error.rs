@@ -30,8 +30,9 @@ pub enum StoreError {
     /// A disk of the pool was not given, and leaving it out was not allowed.
     #[error("disk {missing} of the pool is missing")]
     MissingDisk { missing: DiskId },
-    /// A disk was left behind while the pool went on without it.
-    #[error("{disk} is stale: the pool went on without it")]
+    /// A disk was left behind while the pool went on without it, or has lost what it was told last:
+    /// both copies of its newest superblock, or the log.
+    #[error("{disk} is stale: it lacks what the pool has written since")]
     StaleDisk { disk: String },
     /// A disk was taken out of its pool for good. What it holds can be read, without the others.
     #[error("{disk} was taken out of its pool")]

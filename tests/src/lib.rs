@@ -19,6 +19,7 @@ mod engine_exports;
 mod engine_kills;
 mod engine_shares;
 mod failing_devices;
+mod gone_disks;
 mod guests;
 mod hinted;
 mod intakes;

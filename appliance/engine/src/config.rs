@@ -6,7 +6,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use operations::{Io, PoolDisks, Secret};
+use operations::Secret;
 use serde::Deserialize;
 
 use crate::error::{EngineError, Result};
@@ -18,15 +18,24 @@ const MAX_BYTES: u64 = 64 << 10;
 /// What the service manager calls the credential with the passphrase.
 const CREDENTIAL: &str = "holdfast.passphrase";
 
+fn disk_wait() -> u64 {
+    30
+}
+
 /// What the file says.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Config {
     /// Disks of the pool: block devices or files.
     pub(crate) disks: Vec<PathBuf>,
-    /// Go on without a disk that is missing.
+    /// Start without a disk that is missing even if nothing is known of what the others have. It
+    /// is not needed where one of them had everything when the engine ran last.
     #[serde(default)]
     pub(crate) degraded: bool,
+    /// How long a start waits for disks that are not there, in seconds: those of a machine that was
+    /// switched on come one after the other.
+    #[serde(default = "disk_wait")]
+    pub(crate) disk_wait_seconds: u64,
     /// A file with the passphrase. Without it the service manager's credential [`CREDENTIAL`] is
     /// the passphrase; without that, too, the engine starts locked and waits to be unlocked over
     /// the bus.
@@ -92,11 +101,6 @@ impl Config {
         absolute(&mut config.runtime);
         config.intakes.iter_mut().for_each(absolute);
         Ok(config)
-    }
-
-    /// How the pool is opened on these disks.
-    pub(crate) fn pool(&self, disks: Vec<PathBuf>) -> PoolDisks {
-        PoolDisks { disks, degraded: self.degraded, io: Io::Auto }
     }
 
     /// What opens the keys, if it is known at start.

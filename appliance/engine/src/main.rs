@@ -28,11 +28,11 @@ use std::time::{Duration, Instant};
 
 use clap::Parser;
 use disk::Access;
-use operations::OpenPool;
+use operations::{Io, OpenPool, PoolDisks};
 use sd_notify::NotifyState;
 
 use crate::config::Config;
-use crate::disks::Disks;
+use crate::disks::{Disks, Found};
 use crate::engine::Engine;
 use crate::error::{EngineError, Result};
 use crate::state::State;
@@ -63,7 +63,7 @@ fn run(arguments: &Arguments) -> Result<()> {
         log::warn!("the state of jobs was damaged and is now {}: history is lost", aside.display());
     }
     let disks = Disks::load(&state, &config.disks)?;
-    let pool = OpenPool::open(&config.pool(disks.paths()), Access::ReadWrite)?;
+    let pool = open(&disks, &config)?;
     let engine = Engine::new(config, state, disks, pool)?;
     if let Some(secret) = &secret {
         engine.unlock(secret)?;
@@ -76,6 +76,20 @@ fn run(arguments: &Arguments) -> Result<()> {
     runtime.shutdown_background();
     engine.pool.close()?;
     engine.life.end(&engine.state)
+}
+
+/// Opens the pool on the disks that are there. Those that are not count as left behind: the pool
+/// goes on without them, and takes them back when somebody says so.
+fn open(disks: &Disks, config: &Config) -> Result<OpenPool> {
+    let wait = Duration::from_secs(config.disk_wait_seconds);
+    let Found { there, gone, degraded } = disks.find(config.degraded, wait);
+    let on = PoolDisks { disks: there, degraded, io: Io::Auto };
+    let mut pool = OpenPool::open(&on, Access::ReadWrite)?;
+    for path in &gone {
+        log::warn!("{} is not there or gives nothing: the pool goes on without", path.display());
+    }
+    pool.stale.extend(gone.iter().map(|path| path.display().to_string()));
+    Ok(pool)
 }
 
 /// Threads for what waits: sockets, timers, the bus. Work has threads of its own.

@@ -10,4 +10,5 @@ mod load;
 mod portal;
 mod requests;
 mod routes;
+mod schemathesis;
 mod tenants;

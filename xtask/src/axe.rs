@@ -5,12 +5,12 @@
 
 use std::fs;
 use std::path::Path;
-use std::process::Command;
 
 use crate::cache;
 use crate::debian::{self, Package};
 use crate::error::{Error, Result};
-use crate::process::{command, quiet, target_folder};
+use crate::process::{quiet, target_folder};
+use crate::python;
 
 const NEEDED: &[Package] =
     &[Package { name: "python3-pip", why: "fetches axe-core, which looks at the portal" }];
@@ -37,16 +37,10 @@ pub(crate) fn prepare() -> Result<()> {
 fn fetch(folder: &Path) -> Result<()> {
     let pinned = folder.join("pinned");
     fs::write(&pinned, PINNED).map_err(Error::io(&pinned))?;
-    let mut download = python("pip");
+    let mut download = python::module("pip");
     download.args(["download", "--quiet", "--disable-pip-version-check", "--no-deps"]);
     download.args(["--require-hashes", "--only-binary", ":all:", "--dest"]).arg(folder);
     quiet(download.arg("--requirement").arg(&pinned))?;
-    quiet(python("zipfile").arg("-e").arg(folder.join(WHEEL)).arg(folder)).map(drop)
-}
-
-/// A module of Debian's own Python: another one on the machine may lack it.
-fn python(module: &str) -> Command {
-    let mut python = command("/usr/bin/python3");
-    python.args(["-m", module]);
-    python
+    let mut unpack = python::module("zipfile");
+    quiet(unpack.arg("-e").arg(folder.join(WHEEL)).arg(folder)).map(drop)
 }

@@ -11,6 +11,7 @@ use crate::error::Result;
 use crate::fuzz;
 use crate::guest;
 use crate::process::{cargo, is_installed, shown};
+use crate::schemathesis;
 use crate::service;
 use crate::tidy;
 
@@ -74,10 +75,16 @@ pub(crate) fn run() -> Result<()> {
         steps.run("cargo-deny", deny)?;
     }
     steps.run("guest", guest::prepare)?;
+    // Both come from somebody else's server: that it is away says nothing about the box.
     steps.run("axe", || {
-        // It comes from somebody else's server: that it is away says nothing about the portal.
         if let Err(error) = axe::prepare() {
             println!("    not tested: whether axe-core finds fault with the portal: {error}");
+        }
+        Ok(())
+    })?;
+    steps.run("schemathesis", || {
+        if let Err(error) = schemathesis::prepare() {
+            println!("    not tested: whether schemathesis finds fault with the API: {error}");
         }
         Ok(())
     })?;
@@ -118,7 +125,7 @@ impl Steps {
     fn print(&self) {
         println!();
         for (name, time) in &self.done {
-            println!("{name:<12}{:>8.1} s", time.as_secs_f64());
+            println!("{name:<13}{:>8.1} s", time.as_secs_f64());
         }
         println!();
     }

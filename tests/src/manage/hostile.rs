@@ -64,6 +64,19 @@ fn no_body_is_read_beyond_its_bound_and_none_at_all_of_who_is_not_signed_in() {
 }
 
 #[test]
+fn whoever_sends_too_much_is_told_so_before_the_connection_ends() {
+    let (lab, owner) = Lab::claimed();
+    // Sent to its end before anybody reads what is said of it, as most programs do.
+    let body = vec![b' '; 6 << 20];
+    let more = format!("authorization: Bearer {owner}\r\ncontent-type: application/json\r\n");
+    for _ in 0..5 {
+        let (status, said) = lab.peer().ask("PUT /api/v1/channels", &more, &body);
+        assert_eq!((status, &said["error"]), (413, &json!("too-large")), "{said}");
+    }
+    unharmed(&lab, &owner);
+}
+
+#[test]
 fn requests_one_after_the_other_in_one_go_are_answered_one_after_the_other() {
     let (lab, owner) = Lab::claimed();
     let mut peer = lab.peer();

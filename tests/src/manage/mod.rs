@@ -14,4 +14,5 @@ mod notices;
 mod portal;
 mod requests;
 mod routes;
+mod schemathesis;
 mod tenants;

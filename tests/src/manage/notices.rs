@@ -104,6 +104,11 @@ fn a_client_announces_what_he_changes_and_nothing_for_others() {
     };
     assert_eq!((cancel(&globex, 1), cancel(&globex, 2), cancel(&acme, 2)), (404, 403, 403));
     assert_eq!(cancel(&acme, 1), 200);
+    assert_eq!(announce(&owner, &with("clients", json!(["acme", "acme"]))), 200);
+    let told = notices(&lab, &owner).remove(0)["clients"].take();
+    assert_eq!(told.as_array().map(Vec::len), Some(1), "who is named twice is told once");
+    assert!((0..20).all(|_| announce(&acme, &own) == 200));
+    assert_eq!(announce(&acme, &own), 409, "nobody has so many ahead");
 }
 
 #[test]

@@ -64,4 +64,9 @@ fn who_may_only_look_asks_for_a_file_back_and_the_desk_answers_in_time() {
         let (status, said) = lab.ask("POST", "/api/v1/requests", &contact, &wrong);
         assert!([400, 404].contains(&status), "{wrong}: {said}");
     }
+    // Nobody has the MSP told of so much that alerts are lost in it.
+    let asked = || lab.ask("POST", "/api/v1/requests", &contact, &wish).0;
+    assert!((0..20).all(|_| asked() == 200));
+    assert_eq!(asked(), 409);
+    assert_eq!(lab.ask("POST", "/api/v1/requests", &owner, &wish).0, 200, "others still may");
 }

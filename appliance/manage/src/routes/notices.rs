@@ -17,8 +17,12 @@ use crate::server::{Server, now};
 use crate::shape::{Kind, may, must};
 use crate::state::RecordKind;
 
-/// Most changes that are ahead at once.
-const MOST_AHEAD: usize = 200;
+/// Most clients to be told, over all changes that are ahead: each is something that the notifier
+/// remembers beside the alerts, of which it must lose none.
+const MOST_TOLD: usize = 500;
+
+/// Most changes that are ahead and were announced by one account that is bound to clients.
+const MOST_OWN: usize = 20;
 
 /// The latest second that a change may have: the end of the year 9999.
 const LAST: u64 = 253_402_300_799;
@@ -97,17 +101,23 @@ async fn announce(server: Arc<Server>, asked: Asked) -> Result<Answer, Problem> 
         return Err(Problem::new(Wrong::Invalid, "the change is over before it begins", next));
     }
     let zones = zones(&server, who, &of.clients).await?;
-    let (by, at) = (who.account.clone(), now());
+    // Who is named twice is told once.
+    let of = Notice { clients: zones.keys().cloned().collect(), ..of };
+    let (by, at, is_bound) = (who.account.clone(), now(), !who.is_wide());
     let made = server.with_state(move |state| {
+        let _alone = state.alone();
         let all: Vec<Planned> = state.records(RecordKind::Notice)?;
-        if all.iter().filter(|change| change.is_ahead(at)).count() >= MOST_AHEAD {
+        let ahead = || all.iter().filter(|change| change.is_ahead(at));
+        let told: usize = ahead().map(|change| change.of.clients.len()).sum();
+        let own = ahead().filter(|change| change.by == by).count();
+        if told + of.clients.len() > MOST_TOLD || is_bound && own >= MOST_OWN {
             return Ok(None);
         }
         let make = |id| Planned { of: Notice { id, ..of }, by, cancelled: None, zones };
         state.add_record(RecordKind::Notice, make).map(Some)
     });
     let made = made.await?.ok_or_else(|| {
-        let what = format!("{MOST_AHEAD} changes are ahead");
+        let what = "too many changes are ahead";
         Problem::new(Wrong::Conflict, what, "cancel those that do not take place")
     })?;
     server.requested.notify_one();

@@ -17,6 +17,9 @@ use crate::server::{Server, now};
 use crate::shape::{Kind, may, must};
 use crate::state::RecordKind;
 
+/// Most requests of one account that wait: the MSP is told of each, beside the alerts.
+const MOST_WAITING: usize = 20;
+
 /// The steps of a request, in their order.
 const STEPS: &[&str] = &["acknowledged", "started", "first-byte", "usable", "verified"];
 
@@ -96,8 +99,22 @@ async fn ask(server: Arc<Server>, asked: Asked) -> Result<Answer, Problem> {
         ticket: body.text("ticket").to_owned(),
     };
     let make = move |id| Request { of: RestoreRequest { id, ..of }, wish, by: Vec::new() };
-    let number = server.with_state(move |state| state.add_record(RecordKind::Request, make));
-    let number = number.await?;
+    let asker = who.account.clone();
+    let made = server.with_state(move |state| {
+        let _alone = state.alone();
+        let all: Vec<Request> = state.records(RecordKind::Request)?;
+        let waits = |request: &&Request| {
+            request.of.requester == asker && request.of.clocks.at(Step::Started).is_none()
+        };
+        if all.iter().filter(waits).count() >= MOST_WAITING {
+            return Ok(None);
+        }
+        state.add_record(RecordKind::Request, make).map(Some)
+    });
+    let number = made.await?.ok_or_else(|| {
+        let what = format!("{MOST_WAITING} requests of yours wait to be begun");
+        Problem::new(Wrong::Conflict, what, "wait for the MSP, or call")
+    })?;
     server.requested.notify_one();
     Ok(Answer::json(&json!({ "request": number })))
 }

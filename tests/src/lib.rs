@@ -14,6 +14,7 @@ mod asked;
 mod changed_disks;
 mod clients;
 mod console;
+mod databases;
 mod engine;
 mod engine_exports;
 mod engine_kills;

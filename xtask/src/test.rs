@@ -33,6 +33,7 @@ const PACKAGES: &[Package] = &[
     Package { name: "e2fsprogs", why: "mkfs.ext4 makes file systems to back up" },
     Package { name: "btrfs-progs", why: "mkfs.btrfs makes one that keeps copies of itself" },
     Package { name: "dbus-daemon", why: "a bus of their own for the tests of the D-Bus interface" },
+    Package { name: "postgresql", why: "a database that is backed up by its own pg_dump" },
     Package { name: "snmptrapd", why: "reads the traps that alerts are told by" },
     Package { name: "nut-server", why: "a power supply that the engine asks" },
     Package { name: "chromium", why: "a browser, in which the portal is used" },

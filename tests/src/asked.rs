@@ -43,7 +43,10 @@ fn what_an_engine_answers_has_the_fields_of_what_is_found_on_disks() {
     let restored = run(asked.command(&["restore", "--point", "latest", "--to"]).arg(&to)).done();
     assert!(std::fs::read(&to).expect("the restored file") == bytes);
     assert_eq!(number(&restored, "bytes"), bytes.len() as u64);
+    let scrubs = asked.ask(&["scrub", "--history"]).done();
+    assert_eq!(scrubs["scrubs"][0]["done"], true, "{scrubs}");
     asked.stop();
+    assert_eq!(scrubs, run(&mut asked.pool.locked(&["scrub", "--history"])).done());
     for (words, answer) in commands.iter().zip(&answers) {
         let mut local = match words[0] {
             "disk" => asked.pool.locked(words),

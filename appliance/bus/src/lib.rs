@@ -31,9 +31,9 @@ pub use client::{
     Follow, Followed, IntakeProxy, JobProxy, PointProxy, PoolProxy, SystemProxy, Update, Watch,
 };
 pub use command::{
-    Command, Commands, ExportOptions, Fate, FinishOptions, IngestOptions, Passphrase,
-    ReceiveOptions, ReclaimOptions, Reply, RestoreOptions, RunOptions, ScrubOptions, StreamOptions,
-    VerifyOptions,
+    Command, Commands, ExportOptions, Fate, FinishOptions, IngestOptions, Passphrase, PastScrub,
+    PastScrubFields, ReceiveOptions, ReclaimOptions, Reply, RestoreOptions, RunOptions,
+    ScrubOptions, StreamOptions, VerifyOptions,
 };
 pub use nearest::nearest;
 pub use object::{Object, views};

@@ -68,7 +68,11 @@ const poolParts = (pool) => [
       ["Lost records", pool.lost_records ? chip("bad", String(pool.lost_records)) : "0"],
     ]),
   ),
-  section("Upkeep", upkeep(pool)),
+  section(
+    "Upkeep",
+    upkeep(pool),
+    h("p", { class: "buttons" }, button("All scrubs", scrubs, { class: "small" })),
+  ),
 ];
 
 // What is done to the pool, when it was done last, and what it is for.
@@ -115,6 +119,29 @@ function upkeep(pool) {
     });
   }
   return table("Upkeep of the pool", columns, tasks, ([name]) => name);
+}
+
+// What each scrub read and found: with verified recovery points the proof that nothing rots.
+async function scrubs() {
+  const { scrubs: past } = await get("/pool/scrubs");
+  const columns = [
+    { name: "Scrub", cell: ({ scrub }) => String(scrub) },
+    { name: "State", cell: ({ done }) => (done ? "Done" : "Under way") },
+    { name: "Until", cell: ({ at }) => time(at) },
+    { name: "Read", cell: ({ bytes_read: read }) => bytes(read), right: true },
+    { name: "Healed", cell: ({ healed }) => String(healed), right: true },
+    { name: "Not healed", cell: ({ damaged }) => String(damaged), right: true },
+    { name: "Lost", cell: ({ lost }) => String(lost), right: true },
+  ];
+  const newest = past.slice().reverse();
+  await dialog({
+    title: "All scrubs",
+    text: "Copies that were bad and are good again, that are still bad while another is good, and records without a good copy.",
+    content:
+      newest.length > 0
+        ? table("Scrubs, newest first", columns, newest, ({ scrub }) => scrub, { spoken: false })
+        : note("There was none yet."),
+  });
 }
 
 async function start(what, text) {

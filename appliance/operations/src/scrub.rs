@@ -336,8 +336,7 @@ fn row_to_go_on(pool: &OpenPool, what: ScrubWhat) -> ScrubRow {
 }
 
 /// All scrubs of a pool, oldest first: one JSON object, and a line for each.
-pub fn scrub_history(pool: &OpenPool) -> (Value, String) {
-    let rows = pool.catalog.scrubs();
+pub fn scrub_history(rows: &[ScrubRow]) -> (Value, String) {
     let values: Vec<Value> = rows.iter().map(row_json).collect();
     let text = match rows.is_empty() {
         true => "no scrub has been run".to_owned(),

@@ -38,6 +38,7 @@ pub enum Command {
     TestAlert,
     ProbeTimes,
     Scrub(ScrubOptions),
+    ListScrubs,
     Reclaim(ReclaimOptions),
     Expire {
         dry_run: bool,
@@ -159,11 +160,40 @@ pub enum Reply {
     Object(Place),
     /// A plan, or the difference between two.
     Text(String),
+    /// All scrubs, oldest first.
+    Scrubs(Vec<PastScrub>),
     /// What retention says about each recovery point.
     Fates(Vec<Fate>),
     /// Microseconds by name.
     Times(Vec<(String, u64)>),
 }
+
+/// A scrub that has ended, or as far as it came.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PastScrub {
+    pub number: u64,
+    /// The segment to go on from; 0: it is done.
+    pub next: u64,
+    /// All segments with a lower number were read back from every disk since they were written.
+    pub verified_below: u64,
+    /// The pool's age at its begin and when it was written down last, in seconds.
+    pub begun_age: u64,
+    pub age: u64,
+    /// The box's clock then, in seconds since 1970.
+    pub at: u64,
+    pub bytes_read: u64,
+    /// Bad copies that were healed, and those that could not be, of which another is good.
+    pub healed: u64,
+    pub damaged: u64,
+    /// Records without a good copy.
+    pub lost: u64,
+}
+
+/// The D-Bus signature of a list of them.
+pub(crate) const PAST_SCRUBS: &str = "a(tttttttttt)";
+
+/// A [`PastScrub`] as it is in messages, its fields in their order.
+pub type PastScrubFields = (u64, u64, u64, u64, u64, u64, u64, u64, u64, u64);
 
 /// What retention says about a recovery point.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -189,9 +219,26 @@ impl Reply {
             Self::Done => "",
             Self::Object(_) => "o",
             Self::Text(_) => "s",
+            Self::Scrubs(_) => PAST_SCRUBS,
             Self::Fates(_) => "a(oss)",
             Self::Times(_) => "a(st)",
         }
+    }
+}
+
+impl PastScrub {
+    pub(crate) fn fields(&self) -> PastScrubFields {
+        let Self { number, next, verified_below, begun_age, age, .. } = *self;
+        let Self { at, bytes_read, healed, damaged, lost, .. } = *self;
+        (number, next, verified_below, begun_age, age, at, bytes_read, healed, damaged, lost)
+    }
+}
+
+impl From<PastScrubFields> for PastScrub {
+    fn from(fields: PastScrubFields) -> Self {
+        let (number, next, verified_below, begun_age, age, ..) = fields;
+        let (.., at, bytes_read, healed, damaged, lost) = fields;
+        Self { number, next, verified_below, begun_age, age, at, bytes_read, healed, damaged, lost }
     }
 }
 

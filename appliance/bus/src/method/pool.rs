@@ -3,8 +3,8 @@
 use super::{Method, PLAIN, arguments, descriptor, ready};
 use crate::authorize::Action;
 use crate::command::{
-    self, Command, IngestOptions, Options, ReclaimOptions, ScrubOptions, StreamOptions,
-    VerifyOptions,
+    self, Command, IngestOptions, Options, PAST_SCRUBS, ReclaimOptions, ScrubOptions,
+    StreamOptions, VerifyOptions,
 };
 
 pub(crate) const METHODS: &[Method] = &[
@@ -20,6 +20,18 @@ pub(crate) const METHODS: &[Method] = &[
             let (options,) = arguments(body)?;
             ready(Command::Scrub(ScrubOptions::parse(options)?))
         },
+        ..PLAIN
+    },
+    Method {
+        name: "ListScrubs",
+        gives: &[("scrubs", PAST_SCRUBS)],
+        about: "All scrubs, oldest first, each with its number, the segment to go on from (0 when \
+            it is done), below which segment all were read back from every disk since they were \
+            written, the age of the pool in seconds at its begin and when it was written down \
+            last, the clock at that moment in seconds since 1970, the bytes it read, how many bad \
+            copies it healed, how many it could not heal of which another is good, and how many \
+            records have no good copy.",
+        parse: |_, _| ready(Command::ListScrubs),
         ..PLAIN
     },
     Method {

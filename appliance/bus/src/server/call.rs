@@ -8,7 +8,7 @@ use super::fault::Fault;
 use super::service::Service;
 use crate::authorize::Action;
 use crate::caller::Caller;
-use crate::command::{Fate, Reply};
+use crate::command::{Fate, PastScrub, Reply};
 use crate::method::{Argument, Method};
 use crate::place::Place;
 use crate::refusal::{Refusal, RefusalKind};
@@ -84,6 +84,9 @@ fn written(header: &Header<'_>, reply: &Reply) -> zbus::Result<Message> {
         Reply::Done => builder.build(&()),
         Reply::Object(place) => builder.build(&place.path()),
         Reply::Text(text) => builder.build(text),
+        Reply::Scrubs(scrubs) => {
+            builder.build(&scrubs.iter().map(PastScrub::fields).collect::<Vec<_>>())
+        }
         Reply::Fates(fates) => builder.build(&fates.iter().map(Fate::fields).collect::<Vec<_>>()),
         Reply::Times(times) => builder.build(times),
     }

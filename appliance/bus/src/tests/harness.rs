@@ -9,12 +9,24 @@ use zbus::{Connection, Guid, connection};
 
 use crate::{
     Action, AlertView, ApplianceView, Authorize, AuthorizeError, Caller, Client, Command, Commands,
-    DiskView, ExportView, Fate, IntakeView, JobView, Object, Place, PointView, PoolView, Refusal,
-    Reply, Serving, SystemView, Tree,
+    DiskView, ExportView, Fate, IntakeView, JobView, Object, PastScrub, Place, PointView, PoolView,
+    Refusal, Reply, Serving, SystemView, Tree,
 };
 
 pub(super) const DISK: DiskId = DiskId([0xd1; 16]);
 pub(super) const POINT: PointId = PointId([0x01; 16]);
+pub(super) const SCRUB: PastScrub = PastScrub {
+    number: 1,
+    next: 2,
+    verified_below: 3,
+    begun_age: 4,
+    age: 5,
+    at: 6,
+    bytes_read: 7,
+    healed: 8,
+    damaged: 9,
+    lost: 10,
+};
 pub(super) const SYSTEM: &str = "acme/db-1";
 
 /// Notes what it is asked for and says it is done.
@@ -51,6 +63,7 @@ fn reply(command: &Command) -> Reply {
     match command {
         Command::ExportPlan | Command::ApplyPlan { .. } => Reply::Text("{}".into()),
         Command::ProbeTimes => Reply::Times(vec![("catalog".into(), 120)]),
+        Command::ListScrubs => Reply::Scrubs(vec![SCRUB]),
         Command::Expire { .. } => {
             let (verdict, reason) = ("stays".into(), "daily".into());
             Reply::Fates(vec![Fate { point: POINT, verdict, reason }])

@@ -15,7 +15,7 @@ use crate::object::interface_at;
 use crate::{Place, Refusal, RefusalKind, ScrubOptions};
 
 /// What only reads.
-const READING: [&str; 2] = ["ExportPlan", "ProbeTimes"];
+const READING: [&str; 3] = ["ExportPlan", "ListScrubs", "ProbeTimes"];
 
 fn places() -> [Place; 9] {
     [

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashSet};
 use std::time::Duration;
 
 use ::catalog::{Listed, RemovedBy};
-use bus::{Place, PointView, RpoState, SystemView};
+use bus::{PastScrub, Place, PointView, RpoState, SystemView};
 use format::event::{SIGNAL_CHANGE, SIGNAL_DENSE};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
@@ -30,6 +30,24 @@ const SHOWN_WITHIN: Duration = Duration::from_secs(2);
 
 /// What the records of points say, read once. Without keys nothing is known.
 pub(crate) type Known = std::collections::HashMap<PointId, Option<Description>>;
+
+/// All scrubs, oldest first.
+pub(super) fn scrubs(engine: &Engine) -> Vec<PastScrub> {
+    let rows = engine.pool.catalog.scrubs().into_iter();
+    let past = rows.map(|row| PastScrub {
+        number: row.number,
+        next: row.next,
+        verified_below: row.verified_below,
+        begun_age: row.begun,
+        age: row.age,
+        at: row.wall.0,
+        bytes_read: row.bytes_read,
+        healed: row.healed,
+        damaged: row.damaged,
+        lost: row.lost,
+    });
+    past.collect()
+}
 
 /// Shows all recovery points and the systems that they are of, and what is gone no more.
 pub(super) async fn show(engine: &Engine) {

@@ -6,7 +6,7 @@ use bus::{Caller, Command, Commands, Place, Refusal, RefusalKind, Reply, VerifyO
 use futures_util::future::BoxFuture;
 use operations::{Failure, Secret};
 
-use super::{change, disks, give, planning, receive, show};
+use super::{catalog, change, disks, give, planning, receive, show};
 use crate::engine::{Engine, NotTaken};
 use crate::exports::{STATE_NEXT, WAIT_FOR_OTHERS};
 use crate::jobs::{JobState, Refused, Retry, Work};
@@ -52,6 +52,7 @@ async fn carry_out(engine: &Arc<Engine>, command: Command) -> Result<Reply, Refu
         Command::Lock => lock(engine).await,
         Command::ProbeTimes => Ok(Reply::Times(engine.answer_times())),
         Command::Scrub(options) => begin(engine, Work::scrub(&options)),
+        Command::ListScrubs => Ok(Reply::Scrubs(catalog::scrubs(engine))),
         Command::Reclaim(options) => begin(engine, Work::reclaim(&options)),
         Command::Verify(options) => verify(engine, &options),
         Command::Expire { dry_run } => change::expire(engine, dry_run).await,

@@ -17,7 +17,7 @@ pub(crate) fn run(arguments: &arguments::Scrub, output: &Output) -> Result<(), F
     }
     if arguments.history {
         let pool = open(&arguments.pool, Access::ReadOnly, output)?;
-        let (value, text) = scrub_history(&pool);
+        let (value, text) = scrub_history(&pool.catalog.scrubs());
         output.result(&value, || text);
         return Ok(());
     }

@@ -1,7 +1,9 @@
 //! `holdfast verify`, `scrub` and `reclaim`, by the engine.
 
-use bus::{Place, ReclaimOptions, ScrubOptions, VerifyOptions};
-use operations::Failure;
+use bus::{PastScrub, PastScrubFields, Place, ReclaimOptions, ScrubOptions, VerifyOptions};
+use format::event::{EVENT_SCRUB, ScrubRow};
+use model::WallTime;
+use operations::{Failure, scrub_history};
 
 use super::engine::Engine;
 use super::job::run_and_tell;
@@ -17,9 +19,7 @@ pub(crate) fn verify(engine: &Engine, verify: &Verify, output: &Output) -> Resul
 
 pub(crate) fn scrub(engine: &Engine, scrub: &Scrub, output: &Output) -> Result<(), Failure> {
     if scrub.history {
-        let next = "`holdfast pool status` says when the last one ended; stop the engine and name \
-            the disks with --pool for all of them";
-        return Err(Failure::new("an engine does not list its scrubs", next));
+        return list_scrubs(engine, output);
     }
     let options = ScrubOptions {
         duty_percent: Some(scrub.duty),
@@ -29,6 +29,29 @@ pub(crate) fn scrub(engine: &Engine, scrub: &Scrub, output: &Output) -> Result<(
     let body = (options.arguments(),);
     let begin = engine.client().begin(&Place::Pool, "Scrub", &body);
     run_and_tell(engine, scrub.waiting.no_wait, output, begin)
+}
+
+/// As the command says it of disks.
+fn list_scrubs(engine: &Engine, output: &Output) -> Result<(), Failure> {
+    let scrubs: Vec<PastScrubFields> = engine.call(&Place::Pool, "ListScrubs", &())?;
+    let row = |scrub: PastScrub| ScrubRow {
+        kind: EVENT_SCRUB,
+        reserved: [0; 7],
+        number: scrub.number,
+        begun: scrub.begun_age,
+        age: scrub.age,
+        wall: WallTime(scrub.at),
+        next: scrub.next,
+        bytes_read: scrub.bytes_read,
+        healed: scrub.healed,
+        damaged: scrub.damaged,
+        lost: scrub.lost,
+        verified_below: scrub.verified_below,
+    };
+    let (value, text) =
+        scrub_history(&scrubs.into_iter().map(PastScrub::from).map(row).collect::<Vec<_>>());
+    output.result(&value, || text);
+    Ok(())
 }
 
 pub(crate) fn reclaim(engine: &Engine, reclaim: &Reclaim, output: &Output) -> Result<(), Failure> {

@@ -5,7 +5,7 @@ use std::io::Write;
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
 
-use bus::Place;
+use bus::{PastScrub, PastScrubFields, Place};
 use futures_util::FutureExt;
 use serde_json::{Value, json};
 use zbus::{Fd, OwnedObjectPath, Variant};
@@ -14,7 +14,7 @@ use super::objects::one;
 use crate::http::Answer;
 use crate::problem::Problem;
 use crate::render::id;
-use crate::role::DESK;
+use crate::role::{DESK, WITNESSES};
 use crate::route::{Access, Asked, Gives, Route};
 use crate::server::Server;
 use crate::shape::{Field, Kind, may, must};
@@ -28,6 +28,18 @@ pub(crate) const ROUTES: &[Route] = &[
         "Read everything, and heal what is damaged",
         Gives::Id("job"),
         |server, _| begin(server, "Scrub").boxed(),
+    ),
+    Route::get(
+        "/api/v1/pool/scrubs",
+        Access::Wide(WITNESSES),
+        "All scrubs, oldest first: what was read, healed and lost",
+        Gives::Fields(&[(
+            "scrubs",
+            "Each with scrub (its number), done, at, bytes_read, healed, damaged (not healed, of \
+             which another copy is good), lost, and verified_below, the segment below which all \
+             were read back from every disk",
+        )]),
+        |server, _| scrubs(server).boxed(),
     ),
     Route::post(
         "/api/v1/pool/reclaim",
@@ -103,6 +115,24 @@ async fn begin(server: Arc<Server>, method: &str) -> Result<Answer, Problem> {
     let options: BTreeMap<&str, Variant<'_>> = BTreeMap::new();
     let job = server.client.begin(&Place::Pool, method, &(options,)).await?;
     Ok(Answer::json(&json!({ "job": id(&job) })))
+}
+
+async fn scrubs(server: Arc<Server>) -> Result<Answer, Problem> {
+    let past: Vec<PastScrubFields> = server.client.call(&Place::Pool, "ListScrubs", &()).await?;
+    let one = |scrub: PastScrub| {
+        json!({
+            "scrub": scrub.number,
+            "done": scrub.next == 0,
+            "at": scrub.at,
+            "bytes_read": scrub.bytes_read,
+            "healed": scrub.healed,
+            "damaged": scrub.damaged,
+            "lost": scrub.lost,
+            "verified_below": scrub.verified_below,
+        })
+    };
+    let past: Vec<Value> = past.into_iter().map(PastScrub::from).map(one).collect();
+    Ok(Answer::json(&json!({ "scrubs": past })))
 }
 
 async fn expire(server: Arc<Server>, asked: Asked) -> Result<Answer, Problem> {

@@ -9,7 +9,7 @@ const MAX_LINES: usize = 4096;
 /// Most name servers; the resolver itself asks three.
 const MAX_SERVERS: usize = 8;
 
-/// The gateway of the default route over an interface, of the table in `/proc/net/route`: the one
+/// The gateway of the default route over an interface, of the kernel's table: the one
 /// with the least metric.
 pub(super) fn gateway(table: &str, interface: &str) -> Option<IpAddr> {
     let routes = table.lines().skip(1).take(MAX_LINES).filter_map(|line| {
@@ -30,7 +30,7 @@ fn number(digits: &str) -> Option<u32> {
     u32::from_str_radix(digits, 16).ok()
 }
 
-/// The name servers in `/etc/resolv.conf`.
+/// The name servers in a file like `/etc/resolv.conf`.
 pub(super) fn name_servers(text: &str) -> Vec<IpAddr> {
     let servers = text.lines().take(MAX_LINES).filter_map(|line| {
         let mut words = line.split_whitespace();

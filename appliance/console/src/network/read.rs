@@ -10,6 +10,15 @@ use nix::sys::socket::SockaddrStorage;
 
 use super::{Interface, MAX_INTERFACES, Network, parse};
 
+/// The routes of the kernel. Its shorter name, `/proc/net/route`, is not there for a unit that sees
+/// nothing but processes in `/proc`, as that of the console does.
+const ROUTES: &str = "/proc/self/net/route";
+
+/// The name servers that systemd-resolved asks, where it runs, and those that programs ask: itself
+/// in that case, which is nothing to show, and nothing to be set.
+const RESOLVED: &str = "/run/systemd/resolve/resolv.conf";
+const RESOLVER: &str = "/etc/resolv.conf";
+
 /// Longest file that is read whole, in bytes: a table of routes.
 const MAX_BYTES: u64 = 256 << 10;
 
@@ -18,7 +27,7 @@ const MAX_ADDRESSES: usize = 8;
 
 /// What is known now, of interfaces in the folder where the kernel shows them.
 pub(crate) fn read(folder: &Path) -> Network {
-    let routes = text(Path::new("/proc/net/route"));
+    let routes = text(Path::new(ROUTES));
     let addresses = addresses();
     let mut interfaces: Vec<Interface> = names(folder)
         .into_iter()
@@ -31,7 +40,12 @@ pub(crate) fn read(folder: &Path) -> Network {
         })
         .collect();
     interfaces.sort_by(|left, right| left.name.cmp(&right.name));
-    Network { interfaces, dns: parse::name_servers(&text(Path::new("/etc/resolv.conf"))) }
+    Network { interfaces, dns: name_servers(Path::new(RESOLVED), Path::new(RESOLVER)) }
+}
+
+fn name_servers(resolved: &Path, resolver: &Path) -> Vec<IpAddr> {
+    let path = if resolved.exists() { resolved } else { resolver };
+    parse::name_servers(&text(path))
 }
 
 fn names(folder: &Path) -> Vec<String> {
@@ -96,7 +110,21 @@ mod tests {
     }
 
     #[test]
-    fn this_machine_has_its_own_addresses() {
+    fn this_machine_has_its_own_addresses_and_a_table_of_routes() {
         assert!(addresses().iter().any(|(name, address)| name == "lo" && address == "127.0.0.1/8"));
+        assert!(text(Path::new(ROUTES)).starts_with("Iface"));
+    }
+
+    #[test]
+    fn name_servers_are_those_that_resolved_asks_and_not_resolved() {
+        let folder = tempfile::tempdir().unwrap();
+        let [resolved, resolver] = ["resolved", "resolver"].map(|name| folder.path().join(name));
+        std::fs::write(&resolver, "nameserver 127.0.0.53\n").unwrap();
+        let servers = || name_servers(&resolved, &resolver);
+        assert_eq!(servers(), ["127.0.0.53".parse::<IpAddr>().unwrap()]);
+        std::fs::write(&resolved, "nameserver 192.0.2.53\n").unwrap();
+        assert_eq!(servers(), ["192.0.2.53".parse::<IpAddr>().unwrap()]);
+        std::fs::write(&resolved, "# none\n").unwrap();
+        assert!(servers().is_empty(), "it asks nobody, least of all itself");
     }
 }

@@ -4,8 +4,9 @@
 //! The container is Debian with what the image has for the engine (`image/files`), nothing in it
 //! changed, and the programs of this checkout. This program goes into it as well and tells a story
 //! there: it makes a pool, has the service manager start, restart and kill the engine, and judges
-//! by what other people's tools say (`systemctl`, `busctl`, `journalctl`, `qemu-io`). Everything
-//! happens in name spaces that end with it: whatever stops it, no mount or process stays behind.
+//! by what other people's tools say (`systemctl`, `busctl`, `journalctl`, `qemu-io`). At the end it
+//! sets up the network at the console and has the box restart there. Everything happens in name
+//! spaces that end with it: whatever stops it, no mount or process stays behind.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -18,11 +19,14 @@ use crate::process::{cargo, command, quiet, shown, target_folder};
 mod alerts;
 mod bus;
 mod callers;
+mod console;
 mod container;
+mod ending;
 mod exports;
 mod jobs;
 mod machine;
 mod manage;
+mod screen;
 mod set_up;
 mod story;
 mod tools;
@@ -34,8 +38,9 @@ pub(crate) use story::tell;
 const NEEDED: &[Package] =
     &[Package { name: "systemd-container", why: "systemd-nspawn boots a system in a container" }];
 
-/// curl is a client of the management daemon.
-const PACKAGES: &str = "systemd-sysv,dbus,polkitd,qemu-utils,curl";
+/// curl is a client of the management daemon; systemd-resolved has the servers for names that
+/// somebody types at the console.
+const PACKAGES: &str = "systemd-sysv,dbus,polkitd,systemd-resolved,qemu-utils,curl";
 
 /// Boots the container and goes through the story. Needs root, and an operating system in which
 /// root may mount; half a minute when Debian's packages are in the cache.

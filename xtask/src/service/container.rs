@@ -3,9 +3,9 @@
 use std::fs;
 use std::path::Path;
 
-use super::program;
+use super::{ending, program};
 use crate::error::{Error, Result};
-use crate::process::{command, quiet, shown, workspace};
+use crate::process::{command, failed, quiet, start_error, workspace};
 
 /// The system's root, on a file system in memory that only this process sees.
 const ROOT: &str = "/run/holdfast-service";
@@ -13,17 +13,17 @@ const ROOT: &str = "/run/holdfast-service";
 /// Where this program is in the container.
 const STORY: &str = "/usr/libexec/holdfast-story";
 
-/// The unit that the container is booted for: whatever becomes of it ends the container, which
-/// ends with its exit status.
+/// The unit that the container is booted for. Where it fails the container ends with its exit
+/// status; else it goes on until the container restarts, as it has the console do at its end.
 const STORY_UNIT: &str = "[Unit]
 Description=What is to be seen of the engine as a service
 After=dbus.socket
-SuccessAction=exit
 FailureAction=exit
 
 [Service]
 Type=oneshot
 ExecStart=/usr/libexec/holdfast-story inside
+SuccessExitStatus=SIGTERM
 TimeoutStartSec=240
 StandardOutput=tty
 StandardError=tty
@@ -32,6 +32,9 @@ TTYPath=/dev/console
 
 /// Beyond it the container hangs, in seconds.
 const LIMIT: &str = "300";
+
+/// What systemd-nspawn ends with when the system in it restarts, which is left to its caller.
+const RESTARTS: i32 = 133;
 
 /// What units have to do without where there are no user name spaces, and which ones.
 const WITHOUT: &str = "[Service]\nPrivateUsers=no\n";
@@ -59,7 +62,12 @@ pub(crate) fn boot(tree: &Path, state: &Path) -> Result<()> {
     nspawn.args(["systemd.unit=story.service", "systemd.show_status=0"]);
     nspawn.args(["systemd.log_target=journal", "systemd.log_level=warning"]);
     // A newer systemd in the container knows no older kind of control groups.
-    shown(nspawn.env("SYSTEMD_NSPAWN_UNIFIED_HIERARCHY", "1"))
+    nspawn.env("SYSTEMD_NSPAWN_UNIFIED_HIERARCHY", "1");
+    let status = nspawn.status().map_err(|source| start_error(&nspawn, source))?;
+    if status.code() != Some(RESTARTS) {
+        return Err(failed(&nspawn, &status.to_string(), ""));
+    }
+    ending::judge(root)
 }
 
 /// What the image has for the engine, as it is, and programs.

@@ -100,7 +100,7 @@ fn told() -> Result<Value> {
 }
 
 /// What a service has in memory, in MiB.
-fn resident(unit: &str) -> Result<u64> {
+pub(super) fn resident(unit: &str) -> Result<u64> {
     let path = format!("/proc/{}/status", property(unit, "MainPID")?);
     let text = std::fs::read_to_string(&path).map_err(Error::io(Path::new(&path)))?;
     let line = text.lines().find_map(|line| line.strip_prefix("VmRSS:"));

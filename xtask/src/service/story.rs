@@ -1,11 +1,12 @@
 //! What is done in the container, in order, with a line for each part.
 
 use super::tools::{must, systemctl};
-use super::{alerts, bus, callers, exports, jobs, manage, set_up, units};
+use super::{alerts, bus, callers, console, exports, jobs, manage, set_up, units};
 use crate::error::Result;
 use crate::process::{command, quiet};
 
-/// The whole story. When it breaks off, the end of the journal is shown.
+/// The whole story, which ends with the container. When it breaks off before, the end of the
+/// journal is shown.
 pub(crate) fn tell() -> Result<()> {
     // The container is booted without a word of the service manager's own on the screen.
     systemctl(&["log-level", "info"])?;
@@ -35,7 +36,8 @@ fn go_through() -> Result<()> {
     alerts::of_a_locked_pool()?;
     let points = [(web, set_up::WEB), (mail, set_up::MAIL)];
     let id = |path: String| path.rsplit('/').next().unwrap_or_default().to_owned();
-    set_up::judge(&points.map(|(path, image)| (id(path), image)))
+    set_up::judge(&points.map(|(path, image)| (id(path), image)))?;
+    console::check()
 }
 
 /// Everything is on the bus, and can be looked at there.

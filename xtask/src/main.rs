@@ -47,13 +47,18 @@ enum Task {
     #[command(hide = true)]
     System { folder: PathBuf },
     /// Run the engine under systemd, in a container, and see that it does what its units say.
-    Service,
+    Service(service::Args),
     /// Boot the container of `service`: a part of it, in name spaces of its own.
     #[command(hide = true)]
-    Container { tree: PathBuf, state: PathBuf },
+    Container {
+        tree: PathBuf,
+        state: PathBuf,
+        #[command(flatten)]
+        args: service::Args,
+    },
     /// What is done in the container of `service`.
     #[command(hide = true)]
-    Inside,
+    Inside(service::Args),
     /// Prepare the guest whose disk the tests pull: a part of `test`.
     Guest,
     /// Run every check, installing the Debian packages that they need.
@@ -83,9 +88,9 @@ fn run(task: Task) -> Result<()> {
         Task::Demo(args) => demo::run(&args),
         Task::Run(args) => run::run(&args),
         Task::System { folder } => demo::make_system(&folder),
-        Task::Service => service::run(),
-        Task::Container { tree, state } => service::boot(&tree, &state),
-        Task::Inside => service::tell(),
+        Task::Service(args) => service::run(args),
+        Task::Container { tree, state, args } => service::boot(&tree, &state, args),
+        Task::Inside(args) => service::tell(args),
         Task::Guest => guest::prepare(),
         Task::Test => test::run(),
         Task::Bench(args) => bench::run(&args),

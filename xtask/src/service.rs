@@ -24,6 +24,7 @@ mod container;
 mod ending;
 mod exports;
 mod jobs;
+mod large;
 mod machine;
 mod manage;
 mod screen;
@@ -35,6 +36,13 @@ mod units;
 pub(crate) use container::boot;
 pub(crate) use story::tell;
 
+#[derive(Debug, Clone, Copy, Default, clap::Args)]
+pub(crate) struct Args {
+    /// Only see how soon the engine, as it is shipped, is ready with 10 million chunks
+    #[arg(long)]
+    large: bool,
+}
+
 const NEEDED: &[Package] =
     &[Package { name: "systemd-container", why: "systemd-nspawn boots a system in a container" }];
 
@@ -44,13 +52,14 @@ const PACKAGES: &str = "systemd-sysv,dbus,polkitd,systemd-resolved,qemu-utils,cu
 
 /// Boots the container and goes through the story. Needs root, and an operating system in which
 /// root may mount; half a minute when Debian's packages are in the cache.
-pub(crate) fn run() -> Result<()> {
+pub(crate) fn run(args: Args) -> Result<()> {
     debian::demand_root("systemd is tested in a container, which mounts file systems")?;
     debian::ensure(NEEDED)?;
     demand_name_spaces()?;
     let mut build = cargo();
-    // As the tests before have built them.
-    shown(build.args(["build", "--locked", "--workspace", "--bins"]))?;
+    // As the tests before have built them; how long the shipped one takes, only that one tells.
+    build.args(["build", "--locked", "--workspace", "--bins"]);
+    shown(build.args(args.large.then_some("--release")))?;
     let release = debian::release()?;
     let recipe = [PACKAGES, &release, include_str!("debian/bootstrap.rs")];
     let tree = cache::entry("service", &recipe, |folder| {
@@ -60,7 +69,7 @@ pub(crate) fn run() -> Result<()> {
     let target = target_folder();
     // Of the same user as the checkout, on a file system that has disks below it.
     let state = tempfile::tempdir_in(&target).map_err(Error::io(&target))?;
-    boot_apart(&tree.join("tree"), state.path())
+    boot_apart(&tree.join("tree"), state.path(), args)
 }
 
 /// What a process needs that may mount what it likes and leaves nothing behind.
@@ -78,17 +87,25 @@ fn demand_name_spaces() -> Result<()> {
 }
 
 /// In a process of its own, which may mount what it likes.
-fn boot_apart(tree: &Path, state: &Path) -> Result<()> {
+fn boot_apart(tree: &Path, state: &Path, args: Args) -> Result<()> {
     let own = Path::new("/proc/self/exe");
     let own = fs::read_link(own).map_err(Error::io(own))?;
     // The tests before may have had it built anew, in its own place.
     let place = own.to_string_lossy();
     let own = place.strip_suffix(" (deleted)").unwrap_or(&place);
     let mut unshare = command("unshare");
-    shown(unshare.args(APART).arg(own).arg("container").arg(tree).arg(state))
+    unshare.args(APART).arg(own).arg("container").arg(tree).arg(state);
+    shown(unshare.args(args.words()))
 }
 
-/// A program of this checkout, as `run` has built it.
-fn program(name: &str) -> PathBuf {
-    target_folder().join("debug").join(name)
+impl Args {
+    /// The same for another process.
+    fn words(self) -> Option<&'static str> {
+        self.large.then_some("--large")
+    }
+
+    /// A program of this checkout, as `run` has built it.
+    fn program(self, name: &str) -> PathBuf {
+        target_folder().join(if self.large { "release" } else { "debug" }).join(name)
+    }
 }

@@ -92,7 +92,7 @@ pub(crate) fn run() -> Result<()> {
     let mut counts = steps.run("cargo test", || counts::run_tests(&["--workspace"]))?;
     counts += steps.run("planted bugs", || counts::run_tests(PLANTED))?;
     counts += steps.run("schedules", || counts::run_tests(SCHEDULES))?;
-    steps.run("service", service::run)?;
+    steps.run("service", || service::run(service::Args::default()))?;
     steps.run("fuzz", fuzz::run_shortly)?;
     steps.print();
     println!("{}", counts.line(begin.elapsed()));

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use super::{ending, program};
+use super::{Args, ending};
 use crate::error::{Error, Result};
 use crate::process::{command, failed, quiet, start_error, workspace};
 
@@ -14,7 +14,8 @@ const ROOT: &str = "/run/holdfast-service";
 const STORY: &str = "/usr/libexec/holdfast-story";
 
 /// The unit that the container is booted for. Where it fails the container ends with its exit
-/// status; else it goes on until the container restarts, as it has the console do at its end.
+/// status; else it goes on until the container restarts, as it has the console do at its end. How
+/// long it may take and what is told to the program follow.
 const STORY_UNIT: &str = "[Unit]
 Description=What is to be seen of the engine as a service
 After=dbus.socket
@@ -22,16 +23,16 @@ FailureAction=exit
 
 [Service]
 Type=oneshot
-ExecStart=/usr/libexec/holdfast-story inside
 SuccessExitStatus=SIGTERM
-TimeoutStartSec=240
 StandardOutput=tty
 StandardError=tty
 TTYPath=/dev/console
 ";
 
-/// Beyond it the container hangs, in seconds.
-const LIMIT: &str = "300";
+/// Beyond it the story hangs, in seconds, and a minute later the container: a large pool takes its
+/// time to be filled.
+const LIMIT: u64 = 240;
+const LARGE_LIMIT: u64 = 1800;
 
 /// What systemd-nspawn ends with when the system in it restarts, which is left to its caller.
 const RESTARTS: i32 = 133;
@@ -42,7 +43,7 @@ const THOSE: [&str; 2] = ["holdfast-engine.service.d", "holdfast-manage.service.
 
 /// Boots the system of `tree` with `state` as the folder of the engine's state. It mounts what it
 /// likes: for a process in name spaces of its own.
-pub(crate) fn boot(tree: &Path, state: &Path) -> Result<()> {
+pub(crate) fn boot(tree: &Path, state: &Path, args: Args) -> Result<()> {
     // systemd-nspawn keeps its own files in /run, which has to be a file system.
     quiet(command("mount").args(["-t", "tmpfs", "-o", "mode=755", "tmpfs", "/run"]))?;
     let root = Path::new(ROOT);
@@ -50,10 +51,11 @@ pub(crate) fn boot(tree: &Path, state: &Path) -> Result<()> {
         fs::create_dir(folder).map_err(Error::io(folder))?;
     }
     quiet(command("cp").arg("--archive").arg(tree.join(".")).arg(root))?;
-    add_ours(root)?;
+    add_ours(root, args)?;
     allow_for_missing_user_spaces(root)?;
     let mut nspawn = command("timeout");
-    nspawn.args(["--kill-after=5", LIMIT, "systemd-nspawn", "--quiet", "--boot"]);
+    nspawn.args(["--kill-after=5", &(limit(args) + 60).to_string()]);
+    nspawn.args(["systemd-nspawn", "--quiet", "--boot"]);
     nspawn.args(["--register=no", "--keep-unit", "--private-network", "--machine=holdfast"]);
     nspawn.args(["--console=read-only", "--resolv-conf=off", "--timezone=off"]);
     nspawn.args(["--link-journal=no", "--directory", ROOT]);
@@ -67,27 +69,34 @@ pub(crate) fn boot(tree: &Path, state: &Path) -> Result<()> {
     if status.code() != Some(RESTARTS) {
         return Err(failed(&nspawn, &status.to_string(), ""));
     }
-    ending::judge(root)
+    if args.large { Ok(()) } else { ending::judge(root) }
+}
+
+fn limit(args: Args) -> u64 {
+    if args.large { LARGE_LIMIT } else { LIMIT }
 }
 
 /// What the image has for the engine, as it is, and programs.
-fn add_ours(root: &Path) -> Result<()> {
+fn add_ours(root: &Path, args: Args) -> Result<()> {
     let files = workspace().join("image/files/.");
     quiet(command("cp").args(["--recursive", "--no-preserve=ownership"]).arg(files).arg(root))?;
     let own = std::env::current_exe().map_err(Error::io(root))?;
-    let programs = [
-        (program("holdfast"), "usr/bin/holdfast"),
-        (program("holdfast-console"), "usr/bin/holdfast-console"),
-        (program("holdfast-engine"), "usr/bin/holdfast-engine"),
-        (program("holdfast-manage"), "usr/bin/holdfast-manage"),
-        (program("holdfast-receiver"), "usr/bin/holdfast-receiver"),
-        (own, STORY.trim_start_matches('/')),
+    let ours = [
+        ("holdfast", "usr/bin/holdfast"),
+        ("holdfast-console", "usr/bin/holdfast-console"),
+        ("holdfast-engine", "usr/bin/holdfast-engine"),
+        ("holdfast-manage", "usr/bin/holdfast-manage"),
+        ("holdfast-receiver", "usr/bin/holdfast-receiver"),
+        ("many", "usr/libexec/many"),
     ];
-    for (from, to) in programs {
+    let ours = ours.map(|(name, to)| (args.program(name), to));
+    for (from, to) in ours.into_iter().chain([(own, STORY.trim_start_matches('/'))]) {
         fs::copy(&from, root.join(to)).map_err(Error::io(&from))?;
     }
     let unit = root.join("etc/systemd/system/story.service");
-    fs::write(&unit, STORY_UNIT).map_err(Error::io(&unit))?;
+    let words = args.words().unwrap_or_default();
+    let how = format!("TimeoutStartSec={}\nExecStart={STORY} inside {words}\n", limit(args));
+    fs::write(&unit, format!("{STORY_UNIT}{how}")).map_err(Error::io(&unit))?;
     Ok(())
 }
 

@@ -82,7 +82,7 @@ fn hang() -> Result<()> {
 }
 
 /// Waits until the service manager has started the engine once more, by itself.
-fn comes_back_after(end: impl FnOnce() -> Result<()>) -> Result<()> {
+pub(super) fn comes_back_after(end: impl FnOnce() -> Result<()>) -> Result<()> {
     let before = number(ENGINE, "NRestarts")?;
     end()?;
     until("the engine to come back", || {

@@ -33,19 +33,34 @@ const RULE: &str = "polkit.addRule(function(action, subject) {
 
 /// Makes all of it. The engine does not run yet.
 pub(super) fn make() -> Result<()> {
+    users_and_passphrase()?;
+    random(WEB, 8 << 20)?;
+    random(MAIL, 128 << 20)?;
+    create_pool("512MiB", &DISKS)?;
+    let pool = DISKS.join(",");
+    let ingest = ["ingest", "--quiet", "--pool", &pool, "--system", "web", WEB];
+    quiet(&mut holdfast(&ingest))?;
+    hand_over()
+}
+
+/// Who is there, and what unlocks the pool.
+pub(super) fn users_and_passphrase() -> Result<()> {
     for group in [["--groups", "holdfast", "looker"], ["--groups", "holdfast", "keeper"]] {
         quiet(command("useradd").args(group))?;
     }
     quiet(command("useradd").arg("stranger"))?;
     write("/etc/polkit-1/rules.d/40-keeper.rules", RULE)?;
-    write(PASSPHRASE, "correct horse battery staple\n")?;
-    random(WEB, 8 << 20)?;
-    random(MAIL, 128 << 20)?;
-    quiet(holdfast(&["pool", "create", "--size", "512MiB", "--kit-out", KIT]).args(DISKS))?;
-    quiet(command("holdfast").args(["kit", "prove", "--kit-file", KIT]).args(DISKS))?;
-    let pool = DISKS.join(",");
-    let ingest = ["ingest", "--quiet", "--pool", &pool, "--system", "web", WEB];
-    quiet(&mut holdfast(&ingest))?;
+    write(PASSPHRASE, "correct horse battery staple\n")
+}
+
+/// Makes a pool whose kit is proved.
+pub(super) fn create_pool(size: &str, disks: &[&str]) -> Result<()> {
+    quiet(holdfast(&["pool", "create", "--size", size, "--kit-out", KIT]).args(disks))?;
+    quiet(command("holdfast").args(["kit", "prove", "--kit-file", KIT]).args(disks)).map(drop)
+}
+
+/// Gives all that was made to the engine's user.
+pub(super) fn hand_over() -> Result<()> {
     let all = ["--recursive", "holdfast:holdfast", "/var/lib/holdfast"];
     quiet(command("chown").args(all)).map(drop)
 }
@@ -76,7 +91,7 @@ pub(super) fn start() -> Result<()> {
         "without configuration nothing is started, and nothing fails",
         state,
     )?;
-    configure()?;
+    configure(&DISKS)?;
     systemctl(&["start", ENGINE])?;
     let state = property(ENGINE, "ActiveState")?;
     must(state == "active", "the engine is started", state)?;
@@ -88,10 +103,11 @@ pub(super) fn start() -> Result<()> {
     must(is == ("ready".into(), "healthy".into()), "a sound box is healthy", format!("{is:?}"))
 }
 
-fn configure() -> Result<()> {
+/// The example's configuration with these disks, and the passphrase as a credential.
+pub(super) fn configure(disks: &[&str]) -> Result<()> {
     let example = Path::new(EXAMPLE);
     let text = std::fs::read_to_string(example).map_err(Error::io(example))?;
-    let disks = format!("disks = {DISKS:?}");
+    let disks = format!("disks = {disks:?}");
     let lines = text.lines().map(|line| match line.starts_with("disks = ") {
         true => disks.as_str(),
         false => line,

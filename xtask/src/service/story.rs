@@ -1,16 +1,16 @@
 //! What is done in the container, in order, with a line for each part.
 
 use super::tools::{must, systemctl};
-use super::{alerts, bus, callers, console, exports, jobs, manage, set_up, units};
+use super::{Args, alerts, bus, callers, console, exports, jobs, large, manage, set_up, units};
 use crate::error::Result;
 use crate::process::{command, quiet};
 
 /// The whole story, which ends with the container. When it breaks off before, the end of the
 /// journal is shown.
-pub(crate) fn tell() -> Result<()> {
+pub(crate) fn tell(args: Args) -> Result<()> {
     // The container is booted without a word of the service manager's own on the screen.
     systemctl(&["log-level", "info"])?;
-    let told = go_through();
+    let told = if args.large { large::check() } else { go_through() };
     systemctl(&["log-level", "warning"])?;
     if told.is_err() {
         let journal = quiet(command("journalctl").args(["--quiet", "--no-pager", "--lines=60"]));

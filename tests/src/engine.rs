@@ -117,6 +117,24 @@ fn a_job_that_somebody_stops_ends_within_a_second() {
 }
 
 #[test]
+fn an_engine_whose_bus_ends_stops_its_jobs_and_is_there_again_on_the_next() {
+    let pool = Pool::new(1, 256);
+    let path = pool.image("image", &random(48 * MIB, 77));
+    let bus = Bus::start(&pool.path(""));
+    let engine = Engine::start(&pool, &bus, "");
+    engine.apply(&plan(&[("erp", &path)]));
+    let slowed = engine.slowed();
+    run_systems(&engine);
+    engine.job_is(1, JobState::Running);
+    drop(slowed);
+    drop(bus);
+    engine.fails();
+    let bus = Bus::start(&pool.path(""));
+    let engine = Engine::start(&pool, &bus, "");
+    engine.all_over().iter().for_each(done);
+}
+
+#[test]
 fn an_engine_that_is_killed_goes_on_with_its_jobs() {
     let seed = first_seed();
     let pool = Pool::new(1, 2048);

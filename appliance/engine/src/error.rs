@@ -18,6 +18,8 @@ pub(crate) enum EngineError {
     Pool(Failure),
     #[error("{0}; see that the bus runs and that this user may have the name of the engine")]
     Bus(#[from] crate::serve::BusError),
+    #[error("the bus has ended; the service manager starts the engine again when it is back")]
+    BusEnded,
     #[error("{source}; free some memory or threads, then try again")]
     Runtime { source: std::io::Error },
 }

@@ -71,10 +71,11 @@ fn run(arguments: &Arguments) -> Result<()> {
     let mut runtime = tokio::runtime::Builder::new_multi_thread();
     runtime.worker_threads(WORKERS).enable_all();
     let runtime = runtime.build().map_err(|source| EngineError::Runtime { source })?;
-    runtime.block_on(serve(engine.clone()))?;
+    let served = runtime.block_on(serve(engine.clone()));
     // Jobs that did not stop in time are left behind with the process.
     runtime.shutdown_background();
     engine.pool.close()?;
+    served?;
     engine.life.end(&engine.state)
 }
 
@@ -95,6 +96,8 @@ fn open(disks: &Disks, config: &Config) -> Result<OpenPool> {
 /// Threads for what waits: sockets, timers, the bus. Work has threads of its own.
 const WORKERS: usize = 2;
 
+/// Serves until it is told to end; or until the bus does, which does not come back: nobody can see
+/// or ask the engine any more, and the service manager starts it again.
 async fn serve(engine: Arc<Engine>) -> Result<()> {
     let stop = daemon::stopped().map_err(|source| EngineError::Runtime { source })?;
     engine.resume_exports().await;
@@ -104,14 +107,21 @@ async fn serve(engine: Arc<Engine>) -> Result<()> {
     let watchdog = tokio::spawn(watchdog::feed(engine.clone()));
     let _ = sd_notify::notify(&[NotifyState::Ready, NotifyState::Status("ready")]);
     log::info!("ready");
-    engine.clone().conduct(stop).await;
+    let mut ended = Ok(());
+    let end = async {
+        tokio::select! {
+            () = stop => {}
+            () = serving.closed() => ended = Err(EngineError::BusEnded),
+        }
+    };
+    engine.clone().conduct(end).await;
     let _ = sd_notify::notify(&[NotifyState::Stopping]);
     watchdog.abort();
     shower.abort();
     ager.abort();
     serving.stop().await;
     engine.exports.suspend().await;
-    Ok(())
+    ended
 }
 
 /// How often what nobody tells of is looked at: room, memory, disks.

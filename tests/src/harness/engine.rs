@@ -246,6 +246,11 @@ impl Engine {
         self.process.wait().expect("the engine ends");
     }
 
+    /// Waits until it ends by itself, as one does that has failed.
+    pub(crate) fn fails(mut self) {
+        assert_eq!(self.process.wait().expect("the engine ends").code(), Some(1));
+    }
+
     /// Asks it to end, and waits until it has.
     pub(crate) fn stop(mut self) {
         let pid = Pid::from_raw(self.process.id().cast_signed());

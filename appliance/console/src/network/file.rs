@@ -11,8 +11,8 @@ const END: &str = ".network";
 
 /// Writes the file of an interface. It is there as a whole or as it was before, whatever ends this.
 pub(crate) fn save(folder: &Path, interface: &str, text: &str) -> io::Result<PathBuf> {
-    let name = format!("{BEGIN}{interface}{END}");
-    let (path, part) = (folder.join(&name), folder.join(format!("{name}.part")));
+    let path = path(folder, interface);
+    let part = path.with_added_extension("part");
     let mut file = File::create(&part)?;
     file.write_all(text.as_bytes())?;
     // Nothing in it is secret, and networkd is not root.
@@ -21,6 +21,11 @@ pub(crate) fn save(folder: &Path, interface: &str, text: &str) -> io::Result<Pat
     fs::rename(&part, &path)?;
     File::open(folder)?.sync_all()?;
     Ok(path)
+}
+
+/// Where the file of an interface is.
+pub(super) fn path(folder: &Path, interface: &str) -> PathBuf {
+    folder.join(format!("{BEGIN}{interface}{END}"))
 }
 
 /// Removes all that are ours, and says how many there were.

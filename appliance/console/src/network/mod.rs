@@ -34,6 +34,8 @@ pub struct Interface {
     pub addresses: Vec<String>,
     /// The gateway of the default route over it.
     pub gateway: Option<IpAddr>,
+    /// Whether it was given a static address at the console.
+    pub fixed: bool,
 }
 
 impl Network {

@@ -8,7 +8,7 @@ use std::path::Path;
 use nix::ifaddrs::getifaddrs;
 use nix::sys::socket::SockaddrStorage;
 
-use super::{Interface, MAX_INTERFACES, Network, parse};
+use super::{Interface, MAX_INTERFACES, Network, Setting, file, parse};
 
 /// The routes of the kernel. Its shorter name, `/proc/net/route`, is not there for a unit that sees
 /// nothing but processes in `/proc`, as that of the console does.
@@ -25,8 +25,9 @@ const MAX_BYTES: u64 = 256 << 10;
 /// Most addresses that are shown of one interface.
 const MAX_ADDRESSES: usize = 8;
 
-/// What is known now, of interfaces in the folder where the kernel shows them.
-pub(crate) fn read(folder: &Path) -> Network {
+/// What is known now, of interfaces in the folder where the kernel shows them, and of what was
+/// wanted of them from the folder of systemd-networkd's files.
+pub(crate) fn read(folder: &Path, wanted: &Path) -> Network {
     let routes = text(Path::new(ROUTES));
     let addresses = addresses();
     let mut interfaces: Vec<Interface> = names(folder)
@@ -36,6 +37,7 @@ pub(crate) fn read(folder: &Path) -> Network {
             mac: line(&folder.join(&name).join("address")),
             addresses: of(&addresses, &name),
             gateway: parse::gateway(&routes, &name),
+            fixed: Setting::is_static(&text(&file::path(wanted, &name))),
             name,
         })
         .collect();
@@ -102,7 +104,20 @@ mod tests {
         }
         std::fs::write(folder.path().join("aa1/operstate"), "up\n").unwrap();
         std::fs::write(folder.path().join("aa1/address"), "02:00:00:00:00:01\n").unwrap();
-        let network = read(folder.path());
+        let wanted = tempfile::tempdir().unwrap();
+        let file = Setting::Static {
+            address: [192, 0, 2, 7].into(),
+            prefix: 24,
+            gateway: None,
+            dns: Vec::new(),
+        };
+        file::save(wanted.path(), "aa1", &file.file("aa1")).unwrap();
+        file::save(wanted.path(), "zz9", &Setting::Dhcp.file("zz9")).unwrap();
+        let network = read(folder.path(), wanted.path());
+        assert_eq!(
+            network.interfaces.iter().map(|one| one.fixed).collect::<Vec<_>>(),
+            [true, false]
+        );
         let names: Vec<&str> = network.interfaces.iter().map(|one| one.name.as_str()).collect();
         assert_eq!(names, ["aa1", "zz9"]);
         assert_eq!(network.interfaces[0].mac, "02:00:00:00:00:01");

@@ -144,6 +144,11 @@ fn is_within(gateway: IpAddr, address: IpAddr, prefix: u8) -> bool {
 }
 
 impl Setting {
+    /// Whether a file of systemd-networkd that was made here gives a static address.
+    pub(super) fn is_static(file: &str) -> bool {
+        file.lines().any(|line| line.starts_with("Address="))
+    }
+
     /// The file of systemd-networkd that asks for it.
     pub fn file(&self, interface: &str) -> String {
         let mut text = format!(

@@ -17,8 +17,8 @@ pub(super) async fn follow_claim(path: PathBuf, to: Sender<Input>) {
     follow(move || Claim::read(&path), Input::Claim, to).await;
 }
 
-pub(super) async fn follow_network(folder: PathBuf, to: Sender<Input>) {
-    follow(move || network::read(&folder), Input::Network, to).await;
+pub(super) async fn follow_network(folder: PathBuf, wanted: PathBuf, to: Sender<Input>) {
+    follow(move || network::read(&folder, &wanted), Input::Network, to).await;
 }
 
 /// Reads on a thread that may wait, and passes on what is not as before.

@@ -49,7 +49,8 @@ async fn show(config: &Config) -> Result<()> {
     let (to, news) = channel(QUEUE);
     let engine = Engine::follow(config.bus.clone(), to.clone());
     let claim = tokio::spawn(facts::follow_claim(config.claim.clone(), to.clone()));
-    let network = tokio::spawn(facts::follow_network(config.interfaces.clone(), to.clone()));
+    let (interfaces, wanted) = (config.interfaces.clone(), config.network.clone());
+    let network = tokio::spawn(facts::follow_network(interfaces, wanted, to.clone()));
     let performer = Performer::new(config.clone(), engine, to.clone());
     let console = Console::new(config.quit, terminal::is_utf8());
     let shown = tokio::select! {

@@ -32,7 +32,8 @@ impl Form {
             dns.join(", "),
         ];
         let fields = fields.map(Line);
-        Self { interface: interface.name.clone(), dhcp: true, fields, at: 0, problem: None }
+        let (interface, dhcp) = (interface.name.clone(), !interface.fixed);
+        Self { interface, dhcp, fields, at: 0, problem: None }
     }
 
     /// What is to be done, if it was the last key.

@@ -102,6 +102,22 @@ fn disks_tell_their_number_health_and_temperature() {
 }
 
 #[test]
+fn a_form_begins_with_how_it_is_so_that_enter_changes_nothing() {
+    let mut person = Person::at(true);
+    let address = "192.0.2.10/24".to_owned();
+    let fixed = Interface { name: "eth0".into(), fixed: true, ..Interface::default() };
+    let interfaces = vec![Interface { addresses: vec![address], ..fixed }];
+    person.hears(Input::Network(Network { interfaces, dns: Vec::new() }));
+    person.types("t");
+    person.press(Key::Enter);
+    person.reads("( ) DHCP  (*) static");
+    let Some(Effect::Network { setting, .. }) = person.press(Key::Enter) else {
+        panic!("{:?}", person.screen())
+    };
+    assert!(setting.file("eth0").ends_with("[Network]\nAddress=192.0.2.10/24\n"));
+}
+
+#[test]
 fn a_form_says_which_field_is_wrong_and_then_gives_the_setting() {
     let interface = Interface { name: "eth0".into(), ..Interface::default() };
     let mut person = Person::at(true);

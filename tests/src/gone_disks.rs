@@ -1,10 +1,11 @@
 //! A box that starts while a disk of its mirror is dead or gone.
 
 use std::process::Command;
+use std::time::{Duration, Instant};
 
 use bus::{DiskState, DiskView, Object, Place};
 
-use crate::harness::{Asked, Engine, MIB, engine, image, run, text};
+use crate::harness::{Asked, Engine, MIB, Pool, engine, image, run, text};
 
 /// What is taken in before a disk goes, and after.
 const BYTES: usize = 3 * MIB;
@@ -61,6 +62,54 @@ fn a_box_starts_without_a_disk_that_died_and_takes_it_back() {
     let restore = asked.ask(&["restore", "--point", &point, "--to", &text_of(&restored)]);
     assert!(text(&restore.done(), "point") == point);
     assert!(std::fs::read(restored).expect("the file") == after);
+}
+
+#[test]
+fn a_disk_that_lacks_something_is_filled_without_being_asked() {
+    let mut asked = Asked::start(1, 128);
+    let bytes = image(823, BYTES);
+    let point = asked.take("before.img", &bytes);
+    asked.stop();
+    let new = asked.pool.path("new");
+    let words = ["disk", "add", "--no-resync", "--size", "128MiB", &text_of(&new)];
+    run(&mut asked.pool.locked(&words)).done();
+    asked.pool.disks.push(new.clone());
+    start(&mut asked);
+    let engine = asked.engine();
+    // Each end of a job is a moment at which the engine looks.
+    let began = Instant::now();
+    while disks(engine).iter().any(|disk| disk.state != DiskState::Active) {
+        assert!(began.elapsed() < Duration::from_secs(60), "{:?}", disks(engine));
+        asked.ask(&["verify"]).done();
+    }
+    asked.stop();
+    asked.pool.disks.remove(0);
+    let mut restore =
+        asked.pool.command(&["restore", "--degraded", "--point", &point, "--to", "-"]);
+    assert!(run(&mut restore).stdout == bytes);
+}
+
+#[test]
+fn a_disk_of_another_pool_and_one_that_left_do_not_keep_a_box_from_starting() {
+    let mut asked = Asked::start(2, 128);
+    let bytes = image(824, BYTES);
+    let point = asked.take("before.img", &bytes);
+    let other = disks(asked.engine()).into_iter().find(|disk| disk.name.ends_with("disk1"));
+    let other = other.expect("the second disk").id;
+    asked.stop();
+    // Somebody takes it out behind the engine's back, as a crash would right after it was told to.
+    let path = asked.pool.disks[1].clone();
+    run(&mut asked.pool.locked(&["disk", "remove", "--yes", "--member", "1"])).done();
+    start(&mut asked);
+    assert!(disks(asked.engine()).iter().all(|disk| disk.id != other));
+    asked.stop();
+    let strange = Pool::new(1, 128);
+    std::fs::copy(&strange.disks[0], &path).expect("room for a disk");
+    start(&mut asked);
+    let restored =
+        asked.ask(&["restore", "--point", &point, "--to", &text_of(&asked.pool.path("to"))]);
+    restored.done();
+    assert!(std::fs::read(asked.pool.path("to")).expect("the file") == bytes);
 }
 
 fn text_of(path: &std::path::Path) -> String {

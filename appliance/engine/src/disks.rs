@@ -3,29 +3,26 @@
 //! The configuration names those of the first start. Disks that came and went over the bus are kept
 //! in the state, until somebody changes the configuration: then that holds again.
 //!
-//! A box starts without a disk that is dead or gone, if one that had everything when it ran last is
-//! there: nobody is there at night who would allow it. One that was left behind before does not
-//! count, as what it holds is old.
+//! A box starts without a disk that is dead or gone, if one that has everything is there: nobody is
+//! there at night who would allow it. Which ones have, the store says before it acknowledges
+//! anything without one that had. One that was left behind does not count, as what it holds is old,
+//! wherever it is plugged in.
 
-use std::fs::File;
-use std::os::unix::fs::FileExt;
-use std::path::{Path, PathBuf};
-use std::sync::Mutex;
-use std::thread;
-use std::time::{Duration, Instant};
+use std::path::PathBuf;
+use std::sync::{Mutex, Weak};
+use std::time::Duration;
 
+use model::DiskId;
 use serde::{Deserialize, Serialize};
-use store::{MemberState, MemberStatus};
+use store::{MemberState, MemberStatus, Witness};
 
-use crate::engine::lock;
+use crate::engine::{Engine, lock};
 use crate::error::Result;
+use crate::seen::{Seen, look_at_all};
 use crate::state::State;
 
 /// Under which name they are kept.
 const DISKS: &str = "disks";
-
-/// How often it is looked whether they have come.
-const LOOK: Duration = Duration::from_millis(200);
 
 /// The disks of the pool, by their paths.
 #[derive(Debug)]
@@ -38,20 +35,28 @@ struct Kept {
     /// What the configuration had then.
     configured: Vec<PathBuf>,
     used: Vec<PathBuf>,
-    /// Those of them that had everything.
+    /// Those of them that were left behind: a start does not wait for them.
     #[serde(default)]
-    complete: Vec<PathBuf>,
+    away: Vec<PathBuf>,
+    /// The disks that have everything, by their identities.
+    #[serde(default)]
+    whole: Vec<String>,
+    /// `degraded` of the configuration has been made use of.
+    #[serde(default)]
+    forced: bool,
 }
 
 /// What a start has found.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Found {
-    /// Disks to open the pool on.
+    /// Disks to open the pool on, one that has everything first where that is known.
     pub(crate) there: Vec<PathBuf>,
-    /// Disks that are left out.
-    pub(crate) gone: Vec<PathBuf>,
+    /// Disks that are left out, and why.
+    pub(crate) gone: Vec<(PathBuf, String)>,
     /// Whether the pool may do without one.
     pub(crate) degraded: bool,
+    /// Whether that is so only because the configuration says it.
+    pub(crate) forced: bool,
 }
 
 impl Disks {
@@ -62,7 +67,9 @@ impl Disks {
         let fresh = || Kept {
             configured: configured.to_vec(),
             used: configured.to_vec(),
-            complete: Vec::new(),
+            away: Vec::new(),
+            whole: Vec::new(),
+            forced: false,
         };
         Ok(Self { kept: Mutex::new(kept.unwrap_or_else(fresh)) })
     }
@@ -71,17 +78,39 @@ impl Disks {
         lock(&self.kept).used.clone()
     }
 
-    /// The disks to open the pool on; waits for those that are not there yet. `degraded` allows to
-    /// do without one in any case.
-    pub(crate) fn find(&self, degraded: bool, wait: Duration) -> Found {
+    /// The disks to open the pool on; waits for those that are not there yet. `allowed` allows to
+    /// do without one once, whatever is known.
+    pub(crate) fn find(&self, allowed: bool, wait: Duration) -> Found {
         let kept = lock(&self.kept).clone();
-        let (there, gone) = after_waiting(&kept.used, wait);
-        let degraded = degraded || there.iter().any(|path| kept.complete.contains(path));
-        match degraded {
-            true => Found { there, gone, degraded },
+        let seen = look_at_all(&kept.used, |path| !kept.away.iter().any(|away| away == path), wait);
+        let has_all = |seen: &Seen| matches!(seen, Seen::Disk { disk, .. } if kept.has_all(*disk));
+        let known = kept.used.iter().zip(&seen).find(|(_, seen)| has_all(seen));
+        let forced = allowed && !kept.forced && known.is_none();
+        if known.is_none() && !forced {
             // What is wrong with them is told by who opens them.
-            false => Found { there: kept.used, gone: Vec::new(), degraded },
+            return Found { there: kept.used, gone: Vec::new(), degraded: false, forced };
         }
+        let pool = known.and_then(|(_, seen)| seen.pool());
+        let (mut there, mut gone) = (Vec::new(), Vec::new());
+        for (path, seen) in kept.used.iter().zip(&seen) {
+            match seen.usable(pool) {
+                Ok(()) if has_all(seen) => there.insert(0, path.clone()),
+                Ok(()) => there.push(path.clone()),
+                Err(why) => gone.push((path.clone(), why)),
+            }
+        }
+        Found { there, gone, degraded: true, forced }
+    }
+
+    /// Keeps whether the configuration's `degraded` was made use of: it counts once, so that a line
+    /// that somebody forgot does not open what is old some day.
+    pub(crate) fn note_forced(&self, state: &State, allowed: bool, forced: bool) -> Result<()> {
+        self.change(state, |kept| kept.forced = allowed && (kept.forced || forced))
+    }
+
+    /// Whether the configuration's `degraded` counts no more.
+    pub(crate) fn is_used_up(&self) -> bool {
+        lock(&self.kept).forced
     }
 
     /// Keeps the members' paths if they have changed. `left_behind` were named at the start and
@@ -95,24 +124,67 @@ impl Disks {
         let is_missing = members.iter().any(|member| member.state == MemberState::Missing);
         let left_behind = left_behind.iter().filter(|_| is_missing).cloned();
         let mut used: Vec<PathBuf> = Vec::new();
-        let names = members.iter().filter_map(|member| member.name.clone());
-        for path in names.chain(left_behind).map(PathBuf::from) {
+        let in_service = members.iter().filter(|member| operations::is_in_service(member));
+        let served: Vec<PathBuf> = in_service.filter_map(path_of).collect();
+        let others = members.iter().filter_map(path_of);
+        for path in served.iter().cloned().chain(others).chain(left_behind.map(PathBuf::from)) {
             if !used.contains(&path) {
                 used.push(path);
             }
         }
-        let whole = members.iter().filter(|member| member.state == MemberState::Complete);
-        let complete: Vec<PathBuf> =
-            whole.filter_map(|member| member.name.as_ref().map(PathBuf::from)).collect();
-        let mut kept = lock(&self.kept);
-        if used.is_empty() || is_same(&kept.used, &used) && is_same(&kept.complete, &complete) {
+        if used.is_empty() {
             return Ok(());
         }
-        let new = Kept { configured: kept.configured.clone(), used, complete };
-        state.keep_value(DISKS, &new)?;
-        *kept = new;
+        let away: Vec<PathBuf> =
+            used.iter().filter(|path| !served.contains(path)).cloned().collect();
+        self.change(state, |kept| {
+            if !is_same(&kept.used, &used) || !is_same(&kept.away, &away) {
+                (kept.used, kept.away) = (used, away);
+            }
+        })
+    }
+
+    /// Keeps which disks have everything.
+    fn note_whole(&self, state: &State, whole: &[DiskId]) -> Result<()> {
+        self.change(state, |kept| kept.whole = whole.iter().map(DiskId::to_string).collect())
+    }
+
+    /// Changes what is kept, if that is a change.
+    fn change(&self, state: &State, change: impl FnOnce(&mut Kept)) -> Result<()> {
+        let mut kept = lock(&self.kept);
+        let mut new = kept.clone();
+        change(&mut new);
+        if new != *kept {
+            state.keep_value(DISKS, &new)?;
+            *kept = new;
+        }
         Ok(())
     }
+}
+
+impl Kept {
+    fn has_all(&self, disk: DiskId) -> bool {
+        self.whole.contains(&disk.to_string())
+    }
+}
+
+/// Keeps in the engine's state what the store says of its disks.
+pub(crate) struct Keeper(pub(crate) Weak<Engine>);
+
+impl Witness for Keeper {
+    fn keep(&self, complete: &[DiskId]) -> bool {
+        // Without an engine nobody is told that anything is done.
+        let Some(engine) = self.0.upgrade() else { return false };
+        let kept = engine.disks.note_whole(&engine.state, complete);
+        if let Err(error) = &kept {
+            log::error!("which disks have everything cannot be kept: {error}");
+        }
+        kept.is_ok()
+    }
+}
+
+fn path_of(member: &MemberStatus) -> Option<PathBuf> {
+    member.name.as_ref().map(PathBuf::from)
 }
 
 /// Whether both have the same paths, in any order.
@@ -120,27 +192,11 @@ fn is_same(one: &[PathBuf], other: &[PathBuf]) -> bool {
     one.len() == other.len() && one.iter().all(|path| other.contains(path))
 }
 
-/// Which of the disks are there, and which have not come.
-fn after_waiting(paths: &[PathBuf], wait: Duration) -> (Vec<PathBuf>, Vec<PathBuf>) {
-    let began = Instant::now();
-    loop {
-        let (there, gone): (Vec<PathBuf>, Vec<PathBuf>) =
-            paths.iter().cloned().partition(|path| is_there(path));
-        if gone.is_empty() || began.elapsed() >= wait {
-            return (there, gone);
-        }
-        thread::sleep(LOOK);
-    }
-}
-
-/// Whether a disk gives its first block.
-fn is_there(path: &Path) -> bool {
-    File::open(path).is_ok_and(|disk| disk.read_exact_at(&mut [0; 4096], 0).is_ok())
-}
-
 #[cfg(test)]
 mod tests {
-    use model::DiskId;
+    use std::sync::Arc;
+
+    use futures_executor::block_on;
 
     use super::*;
 
@@ -159,39 +215,109 @@ mod tests {
         paths.iter().map(PathBuf::from).collect()
     }
 
+    /// Two disks of a pool, and its state.
+    struct Box {
+        folder: tempfile::TempDir,
+        state: State,
+        both: Vec<PathBuf>,
+        ids: Vec<DiskId>,
+    }
+
+    impl Box {
+        fn new() -> Self {
+            let folder = tempfile::tempdir().unwrap();
+            let state = State::open(&folder.path().join("state.sqlite")).unwrap();
+            let both = vec![folder.path().join("a"), folder.path().join("b")];
+            let ids = pool(&both, 7);
+            Self { folder, state, both, ids }
+        }
+
+        fn find(&self, allowed: bool) -> Found {
+            let disks = Disks::load(&self.state, &self.both).unwrap();
+            let found = disks.find(allowed, Duration::ZERO);
+            disks.note_forced(&self.state, allowed, found.forced).unwrap();
+            found
+        }
+
+        fn keep(&self, whole: &[DiskId]) {
+            Disks::load(&self.state, &self.both).unwrap().note_whole(&self.state, whole).unwrap();
+        }
+
+        /// A start on these, without the others.
+        fn on(&self, there: &[usize], forced: bool) -> Found {
+            let gone = self.both.iter().enumerate().filter(|(at, _)| !there.contains(at));
+            let gone = gone.map(|(_, path)| (path.clone(), String::new())).collect();
+            let there = there.iter().map(|at| self.both[*at].clone()).collect();
+            Found { there, gone, degraded: true, forced }
+        }
+
+        fn refused(&self) -> Found {
+            let there = self.both.clone();
+            Found { there, gone: Vec::new(), degraded: false, forced: false }
+        }
+    }
+
+    /// Makes a pool, and gives the identities of its disks.
+    fn pool(paths: &[PathBuf], id: u8) -> Vec<DiskId> {
+        let disks: Vec<Arc<dyn disk::Disk>> = paths
+            .iter()
+            .map(|path| {
+                disk::create_file(path, 24 << 20).unwrap();
+                disk::open(path, disk::Access::ReadWrite, disk::Backend::Threads).unwrap()
+            })
+            .collect();
+        let layout = store::PoolLayout { segment_bytes: 1 << 20, log_bytes: 1 << 20 };
+        let (entropy, catalog) = (Arc::new(operations::SystemRandom), Arc::default());
+        let created: Arc<catalog::Catalog> = catalog;
+        let keys = vec![0; 64];
+        let pool = model::PoolId([id; 16]);
+        block_on(async {
+            let created =
+                store::Store::create(disks.clone(), layout, &keys, pool, entropy, created);
+            created.await.unwrap().close().await.unwrap();
+            let ids = disks.iter().map(|disk| async { store::identity(disk).await.unwrap().1 });
+            futures_util::future::join_all(ids).await
+        })
+    }
+
+    /// Without the reasons, which are for people.
+    fn plain(found: Found) -> Found {
+        let gone = found.gone.into_iter().map(|(path, _)| (path, String::new())).collect();
+        Found { gone, ..found }
+    }
+
     #[test]
-    fn a_start_does_without_a_disk_if_another_had_everything() {
-        let folder = tempfile::tempdir().unwrap();
-        let state = State::open(&folder.path().join("state.sqlite")).unwrap();
-        let disk = |name: &str| {
-            let path = folder.path().join(name);
-            std::fs::write(&path, [0; 8192]).unwrap();
-            path
-        };
-        let both = vec![disk("a"), disk("b")];
-        let find = |allowed| Disks::load(&state, &both).unwrap().find(allowed, Duration::ZERO);
-        let without = |gone: usize| {
-            let mut there = both.clone();
-            let gone = vec![there.remove(gone)];
-            Found { there, gone, degraded: true }
-        };
-        let all = |degraded| Found { there: both.clone(), gone: Vec::new(), degraded };
-        let name = |at: usize| both[at].to_str();
-        assert_eq!(find(false), all(false), "what the disks have is not known yet");
-        let disks = Disks::load(&state, &both).unwrap();
-        disks.note(&state, &[member(0, name(0)), member(1, name(1))], &[]).unwrap();
-        assert_eq!(find(false), all(true));
-        std::fs::remove_file(&both[1]).unwrap();
-        assert_eq!(find(false), without(1));
-        // It goes on alone. If it is gone next, the one that was left behind is no pool.
-        let behind = [both[1].display().to_string()];
-        disks.note(&state, &[member(0, name(0)), member(1, None)], &behind).unwrap();
-        std::fs::rename(&both[0], &both[1]).unwrap();
-        assert_eq!(find(false), all(false));
-        assert_eq!(find(true), without(0), "but if somebody says so");
-        // One that is there and gives nothing is as good as gone.
-        std::fs::write(&both[0], "").unwrap();
-        assert_eq!(find(true), without(0));
+    fn a_start_does_without_a_disk_if_another_has_everything() {
+        let lone = Box::new();
+        assert_eq!(lone.find(false), lone.refused(), "what the disks have is not known yet");
+        lone.keep(&lone.ids);
+        assert_eq!(lone.find(false), lone.on(&[1, 0], false));
+        std::fs::remove_file(&lone.both[1]).unwrap();
+        assert_eq!(plain(lone.find(false)), lone.on(&[0], false));
+        // One that is there and gives nothing is as good as gone; so is that of another pool.
+        std::fs::write(&lone.both[1], "").unwrap();
+        assert_eq!(plain(lone.find(false)), lone.on(&[0], false));
+        std::fs::remove_file(&lone.both[1]).unwrap();
+        pool(&lone.both[1..], 8);
+        assert_eq!(plain(lone.find(false)), lone.on(&[0], false));
+    }
+
+    #[test]
+    fn what_was_left_behind_is_no_pool_wherever_it_is_plugged_in() {
+        let lone = Box::new();
+        lone.keep(&lone.ids[..1]);
+        let aside = lone.folder.path().join("aside");
+        std::fs::rename(&lone.both[0], &aside).unwrap();
+        assert_eq!(lone.find(false), lone.refused());
+        std::fs::rename(&lone.both[1], &lone.both[0]).unwrap();
+        assert_eq!(lone.find(false), lone.refused(), "in the place of the one that went on");
+        // Somebody may say so, once.
+        assert_eq!(plain(lone.find(true)), lone.on(&[0], true));
+        assert_eq!(lone.find(true), lone.refused());
+        assert_eq!(lone.find(false), lone.refused());
+        assert_eq!(plain(lone.find(true)), lone.on(&[0], true));
+        std::fs::rename(&aside, &lone.both[1]).unwrap();
+        assert_eq!(lone.find(false), lone.on(&[1, 0], false), "the one that went on is first");
     }
 
     #[test]

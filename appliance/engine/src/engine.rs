@@ -12,6 +12,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::os::fd::OwnedFd;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::Instant;
 
 use bus::Tree;
 use operations::{Failure, OpenPool, Secret, uptime};
@@ -72,6 +73,8 @@ pub(crate) struct Engine {
     pub(crate) life: Life,
     /// Its disks, by their paths.
     pub(crate) disks: Disks,
+    /// When a disk that lacks something is to be filled, if nobody else sees to it.
+    pub(crate) fill_due: Mutex<Option<Instant>>,
     /// Where the service manager can be asked; none on a workstation.
     pub(crate) system_bus: OnceLock<zbus::Connection>,
     pub(crate) smart: Mutex<LastSmart>,
@@ -123,6 +126,7 @@ impl Engine {
             alerts,
             life,
             disks,
+            fill_due: Mutex::default(),
             system_bus: OnceLock::new(),
             smart: Mutex::default(),
             supplies: Mutex::default(),

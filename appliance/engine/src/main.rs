@@ -17,6 +17,7 @@ mod jobs;
 mod protection;
 mod runner;
 mod schedule;
+mod seen;
 mod serve;
 mod state;
 mod watchdog;
@@ -27,12 +28,13 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use clap::Parser;
-use disk::Access;
-use operations::{Io, OpenPool, PoolDisks};
+use disk::{Access, Disk};
+use operations::{Failure, Io, OpenPool};
 use sd_notify::NotifyState;
+use store::Standing;
 
 use crate::config::Config;
-use crate::disks::{Disks, Found};
+use crate::disks::{Disks, Found, Keeper};
 use crate::engine::Engine;
 use crate::error::{EngineError, Result};
 use crate::state::State;
@@ -63,8 +65,10 @@ fn run(arguments: &Arguments) -> Result<()> {
         log::warn!("the state of jobs was damaged and is now {}: history is lost", aside.display());
     }
     let disks = Disks::load(&state, &config.disks)?;
-    let pool = open(&disks, &config)?;
+    let pool = open(&disks, &state, &config)?;
     let engine = Engine::new(config, state, disks, pool)?;
+    let keeper = Arc::new(Keeper(Arc::downgrade(&engine)));
+    futures_executor::block_on(engine.pool.store.witnessed_by(keeper)).map_err(Failure::from)?;
     if let Some(secret) = &secret {
         engine.unlock(secret)?;
     }
@@ -79,18 +83,59 @@ fn run(arguments: &Arguments) -> Result<()> {
     engine.life.end(&engine.state)
 }
 
-/// Opens the pool on the disks that are there. Those that are not count as left behind: the pool
-/// goes on without them, and takes them back when somebody says so.
-fn open(disks: &Disks, config: &Config) -> Result<OpenPool> {
+/// Opens the pool on the disks that are there. Those that are not, or cannot be used, count as left
+/// behind: the pool goes on without them, and takes them back when somebody says so.
+fn open(disks: &Disks, state: &State, config: &Config) -> Result<OpenPool> {
     let wait = Duration::from_secs(config.disk_wait_seconds);
-    let Found { there, gone, degraded } = disks.find(config.degraded, wait);
-    let on = PoolDisks { disks: there, degraded, io: Io::Auto };
-    let mut pool = OpenPool::open(&on, Access::ReadWrite)?;
-    for path in &gone {
-        log::warn!("{} is not there or gives nothing: the pool goes on without", path.display());
+    let found = disks.find(config.degraded, wait);
+    if config.degraded && disks.is_used_up() && !found.degraded {
+        log::warn!(
+            "`degraded = true` of the configuration has been made use of: to allow it once more, \
+             start without that line, then with it"
+        );
     }
-    pool.stale.extend(gone.iter().map(|path| path.display().to_string()));
+    let Found { there, mut gone, degraded, forced } = found;
+    let mut opened = Vec::new();
+    for path in there {
+        match operations::open_disk(&path, Access::ReadWrite, Io::Auto) {
+            Ok(disk) => opened.push(disk),
+            Err(failure) if degraded => gone.push((path, failure.what)),
+            Err(failure) => return Err(failure.into()),
+        }
+    }
+    if degraded {
+        opened = without_strangers(opened, &mut gone);
+    }
+    let mut pool = OpenPool::open_on(opened, degraded, Access::ReadWrite)?;
+    for (path, why) in &gone {
+        log::warn!("{}: {why}: the pool goes on without", path.display());
+    }
+    pool.stale.extend(gone.iter().map(|(path, _)| path.display().to_string()));
+    disks.note_forced(state, config.degraded, forced)?;
     Ok(pool)
+}
+
+/// Those that are disks of the pool that the first is of. One that has left it, as when a crash
+/// came before that was kept, is no reason not to start.
+fn without_strangers(
+    disks: Vec<Arc<dyn Disk>>,
+    gone: &mut Vec<(PathBuf, String)>,
+) -> Vec<Arc<dyn Disk>> {
+    // What is wrong with all of them is told by who opens them.
+    let Ok(standings) = futures_executor::block_on(store::standings(&disks)) else { return disks };
+    let mut own = Vec::new();
+    for (disk, standing) in disks.into_iter().zip(standings) {
+        let why = match standing {
+            Standing::InService | Standing::LeftBehind => {
+                own.push(disk);
+                continue;
+            }
+            Standing::Left => "it has left the pool; what it holds is not needed any more",
+            Standing::Stranger => "it is no disk of the pool",
+        };
+        gone.push((PathBuf::from(disk.name()), why.to_owned()));
+    }
+    own
 }
 
 /// Threads for what waits: sockets, timers, the bus. Work has threads of its own.

@@ -142,6 +142,9 @@ impl From<StoreError> for Failure {
             StoreError::TooSmall { .. } => "use a bigger disk or a bigger --size",
             StoreError::Truncated { .. } => "grow it back to its size; nothing was changed",
             StoreError::NoKeys { .. } => "use a passphrase or kit that opens all tenants",
+            StoreError::Unwitnessed => {
+                "free room where the engine keeps its state, then restart it"
+            }
             StoreError::Interrupted => "run the command again: it goes on where it was",
             StoreError::Full => MAKE_ROOM,
             StoreError::Unknown { .. } => "run `holdfast verify` to see which points are affected",

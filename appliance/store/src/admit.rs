@@ -135,6 +135,7 @@ impl Store {
         self.prepare(&disk, &geometry, own).await?;
         inner.list_as_missing(&mut log, number, disk_id).await?;
         let member = Member::new(disk, disk_id, 0, geometry).incomplete();
+        let member = if how == Admission::Return { member.returning() } else { member };
         let member = inner.members.put(number, member);
         let member = member.ok_or(StoreError::InService { member: number })?;
         inner.take_in(&mut log, number, member).await?;

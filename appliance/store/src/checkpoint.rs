@@ -127,6 +127,9 @@ impl Inner {
         if self.members.complete().next().is_none() {
             return Err(StoreError::Stopped);
         }
+        if !planted(Bug::WitnessUntold) {
+            self.witnessed.tell(&self.members)?;
+        }
         self.record_members(log);
         log.generation += 1;
         let pair = if planted(Bug::OneSuperblockPair) { 0 } else { log.generation };

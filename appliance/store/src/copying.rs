@@ -23,6 +23,9 @@ const READS_IN_FLIGHT: usize = 2;
 /// A stretch of a copy: its start in the segment, its length and its hash.
 type Part = (u32, usize, [u8; 32]);
 
+/// What lies on the disk of a copy that is not right as a whole, and in which slot.
+type Own<'a> = (&'a Member, u32);
+
 /// What the copy of a segment consists of.
 struct Plan {
     segment: Segment,
@@ -79,7 +82,8 @@ impl Inner {
                 slot
             }
         };
-        let (parts, lost) = self.write_copy(&plan, member, number, slot, pace).await?;
+        let own = found.map(|slot| (member, slot));
+        let (parts, lost) = self.write_copy(&plan, member, number, (slot, own), pace).await?;
         Ok(plan.made(slot, parts, lost, false))
     }
 
@@ -124,14 +128,14 @@ impl Inner {
         plan: &Plan,
         member: &Member,
         number: usize,
-        slot: u32,
+        (slot, own): (u32, Option<Own<'_>>),
         pace: &mut Pace<'_>,
     ) -> Result<(Vec<Part>, Vec<Digest>)> {
         let (mut parts, mut lost) = (Vec::new(), Vec::new());
         let reads = plan
             .pieces
             .iter()
-            .map(|piece| async move { (piece, self.read_source(plan, piece, number).await) });
+            .map(|piece| async move { (piece, self.read_source(plan, piece, number, own).await) });
         let mut reads = stream::iter(reads).buffered(READS_IN_FLIGHT);
         loop {
             let begun = pace.begin(self);
@@ -151,16 +155,20 @@ impl Inner {
         Ok((parts, lost))
     }
 
-    /// The bytes of a piece from a disk that has them right; else what can be put together from
-    /// records of all disks, and the digests of those that none has.
+    /// The bytes of a piece from a disk that has them right, at last from the copy itself that is
+    /// made right; else what can be put together from records of all disks, and the digests of
+    /// those that none has.
     async fn read_source(
         &self,
         plan: &Plan,
         piece: &Piece,
         number: usize,
+        own: Option<Own<'_>>,
     ) -> Result<(Buffer, Vec<Digest>)> {
-        for (other, _) in self.members.readers().filter(|(other, _)| *other != number) {
-            let Some((source, slot)) = self.holder(&plan.segment, other) else { continue };
+        let others = self.members.readers().filter(|(other, _)| *other != number);
+        let others = others.filter_map(|(other, _)| self.holder(&plan.segment, other));
+        let own = own.filter(|_| piece.hash.is_some());
+        for (source, slot) in others.chain(own) {
             let buffer = self.piece_buffer(piece.length).await;
             let read = source.disk.read(source.segment_offset(slot, piece.start), buffer).await;
             let right = |bytes: &Buffer| match piece.hash {

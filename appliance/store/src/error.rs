@@ -97,6 +97,10 @@ pub enum StoreError {
     /// Records of a tenant cannot be moved without its keys.
     #[error("no keys for tenant {tenant}")]
     NoKeys { tenant: TenantId },
+    /// A disk no longer has everything, and the place beside the disks where that is kept did not
+    /// take it.
+    #[error("it cannot be kept which disks have everything")]
+    Unwitnessed,
     /// It was asked to stop. What it did until then stands.
     #[error("interrupted")]
     Interrupted,

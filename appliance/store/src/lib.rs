@@ -52,6 +52,7 @@ mod tests;
 mod uses;
 mod victims;
 mod walk;
+mod witness;
 mod writer;
 
 pub use admit::{Admission, MemberState, MemberStatus};
@@ -72,7 +73,8 @@ pub use reclaim::{
 pub use resync::Resynced;
 pub use scrub::Scrubbed;
 pub use scrubbing::{ScrubPlace, ScrubRun, ScrubWhat};
-pub use standing::{Standing, standings};
+pub use standing::{Standing, identity, standings};
 pub use store::{DiskStatus, Entropy, Journal, PoolStatus, Store};
 pub use uses::Lease;
+pub use witness::Witness;
 pub use writer::{Commitment, NewRecord, RecordPlace, SegmentWriter, WriterKeys};

@@ -60,6 +60,13 @@ impl Member {
         Self { syncing: AtomicBool::new(true), ..self }
     }
 
+    /// As [`incomplete`](Self::incomplete), for a disk that may have copies that nothing names yet:
+    /// nothing else is put in their place as long as there is another.
+    pub(crate) fn returning(self) -> Self {
+        lock(&self.free).take_highest(true);
+        self
+    }
+
     /// It may lack segments.
     pub(crate) fn is_syncing(&self) -> bool {
         self.syncing.load(Ordering::Acquire)
@@ -68,6 +75,11 @@ impl Member {
     /// It has a copy of each segment from here on.
     pub(crate) fn complete(&self) {
         self.syncing.store(false, Ordering::Release);
+    }
+
+    /// It counts as one that may lack segments again.
+    pub(crate) fn lacks(&self) {
+        self.syncing.store(true, Ordering::Release);
     }
 
     /// In service: it has taken every write so far.

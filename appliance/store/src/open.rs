@@ -101,7 +101,7 @@ fn member(probed: Probed, state: u8) -> Option<Member> {
     let geometry =
         format::geometry::Geometry::new(newest.disk_bytes, newest.log_bytes, newest.segment_bytes)?;
     let member = Member::new(probed.disk, newest.disk_id, newest.generation, geometry);
-    Some(if state == MEMBER_SYNCING { member.incomplete() } else { member })
+    Some(if state == MEMBER_SYNCING { member.incomplete().returning() } else { member })
 }
 
 impl Inner {

@@ -78,6 +78,10 @@ pub(crate) enum Bug {
     ForgetfulSpeaks,
     /// Whoever missed a mere change of members counts as having lost writes.
     ChangeTakenForLoss,
+    /// The witness is not told that a disk was left behind.
+    WitnessUntold,
+    /// What a disk that is being filled may have is forgotten.
+    ForgottenWhileFilled,
 }
 
 #[cfg(all(test, feature = "planted"))]
@@ -114,6 +118,8 @@ impl Bug {
         Self::LeftUnmarked,
         Self::ForgetfulSpeaks,
         Self::ChangeTakenForLoss,
+        Self::WitnessUntold,
+        Self::ForgottenWhileFilled,
     ];
 }
 

@@ -264,9 +264,15 @@ impl Inner {
             return Ok(false);
         }
         member.complete();
+        lock(&member.free).take_highest(false);
         // With a checkpoint: a superblock that names an older one would make the other disk look
         // as if it had missed what the log has since.
-        self.checkpoint(&mut log, false).await?;
+        let listed = self.checkpoint(&mut log, false).await;
+        if listed.is_err() {
+            // It has everything, and nothing that says so.
+            member.lacks();
+        }
+        listed?;
         self.all_or_stop(self.note_failed_members(&mut log)).await?;
         Ok(true)
     }

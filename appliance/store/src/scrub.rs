@@ -16,6 +16,7 @@ use crate::batch::RecordView;
 use crate::duty::Duty;
 use crate::index::Place;
 use crate::members::{Member, covering, lock, padded};
+use crate::planted::{Bug, planted};
 use crate::segments::{Segment, State, number as number_of};
 use crate::store::{Inner, Store};
 use crate::{Result, StoreError};
@@ -56,11 +57,14 @@ impl Store {
 
     /// Forgets the places of records that no disk has intact, durably after the next close: when
     /// the same bytes come again they are stored anew, which heals the recovery points that name
-    /// them. Does nothing while a disk is missing, which may have them; nor does a disk that fails
-    /// to read say anything about what it has.
+    /// them. Does nothing while a disk is missing, which may have them, or while one is filled, as
+    /// it is not known yet what that has of before. Nor does a disk that fails to read say anything
+    /// about what it has.
     pub async fn forget(&self, lost: &[Digest]) -> Result<()> {
         let inner = &self.inner;
-        if lost.is_empty() || !inner.members.is_whole() || inner.read_only {
+        let all_asked = inner.members.is_whole() && inner.members.syncing().next().is_none();
+        if lost.is_empty() || !(all_asked || planted(Bug::ForgottenWhileFilled)) || inner.read_only
+        {
             return Ok(());
         }
         inner.begin().await?;

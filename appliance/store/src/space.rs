@@ -1,18 +1,21 @@
 //! Which segment slots of a disk are free.
 
 /// The free slots of one disk. The lowest is taken first, so that a file-backed disk grows only
-/// as far as it must.
+/// as far as it must; but the highest on a disk that has copies from before, which nothing names
+/// yet, in its lower slots.
 #[derive(Debug, Clone)]
 pub(crate) struct FreeSlots {
     taken: Vec<bool>,
     free: u32,
     /// No slot below this one is free.
     lowest: usize,
+    /// If the highest is taken first: no slot from here on is free.
+    highest: Option<usize>,
 }
 
 impl FreeSlots {
     pub(crate) fn new(slots: u32) -> Self {
-        Self { taken: vec![false; slots as usize], free: slots, lowest: 0 }
+        Self { taken: vec![false; slots as usize], free: slots, lowest: 0, highest: None }
     }
 
     /// Takes a slot, if more than `reserve` are free.
@@ -24,11 +27,25 @@ impl FreeSlots {
         if self.free <= reserve {
             return None;
         }
-        let found = self.taken.iter().skip(self.lowest).position(|taken| !taken)?;
-        let slot = self.lowest + found;
+        let slot = match self.highest {
+            Some(end) => self.taken.get(..end)?.iter().rposition(|taken| !taken)?,
+            None => {
+                let found = self.taken.iter().skip(self.lowest).position(|taken| !taken)?;
+                self.lowest + found
+            }
+        };
         self.claim(slot as u32);
-        self.lowest = slot + 1;
+        match &mut self.highest {
+            Some(end) => *end = slot,
+            None => self.lowest = slot + 1,
+        }
         Some(slot as u32)
+    }
+
+    /// From now on the highest free slot is taken first, or the lowest again.
+    pub(crate) fn take_highest(&mut self, highest: bool) {
+        self.highest = highest.then_some(self.taken.len());
+        self.lowest = 0;
     }
 
     /// Marks a slot as taken; true if it was free. One outside the disk is none of its slots.
@@ -51,6 +68,7 @@ impl FreeSlots {
         {
             self.free += 1;
             self.lowest = self.lowest.min(slot as usize);
+            self.highest = self.highest.map(|end| end.max(slot as usize + 1));
         }
     }
 
@@ -90,5 +108,19 @@ pub(crate) mod tests {
         slots.give(0);
         slots.give(0);
         assert_eq!((slots.count(), slots.take(1), slots.take(0)), (2, Some(0), Some(3)));
+    }
+
+    #[test]
+    fn slots_are_taken_from_the_highest_while_the_lower_may_hold_copies() {
+        let mut slots = FreeSlots::new(4);
+        slots.take_highest(true);
+        slots.claim(3);
+        assert_eq!((slots.take(0), slots.take(0)), (Some(2), Some(1)));
+        slots.give(2);
+        assert_eq!((slots.take(0), slots.take(0), slots.take(0)), (Some(2), Some(0), None));
+        slots.give(0);
+        slots.give(3);
+        slots.take_highest(false);
+        assert_eq!((slots.take(0), slots.take(0)), (Some(0), Some(3)));
     }
 }

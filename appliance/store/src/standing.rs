@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use disk::Disk;
 use futures_util::future::join_all;
+use model::{DiskId, PoolId};
 
 use crate::commit::in_service;
 use crate::probe::{Probed, authority, leaves_behind, probe};
@@ -20,6 +21,17 @@ pub enum Standing {
     Left,
     /// Not of this pool, or of none.
     Stranger,
+}
+
+/// Which pool a disk belongs to and which of its disks it is, as its newest superblock has it.
+///
+/// # Errors
+/// `NotAPool`; `Unreadable`, also for what only a newer Holdfast can read; `Truncated`; errors of
+/// the disk.
+pub async fn identity(disk: &Arc<dyn Disk>) -> Result<(PoolId, DiskId)> {
+    let probed = probe(disk.clone()).await?;
+    let unknown = || StoreError::NotAPool { disk: disk.name().to_owned() };
+    probed.newest().map(|own| (own.pool_id, own.disk_id)).ok_or_else(unknown)
 }
 
 /// What each of some disks is to the pool that the first of them belongs to.

@@ -23,6 +23,7 @@ use crate::retired::RetiredSegments;
 use crate::segments::{FooterCache, Segments};
 use crate::sync::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Mutex};
 use crate::uses::Uses;
+use crate::witness::Witnessed;
 use crate::writer::WriterSlot;
 use crate::{Result, StoreError};
 
@@ -76,6 +77,7 @@ pub(crate) struct Inner {
     pub(crate) healed: AtomicU64,
     pub(crate) cleared: AtomicU64,
     pub(crate) foreground: Foreground,
+    pub(crate) witnessed: Witnessed,
     pub(crate) stopped: AtomicBool,
     pub(crate) read_only: bool,
     pub(crate) entropy: Arc<dyn Entropy>,

@@ -13,7 +13,7 @@ mod tests;
 mod work;
 
 pub(crate) use job::{Ended, Job, JobState, Moment, Outcome};
-pub(crate) use limits::Limits;
+pub(crate) use limits::{Class, Limits};
 pub(crate) use queue::{Queue, Refused};
 pub(crate) use retry::Retry;
 pub(crate) use work::Work;

@@ -2,17 +2,19 @@
 
 use std::path::Path;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use bus::{Refusal, RefusalKind, Reply};
 use disk::Access;
+use futures_executor::block_on;
 use model::DiskId;
-use operations::{Failure, Io, is_in_service, open_disk};
-use store::{Admission, MemberStatus, StoreError};
+use operations::{Failure, Io, open_disk};
+use store::{Admission, MemberState, MemberStatus, StoreError};
 
 use super::commands::{begin, failed, locked, panicked};
 use super::show;
-use crate::engine::Engine;
-use crate::jobs::Work;
+use crate::engine::{Engine, lock};
+use crate::jobs::{Class, Job, JobState, Retry, Work};
 use crate::runner::UNTOLD;
 
 /// Makes a mirror of a pool on one disk, and begins to copy.
@@ -22,7 +24,8 @@ pub(super) async fn add(engine: &Arc<Engine>, device: String) -> Result<Reply, R
 }
 
 /// Puts a new disk in the place of one that is missing, or that serves until the new one has
-/// everything; and begins to copy.
+/// everything; and begins to copy. One that failed since the start leaves in the same way: in its
+/// own place nothing can be put while the pool is open.
 pub(super) async fn replace(
     engine: &Arc<Engine>,
     disk: DiskId,
@@ -30,7 +33,7 @@ pub(super) async fn replace(
 ) -> Result<Reply, Refusal> {
     let old = member(engine, disk).await?;
     let member = old.number;
-    if !is_in_service(&old) {
+    if old.name.is_none() {
         admit(engine, device, Admission::Replace { member }).await?;
         return begin(engine, Work::Resync);
     }
@@ -38,16 +41,56 @@ pub(super) async fn replace(
     begin(engine, Work::Relieve { member, by })
 }
 
+/// Sees to it that a disk which lacks something is filled, also when the job for it was cancelled,
+/// failed, or never came to be: nobody would begin another.
+pub(super) fn fill(engine: &Engine, members: &[MemberStatus]) {
+    let lacks = members.iter().any(|member| member.state == MemberState::Syncing);
+    let is_live = |job: &Job| {
+        let live =
+            matches!(job.state, JobState::Queued | JobState::Running | JobState::Waiting { .. });
+        live && job.work.class() == Class::Resync
+    };
+    let mut due = lock(&engine.fill_due);
+    if !lacks || engine.access().is_none() || engine.jobs().iter().any(is_live) {
+        *due = None;
+        return;
+    }
+    let now = Instant::now();
+    if *due.get_or_insert(now + FILL_AFTER) <= now {
+        *due = Some(now + FILL_AGAIN);
+        if let Err(error) = engine.submit(Work::Resync, "", Retry::NEVER) {
+            log::error!("a disk lacks something, and filling it was not begun: {error}");
+        }
+    }
+}
+
+/// How long a disk may lack something without a job that fills it: whoever takes it in begins one.
+const FILL_AFTER: Duration = Duration::from_secs(5);
+
+/// And how long after that was tried.
+const FILL_AGAIN: Duration = Duration::from_secs(600);
+
 /// Takes a disk back that was left behind, and begins to copy what differs.
 pub(super) async fn take_back(engine: &Arc<Engine>, disk: DiskId) -> Result<Reply, Refusal> {
     let name = member(engine, disk).await?.name;
-    let device = name.or_else(|| engine.pool.stale.first().cloned());
+    let stale = engine.pool.stale.clone();
+    let found =
+        tokio::task::spawn_blocking(move || stale.into_iter().find(|path| is_at(disk, path)));
+    let device = name.or(found.await.map_err(|_| panicked())?);
     let Some(device) = device else {
         let problem = format!("nobody knows where disk {disk} is now");
         return Err(Refusal::new(RefusalKind::Failed, problem, "see that it is plugged in"));
     };
     admit(engine, device, Admission::Return).await?;
     begin(engine, Work::Resync)
+}
+
+/// Whether it is this disk that is there.
+fn is_at(disk: DiskId, path: &str) -> bool {
+    let opened = open_disk(Path::new(path), Access::ReadOnly, Io::Threads);
+    opened.is_ok_and(|opened| {
+        block_on(store::identity(&opened)).is_ok_and(|(_, identity)| identity == disk)
+    })
 }
 
 /// Takes a disk out of the mirror for good.

@@ -13,7 +13,7 @@ use serde_json::Value;
 use store::{MemberState, MemberStatus};
 use zbus::{ObjectPath, OwnedObjectPath};
 
-use super::catalog;
+use super::{catalog, disks};
 use crate::alerts::verdict_word;
 use crate::clock::moment;
 use crate::engine::Engine;
@@ -34,6 +34,7 @@ pub(crate) async fn show(engine: &Arc<Engine>) {
     engine.tree.put(appliance(engine, &members));
     engine.tree.put(pool(engine, &members));
     show_disks(engine, &members);
+    disks::fill(engine, &members);
     show_exports(engine);
     catalog::show(engine).await;
 }

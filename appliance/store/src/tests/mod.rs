@@ -1,6 +1,7 @@
 //! The store on simulated disks: what it promises, and what no fault may make it break.
 
 mod admit;
+mod alone;
 mod apart;
 mod beside;
 mod campaign;

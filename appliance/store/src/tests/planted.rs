@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc;
 
 use super::fixture::{first_seed, scaled, seeds};
-use super::{apart, crash, errors, flips, lies, reclaim, relief, resync, scrubs};
+use super::{alone, apart, crash, errors, flips, lies, reclaim, relief, resync, scrubs};
 use crate::planted::{Bug, plant};
 
 /// States within which each bug must be found.
@@ -14,7 +14,7 @@ const BUDGET: usize = 20_000;
 
 type Round = fn(u64, &AtomicUsize) -> Result<(), String>;
 
-const HARNESSES: [(&str, Round); 14] = [
+const HARNESSES: [(&str, Round); 16] = [
     ("crash", crash::random_history),
     ("keys", crash::keys_round),
     ("tails", crash::tail_round),
@@ -29,6 +29,8 @@ const HARNESSES: [(&str, Round); 14] = [
     ("resync", resync::round),
     ("copies", resync::copy_round),
     ("relief", relief::round),
+    ("alone", alone::round),
+    ("forgetting", alone::forgetting_round),
 ];
 
 /// Losses in a row: each is one state only, where other harnesses go through dozens in a round.

@@ -14,7 +14,7 @@ import {
   table,
   time,
 } from "./dom.js";
-import { word } from "./format.js";
+import { dayOf, word } from "./format.js";
 import { qr } from "./qr.js";
 import { clientNames, now, world } from "./world.js";
 import { newPassword, repeated, samePassword } from "./view-sign-in.js";
@@ -279,8 +279,8 @@ const confirmed = () =>
 // What makes an account, filled in as it is.
 function accountFields(one) {
   const known = clientNames();
-  const hint = `Names as in the plan, with commas${known.length > 0 ? `, such as ${known.slice(0, 3).join(", ")}` : ""}. Empty: all clients.`;
-  const until = one?.expires ? new Date(one.expires * 1000).toISOString().slice(0, 10) : "";
+  const hint = `Names as in the plan, one on a line${known.length > 0 ? `, such as ${known.slice(0, 3).join(" or ")}` : ""}. Empty: all clients.`;
+  const until = one?.expires ? dayOf(one.expires) : "";
   const confirm = confirmed();
   const isOfOwner = (role) => role === "owner" || one?.role === "owner";
   confirm.hidden = !isOfOwner(null);
@@ -289,7 +289,7 @@ function accountFields(one) {
   };
   return [
     field("role", "Role", ROLES, { value: one?.role ?? "technician", onchange }),
-    field("clients", "Bound to clients", "text", { value: one?.clients.join(", ") ?? "" }, hint),
+    field("clients", "Bound to clients", "area", { value: one?.clients.join("\n") ?? "" }, hint),
     field("until", "Ends at the beginning of", "date", { value: until }, "Empty: never."),
     field(
       "certificate",
@@ -311,7 +311,7 @@ function accountFields(one) {
 
 function asked({ role, clients, until, certificate, password, confirm }) {
   const names = clients
-    .split(",")
+    .split("\n")
     .map((name) => name.trim())
     .filter(Boolean);
   const expires = until ? Math.floor(new Date(`${until}T00:00:00`).getTime() / 1000) : 0;

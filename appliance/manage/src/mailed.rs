@@ -15,6 +15,9 @@ use crate::server::Server;
 /// How often it is looked at what is due.
 const AGAIN: Duration = Duration::from_secs(10);
 
+/// How many are made at a time: then it is looked again for which there is room.
+const AT_ONCE: usize = 5;
+
 /// Makes what is due, for as long as it is polled. What cannot be made as the engine is away is
 /// made when it is back.
 pub(crate) async fn follow(server: Arc<Server>) {
@@ -27,7 +30,8 @@ pub(crate) async fn follow(server: Arc<Server>) {
 }
 
 async fn all_due(server: &Arc<Server>) -> Result<(), Problem> {
-    let due = with_notifier(server, |own| own.channels.notifier.due_reports()).await?;
+    let mut due = with_notifier(server, |own| own.channels.notifier.due_reports()).await?;
+    due.truncate(AT_ONCE);
     for report in due {
         let mailing = &report.mailing;
         let zone = TimeZone::get(&mailing.zone).unwrap_or(TimeZone::UTC);

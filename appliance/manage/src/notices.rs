@@ -109,7 +109,8 @@ impl Planned {
             next_step: "Nothing; see that everybody knows who has to.".to_owned(),
             // What makes it another occurrence for whoever was told.
             since: *begin,
-            acknowledged_by: String::new(),
+            // It is told once: nobody has to answer, and nobody is called because of it.
+            acknowledged_by: self.by.clone(),
             appliance: appliance.to_owned(),
             portal: portal.to_owned(),
             figures: Vec::new(),

@@ -74,6 +74,11 @@ impl Server {
 
 /// What the box shows now.
 async fn shown(server: &Server) -> Result<Facts, Problem> {
+    if !server.world.is_whole() {
+        let what = "the box is locked, or its engine has just started: what a report says is not \
+                    known";
+        return Err(Problem::new(Wrong::Away, what, "unlock it, or try again in some seconds"));
+    }
     let plan = server.plan().await?;
     let mut facts = Facts { appliance: server.name.clone(), now: now(), plan, ..Facts::default() };
     let objects: Vec<Arc<Object>> = server.world.objects().values().cloned().collect();

@@ -16,6 +16,10 @@ const EVERY: u64 = 86_400;
 impl Server {
     /// Keeps a reading of each client that has none of the last day.
     pub(crate) fn read_usage(&self) -> Result<()> {
+        // A part of what there is would be taken for less.
+        if !self.world.is_whole() {
+            return Ok(());
+        }
         let readings = readings(&self.world.objects(), now());
         let kept: Vec<Usage> = match readings.is_empty() {
             true => return Ok(()),

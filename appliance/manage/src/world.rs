@@ -4,9 +4,12 @@
 //! and a listener who is too slow is told to look at everything again.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 
-use bus::{AlertView, Edge, JobView, Object, Place, PointView, SystemView, Update, Watch};
+use bus::{
+    AlertView, ApplianceState, Edge, JobView, Object, Place, PointView, SystemView, Update, Watch,
+};
 use tokio::sync::{broadcast, watch};
 
 /// News that wait for a listener. One that lags further looks at everything again.
@@ -30,6 +33,8 @@ pub(crate) type Objects = BTreeMap<Place, Arc<Object>>;
 #[derive(Debug)]
 pub(crate) struct World {
     objects: RwLock<Objects>,
+    /// Whether that is all, and not a part of what is just being listed.
+    whole: AtomicBool,
     news: broadcast::Sender<News>,
     alerts: watch::Sender<Option<Alerts>>,
 }
@@ -40,7 +45,7 @@ pub(crate) type Alerts = Vec<AlertView>;
 impl World {
     pub(crate) fn new() -> Self {
         let (news, alerts) = (broadcast::Sender::new(WAITING), watch::Sender::new(None));
-        Self { objects: RwLock::default(), news, alerts }
+        Self { objects: RwLock::default(), whole: AtomicBool::new(false), news, alerts }
     }
 
     /// Takes over what `watch` tells until the connection to the bus ends.
@@ -49,7 +54,9 @@ impl World {
             self.keep_alerts(&update, &watch);
             let news = {
                 let mut objects = self.objects.write().unwrap_or_else(PoisonError::into_inner);
-                take(&mut objects, update)
+                let news = take(&mut objects, update);
+                self.whole.store(objects.len() == watch.count(), Ordering::Release);
+                news
             };
             // Nobody may listen.
             let _ = news.map(|news| self.news.send(news));
@@ -96,6 +103,19 @@ impl World {
     /// Whatever changes from now on.
     pub(crate) fn listen(&self) -> broadcast::Receiver<News> {
         self.news.subscribe()
+    }
+
+    /// Whether everything is known that the engine has to show, by their names: what is made of it
+    /// then leaves nothing out.
+    pub(crate) fn is_whole(&self) -> bool {
+        let is_open = |object: &Arc<Object>| match &**object {
+            Object::Appliance(appliance) => {
+                !matches!(appliance.state, ApplianceState::Starting | ApplianceState::Locked)
+            }
+            _ => false,
+        };
+        let open = self.objects().get(&Place::Appliance).is_some_and(is_open);
+        open && self.whole.load(Ordering::Acquire)
     }
 
     /// Whether the engine shows itself.

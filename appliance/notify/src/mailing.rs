@@ -40,7 +40,14 @@ struct Done {
     due: i64,
     /// Whether one went out, as the first is that which comes after the settings.
     sent: bool,
+    /// The end of the span that it was about, whatever hour it was due at.
+    #[serde(default)]
+    to: u64,
 }
+
+/// Ends of two spans are further apart than this, those of one in two time zones are not: 18 hours,
+/// in seconds.
+const ANOTHER: u64 = 18 * 3600;
 
 impl Mailed {
     /// What is due. One that was not there before is due from the next time on; of those that were
@@ -50,10 +57,16 @@ impl Mailed {
         let mut reports = Vec::new();
         for mailing in mailings {
             let Some((at, period)) = mailing.last_due(now) else { continue };
-            let due = at.as_second();
-            let done = self.0.entry(mailing.key()).or_insert(Done { due, sent: false });
-            done.due = done.due.min(if done.due > now.as_second() { due } else { i64::MAX });
-            if due > done.due {
+            let (due, to) = (at.as_second(), period.to());
+            let done = self.0.entry(mailing.key()).or_insert(Done { due, sent: false, to });
+            if done.due > now.as_second() {
+                done.due = done.due.min(due);
+            }
+            // By seconds or hours a clock may go back, and what was sent is not sent again.
+            if done.to > to + 2 * (to - period.from()) {
+                done.to = to;
+            }
+            if due > done.due && to > done.to.saturating_add(ANOTHER) {
                 reports.push(DueReport { mailing: mailing.clone(), period, at });
             }
         }
@@ -62,7 +75,8 @@ impl Mailed {
 
     /// Notes that a report is done with.
     pub(crate) fn done(&mut self, report: &DueReport, sent: bool) {
-        self.0.insert(report.mailing.key(), Done { due: report.at.as_second(), sent });
+        let (due, to) = (report.at.as_second(), report.period.to());
+        self.0.insert(report.mailing.key(), Done { due, sent, to });
     }
 
     pub(crate) fn status(&self, mailing: &Mailing, now: Timestamp) -> MailingStatus {
@@ -74,7 +88,7 @@ impl Mailed {
 
 impl Mailing {
     /// Names it, whatever its time and its channels are.
-    fn key(&self) -> String {
+    pub(crate) fn key(&self) -> String {
         format!("{} {} {}", self.kind, self.every.as_str(), self.client)
     }
 

@@ -17,6 +17,9 @@ const RESET: &str = "/run/holdfast-manage/reset";
 /// Of the owner.
 const PASSWORD: &str = "correct horse battery staple";
 
+/// Of the pool.
+const PASSPHRASE: &str = "correct horse battery staple";
+
 /// What the engine, which has done some jobs, and this daemon have in memory together when nothing
 /// is under way, in MiB; the rest up to 80 is the console's.
 const RESIDENT: u64 = 68;
@@ -38,7 +41,9 @@ pub(super) fn check() -> Result<()> {
     let both = format!("engine {engine} MiB, management {manage} MiB");
     must(engine + manage < RESIDENT, "engine and management are small", &both)?;
     reset(&token)?;
-    println!("    manage: claimed, a verify by polkit's leave, killed, reset; {both}");
+    println!(
+        "    manage: claimed, a verify by polkit's leave, locked, unlocked, killed, reset; {both}"
+    );
     Ok(())
 }
 
@@ -80,7 +85,19 @@ fn change(token: &str) -> Result<()> {
     let said = bus::as_user("holdfast-manage", "call", &system, &receive)?;
     let says = String::from_utf8_lossy(&[said.stdout, said.stderr].concat()).into_owned();
     let refused = !said.status.success() && says.contains("org.holdfast.points.add");
-    must(refused, "polkit lets the daemon do nothing that it has no route for", says)
+    must(refused, "polkit lets the daemon do nothing that it has no route for", says)?;
+    lock_and_unlock(token)
+}
+
+/// A box that started without its credential is unlocked from afar.
+fn lock_and_unlock(token: &str) -> Result<()> {
+    let (status, answer) = ask("POST", "/api/v1/pool/lock", token, &json!({}))?;
+    must(status == 200, "the keys can be taken away", &answer)?;
+    let secret = json!({ "passphrase": PASSPHRASE });
+    let (status, answer) = ask("POST", "/api/v1/pool/unlock", token, &secret)?;
+    must(status == 200, "the keys can be given back", &answer)?;
+    let state = bus::text(bus::APPLIANCE, "State")?;
+    must(state == "ready", "an engine that was unlocked is ready", state)
 }
 
 /// Has everybody forgotten, as the console does it.

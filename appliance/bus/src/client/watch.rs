@@ -106,6 +106,11 @@ impl Watch {
         })
     }
 
+    /// How many objects are known now, whether they were read or not.
+    pub fn count(&self) -> usize {
+        self.seen.seen().objects.len()
+    }
+
     /// What is known now, whether it was read or not.
     pub fn objects(&self) -> Vec<Arc<Object>> {
         self.seen.seen().objects.values().cloned().collect()

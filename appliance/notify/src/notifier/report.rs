@@ -7,7 +7,8 @@ use crate::notice::ReportMail;
 use crate::outbox::Receipt;
 
 impl Notifier {
-    /// Reports that are due: to be made and handed to [`Self::mail`].
+    /// Reports that are due: to be made and handed to [`Self::mail`] one by one. Those for which a
+    /// channel has no room now stay due, and are not among them.
     pub fn due_reports(&self) -> Result<Vec<DueReport>> {
         let (mut inner, now) = (self.inner(), self.now());
         let before = inner.outbox.reports()?;
@@ -16,7 +17,15 @@ impl Notifier {
         if done != before {
             inner.outbox.keep_report(&[], None, &done, now)?;
         }
-        Ok(due)
+        let mut with_room = Vec::new();
+        for report in due {
+            let channels = report.mailing.channels.iter();
+            let full = channels.map(|channel| inner.outbox.is_full_of_reports(channel));
+            if !full.collect::<Result<Vec<bool>>>()?.contains(&true) {
+                with_room.push(report);
+            }
+        }
+        Ok(with_room)
     }
 
     /// Takes a report that was due; `None` if it cannot be made, so that it is not due any more.

@@ -119,7 +119,8 @@ impl Outbox {
         write().map_err(failed)
     }
 
-    /// The first delivery of a channel, if it may be tried now.
+    /// The first delivery of a channel, if it may be tried now. Reports come after all alerts: one
+    /// that does not get through holds up none of them.
     pub fn due(&mut self, channel: &str, now: Timestamp) -> Result<Option<Queued>> {
         loop {
             let Some(head) = self.head(channel)? else { return Ok(None) };
@@ -144,7 +145,7 @@ impl Outbox {
 
     fn head(&self, channel: &str) -> Result<Option<Head>> {
         let query = "SELECT id, made, attempts, next, notice FROM deliveries
-             WHERE channel = ?1 ORDER BY id LIMIT 1";
+             WHERE channel = ?1 ORDER BY severity = 0, id LIMIT 1";
         let read = |row: &Row<'_>| {
             let (id, made, attempts) = (row.get(0)?, row.get(1)?, row.get(2)?);
             Ok(Head { id, made, attempts, next: row.get(3)?, notice: row.get(4)? })

@@ -4,12 +4,12 @@ use jiff::Timestamp;
 use rusqlite::{OptionalExtension, params};
 
 use super::file::failed;
-use super::{Outbox, channel, insert_row};
+use super::{Outbox, insert_row};
 use crate::error::Result;
 use crate::mailing::Mailed;
 use crate::notice::ReportMail;
 
-/// Most reports that wait for a channel: they are large, and later ones say more. The oldest go.
+/// Most reports that wait for a channel: they are large. Others stay due until there is room.
 const MAX_REPORTS: i64 = 20;
 
 /// Alerts have severities from 1 on: when too much waits, reports go first.
@@ -29,6 +29,13 @@ impl Outbox {
             log::error!("which reports were mailed cannot be read; they go on from now: {error}");
             Mailed::default()
         }))
+    }
+
+    /// Whether so many reports wait for a channel that another one has to wait until it is made.
+    pub(crate) fn is_full_of_reports(&self, channel: &str) -> Result<bool> {
+        let query = "SELECT count(*) FROM deliveries WHERE channel = ?1 AND severity = ?2";
+        let count = self.connection.query_row(query, params![channel, SEVERITY], |row| row.get(0));
+        count.map(|count: i64| count >= MAX_REPORTS).map_err(failed(&self.path))
     }
 
     /// Takes a report in for channels, and that it is done with: both or neither.
@@ -51,13 +58,6 @@ impl Outbox {
             for (name, report) in channels.iter().filter_map(|name| Some((name, report?))) {
                 let text = serde_json::to_string(report).unwrap_or_default();
                 insert_row(&transaction, name, SEVERITY, now.as_second(), &text)?;
-                let dropped = transaction.execute(
-                    "DELETE FROM deliveries WHERE id IN (
-                         SELECT id FROM deliveries WHERE channel = ?1 AND severity = ?2
-                         ORDER BY id DESC LIMIT -1 OFFSET ?3)",
-                    params![name, SEVERITY, MAX_REPORTS],
-                )?;
-                channel::count(&transaction, name, "dropped", dropped as i64)?;
             }
             transaction.commit()
         };

@@ -15,7 +15,16 @@ const AT: u16 = 6 * 60;
 pub(super) fn read(document: &Table<'_>, channels: &[Read<'_, Option<Channel>>]) -> Vec<Mailing> {
     let (names, others) = (names(channels), others(channels));
     let tables = document.list("report", &keys::REPORT, MAX_MAILINGS);
-    tables.iter().filter_map(|table| mailing(table, &names, &others)).collect()
+    let mut mailings: Vec<Mailing> = Vec::new();
+    for table in &tables {
+        let Some(mailing) = mailing(table, &names, &others) else { continue };
+        if mailings.iter().any(|other| other.key() == mailing.key()) {
+            let what = "and span are those of another report of the same client";
+            table.wrong("kind", what, "name all channels in one of them");
+        }
+        mailings.push(mailing);
+    }
+    mailings
 }
 
 /// The names of channels that carry no mail.

@@ -7,6 +7,7 @@ use proptest::prelude::*;
 
 use super::make::{Clock, FRIDAY, HOUR, at, event, settings};
 use super::peers::{Identity, Smtp};
+use crate::error::SendError;
 use crate::mailing::Mailed;
 use crate::{
     Audience, Content, Delivery, EventKind, Every, Mailing, Notice, Notifier, Outbox, ReportMail,
@@ -99,12 +100,18 @@ fn report_mail() -> ReportMail {
     }
 }
 
-fn mails_to(port: u16) -> Settings {
-    settings(&format!(
+fn mail_channel(port: u16) -> String {
+    format!(
         "[[channel]]\nname = \"office\"\nkind = \"email\"\naudience = \"contact\"\n\
          server = \"localhost\"\nport = {port}\nsecurity = \"none\"\n\
-         from = \"box17@msp.example\"\nto = [\"noc@msp.example\"]\n\
-         [[report]]\nkind = \"job-summary\"\nchannels = [\"office\"]\nevery = \"day\"\n"
+         from = \"box17@msp.example\"\nto = [\"noc@msp.example\"]\n"
+    )
+}
+
+fn mails_to(port: u16) -> Settings {
+    settings(&format!(
+        "{}[[report]]\nkind = \"job-summary\"\nchannels = [\"office\"]\nevery = \"day\"\n",
+        mail_channel(port)
     ))
 }
 
@@ -157,16 +164,69 @@ fn reports_that_wait_are_bounded_and_alerts_come_before_them() {
     let folder = tempfile::tempdir().unwrap();
     let mut outbox = Outbox::open(&folder.path().join("notify.sqlite")).unwrap();
     let office = ["office".to_owned()];
-    for number in 0..25 {
-        let report = ReportMail { subject: number.to_string(), ..report_mail() };
-        let done = Mailed::default();
-        outbox.keep_report(&office, Some(&report), &done, at(FRIDAY)).unwrap();
+    let done = Mailed::default();
+    let mut made = 0;
+    while !outbox.is_full_of_reports("office").unwrap() {
+        outbox.keep_report(&office, Some(&report_mail()), &done, at(FRIDAY)).unwrap();
+        made += 1;
     }
     let state = outbox.channel("office").unwrap();
-    assert_eq!((state.waiting, state.dropped), (20, 5));
+    assert_eq!((made, state.waiting, state.dropped), (20, 20, 0));
+    // One is tried, and waits for the next try: that holds up no alert.
+    let report = outbox.due("office", at(FRIDAY)).unwrap().unwrap();
+    outbox.failed(&report, &SendError::passing("too slow", "wait"), at(FRIDAY)).unwrap();
+    assert_eq!(outbox.due("office", at(FRIDAY)).unwrap(), None);
+    let notice = Notice::one(event("disk-failed", "sdb", 8));
+    let alert = Delivery { channel: "office".into(), notice };
+    outbox.keep(&[alert], &State::default(), at(FRIDAY)).unwrap();
     let first = outbox.due("office", at(FRIDAY)).unwrap().unwrap();
-    let Content::Report(report) = &first.content else { panic!("{first:?}") };
-    assert_eq!(report.subject, "5");
+    assert!(matches!(first.content, Content::Alerts(_)), "{first:?}");
+}
+
+#[test]
+fn more_reports_than_there_is_room_for_stay_due() {
+    let (folder, clock) = (tempfile::tempdir().unwrap(), Clock::new());
+    let clients: String = (0..30)
+        .map(|number| {
+            format!(
+                "[[report]]\nkind = \"monthly-statement\"\nclient = \"client{number}\"\n\
+                 channels = [\"office\"]\nevery = \"day\"\n"
+            )
+        })
+        .collect();
+    let document = format!("{}{clients}", mail_channel(25));
+    let most = Duration::from_secs(20);
+    let open = || {
+        let settings = settings(&document);
+        Notifier::open_with(folder.path(), settings, clock.tells(), most).unwrap()
+    };
+    let notifier = open();
+    assert!(notifier.due_reports().unwrap().is_empty());
+    clock.forward(DAY);
+    let mut made = 0;
+    while let Some(report) = notifier.due_reports().unwrap().first() {
+        notifier.mail(report, Some(&report_mail())).unwrap();
+        made += 1;
+    }
+    assert_eq!(made, 20);
+    let done = notifier.mailings().unwrap().iter().filter(|one| one.last.is_some()).count();
+    assert_eq!(done, 20, "ten are still to be made");
+}
+
+#[test]
+fn a_report_is_not_sent_again_as_its_hour_or_its_zone_changes() {
+    let (early, mut mailed) = (mailing(Every::Month, 6 * 60, "UTC"), Mailed::default());
+    assert_eq!(due(&mut mailed, &early, time("2026-10-15T12:00:00Z")), None);
+    assert!(due(&mut mailed, &early, time("2026-11-01T06:00:00Z")).is_some());
+    let late = Mailing { at: 7 * 60 + 30, ..early.clone() };
+    let west = Mailing { zone: "America/Los_Angeles".into(), ..early.clone() };
+    for other in [&late, &west] {
+        assert_eq!(due(&mut mailed, other, time("2026-11-15T12:00:00Z")), None, "{other:?}");
+    }
+    // A clock that steps back over the hour and on again.
+    assert_eq!(due(&mut mailed, &early, time("2026-11-01T05:59:58Z")), None);
+    assert_eq!(due(&mut mailed, &early, time("2026-11-01T06:00:00Z")), None);
+    assert!(due(&mut mailed, &west, time("2026-12-01T15:00:00Z")).is_some());
 }
 
 #[test]

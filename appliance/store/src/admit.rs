@@ -5,8 +5,10 @@
 //! that opens from the disks that had it before, and that no disk passes for more than it is:
 //!
 //! 1. The new disk loses what could be taken for a part of this pool's present: superblocks, unless
-//!    they are its own old ones, and both log rings. It gets the wrapped keys. Flush.
-//! 2. The others name it as missing, with a checkpoint in which no segment has a copy on it.
+//!    they are its own old ones, and both log rings. Flush. Nobody waits for that meanwhile,
+//!    however slow the disk is.
+//! 2. It gets the wrapped keys. Flush. The others name it as missing, with a checkpoint in which no
+//!    segment has a copy on it.
 //! 3. A checkpoint goes to all, the new one among them. Flush.
 //! 4. The new disk gets the superblock that names it as syncing. Flush. Until the others have that
 //!    superblock they list it as missing, and it counts as stale.
@@ -87,6 +89,8 @@ impl Store {
     /// The members of the pool, in order.
     pub async fn members(&self) -> Vec<MemberStatus> {
         let inner = &self.inner;
+        // One after the other: the disks in service may become fewer meanwhile, and not more.
+        let _alone = inner.admitting.lock().await;
         let rows = inner.log.lock().await.members;
         let numbers = (0..inner.members.count()).filter(|number| inner.members.in_use(*number));
         let status = |number: usize| {
@@ -125,14 +129,19 @@ impl Store {
     ) -> Result<usize> {
         let inner = &self.inner;
         inner.begin().await?;
-        let mut log = inner.log.lock().await;
-        inner.check_writable()?;
-        let found = inner.look_at(&disk, &log).await?;
-        let (number, disk_id) = inner.place_for(&log, &disk, &found, how, overwrite)?;
+        let rows = inner.log.lock().await.members;
+        let found = inner.look_at(&disk, &rows).await?;
+        inner.place_for(&rows, &disk, &found, how, overwrite)?;
         let geometry = inner.geometry_on(&disk, &found)?;
         // What says that it went on without the others must not outlive that.
         let own = matches!(&found, Found::Listed(own) if !inner.went_on_alone(own));
-        self.prepare(&disk, &geometry, own).await?;
+        prepare(&disk, &geometry, own).await?;
+        let mut log = inner.log.lock().await;
+        inner.check_writable()?;
+        // A disk may have left meanwhile, and the pool may have grown.
+        let (number, disk_id) = inner.place_for(&log.members, &disk, &found, how, overwrite)?;
+        let geometry = inner.geometry_on(&disk, &found)?;
+        self.give_keys(&disk, &geometry).await?;
         inner.list_as_missing(&mut log, number, disk_id).await?;
         let member = Member::new(disk, disk_id, 0, geometry).incomplete();
         let member = if how == Admission::Return { member.returning() } else { member };
@@ -142,23 +151,9 @@ impl Store {
         Ok(number)
     }
 
-    /// Step 1.
-    async fn prepare(&self, disk: &Arc<dyn Disk>, geometry: &Geometry, own: bool) -> Result<()> {
+    /// The keys of step 2: under the log's lock, as no others may take their place meanwhile.
+    async fn give_keys(&self, disk: &Arc<dyn Disk>, geometry: &Geometry) -> Result<()> {
         let keys = self.keys().await?;
-        if !own {
-            for slot in 0..SUPERBLOCK_SLOTS {
-                disk.write(geometry.superblock_offset(slot), padded(&[])).await?;
-            }
-        }
-        let zeroes = Buffer::zeroed(PIECE_BYTES.min(geometry.log_bytes()) as usize).freeze();
-        for copy in 0..LOG_COPIES {
-            let (start, mut at) = (geometry.log_offset(copy), 0);
-            while at < geometry.log_bytes() {
-                let length = (geometry.log_bytes() - at).min(zeroes.len() as u64);
-                disk.write(start + at, zeroes.slice(0..length as usize)).await?;
-                at += length;
-            }
-        }
         for slot in 0..KEY_SLOTS {
             disk.write(geometry.key_offset(slot), padded(&keys)).await?;
         }
@@ -166,8 +161,27 @@ impl Store {
     }
 }
 
+/// Step 1.
+async fn prepare(disk: &Arc<dyn Disk>, geometry: &Geometry, own: bool) -> Result<()> {
+    if !own {
+        for slot in 0..SUPERBLOCK_SLOTS {
+            disk.write(geometry.superblock_offset(slot), padded(&[])).await?;
+        }
+    }
+    let zeroes = Buffer::zeroed(PIECE_BYTES.min(geometry.log_bytes()) as usize).freeze();
+    for copy in 0..LOG_COPIES {
+        let (start, mut at) = (geometry.log_offset(copy), 0);
+        while at < geometry.log_bytes() {
+            let length = (geometry.log_bytes() - at).min(zeroes.len() as u64);
+            disk.write(start + at, zeroes.slice(0..length as usize)).await?;
+            at += length;
+        }
+    }
+    Ok(disk.flush().await?)
+}
+
 impl Inner {
-    async fn look_at(&self, disk: &Arc<dyn Disk>, log: &Log) -> Result<Found> {
+    async fn look_at(&self, disk: &Arc<dyn Disk>, rows: &[MemberRow]) -> Result<Found> {
         let own = match probe(disk.clone()).await {
             Ok(probed) => probed.newest().copied(),
             Err(error @ StoreError::Disk(_)) => return Err(error),
@@ -185,7 +199,7 @@ impl Inner {
             Err(_) => None,
         };
         let listed = own.filter(|own| {
-            let mut rows = log.members.iter().filter(|row| row.state != 0);
+            let mut rows = rows.iter().filter(|row| row.state != 0);
             own.pool_id == self.pool_id && rows.any(|row| row.disk_id == own.disk_id)
         });
         Ok(listed.map_or(Found::Data, |own| Found::Listed(Box::new(own))))
@@ -194,7 +208,7 @@ impl Inner {
     /// The row that the disk is to have, and the id in it.
     fn place_for(
         &self,
-        log: &Log,
+        rows: &[MemberRow],
         disk: &Arc<dyn Disk>,
         found: &Found,
         how: Admission,
@@ -204,7 +218,7 @@ impl Inner {
         match (how, found) {
             (Admission::Return, Found::Listed(own)) => {
                 let number = usize::from(own.member);
-                let row = log.members.get(number).filter(|row| row.disk_id == own.disk_id);
+                let row = rows.get(number).filter(|row| row.disk_id == own.disk_id);
                 let row = row.ok_or_else(|| StoreError::NotLeftBehind { disk: name() })?;
                 if in_service(row.state) || !self.members.is_empty(number) {
                     return Err(StoreError::InService { member: number });
@@ -226,11 +240,11 @@ impl Inner {
         let number = match how {
             Admission::Replace { member } => known(member)?,
             Admission::Relieve { member } => {
-                known(member).and_then(|_| self.free_row(log, MAX_DISKS + 1))?
+                known(member).and_then(|_| self.free_row(rows, MAX_DISKS + 1))?
             }
-            Admission::Add | Admission::Return => self.free_row(log, MAX_DISKS)?,
+            Admission::Add | Admission::Return => self.free_row(rows, MAX_DISKS)?,
         };
-        let serves = log.members.get(number).is_some_and(|row| in_service(row.state));
+        let serves = rows.get(number).is_some_and(|row| in_service(row.state));
         if serves && self.members.get(number).is_some() || !self.members.is_empty(number) {
             return Err(StoreError::InService { member: number });
         }
@@ -250,13 +264,13 @@ impl Inner {
     }
 
     /// The row of a member that is to be added to a pool of less than `most`.
-    fn free_row(&self, log: &Log, most: usize) -> Result<usize> {
-        let disks = log.members.iter().filter(|row| row.state != 0).count();
+    fn free_row(&self, rows: &[MemberRow], most: usize) -> Result<usize> {
+        let disks = rows.iter().filter(|row| row.state != 0).count();
         if disks >= most {
             return Err(StoreError::EnoughDisks { disks });
         }
         // Where another disk was since the pool was opened no new one can be put.
-        let mut free = log.members.iter().enumerate().filter(|(_, row)| row.state == 0);
+        let mut free = rows.iter().enumerate().filter(|(_, row)| row.state == 0);
         let row = free.find(|(row, _)| self.members.is_empty(*row)).map(|(row, _)| row);
         row.ok_or(StoreError::InService { member: disks })
     }

@@ -160,6 +160,7 @@ impl Inner {
             healed: AtomicU64::new(0),
             cleared: AtomicU64::new(0),
             foreground: Default::default(),
+            admitting: Default::default(),
             witnessed: Default::default(),
             stopped: AtomicBool::new(false),
             read_only: false,

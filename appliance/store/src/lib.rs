@@ -70,7 +70,7 @@ pub use read::StoredRecord;
 pub use reclaim::{
     Marking, Moving, Reclaim, ReclaimOptions, ReclaimPlan, Reclaimed, Reclaiming, Resealer,
 };
-pub use resync::Resynced;
+pub use resync::{MAX_LOST, Resynced};
 pub use scrub::Scrubbed;
 pub use scrubbing::{ScrubPlace, ScrubRun, ScrubWhat};
 pub use standing::{Standing, identity, standings};

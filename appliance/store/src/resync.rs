@@ -29,6 +29,9 @@ const BATCH: usize = 4;
 /// slots are used from the lowest, so behind so many there is hardly anything.
 const MISSES: u32 = 256;
 
+/// Lost records that a resync names; a scrub names all of them.
+pub const MAX_LOST: usize = 1000;
+
 /// How far a resync is, and what it found.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Resynced {
@@ -40,6 +43,8 @@ pub struct Resynced {
     /// Segments that were on the disk already and were right.
     pub kept: u64,
     /// Records that no disk has intact: their places in the copies are zeroes.
+    pub lost_records: u64,
+    /// The first [`MAX_LOST`] of them.
     pub lost: Vec<Digest>,
     /// Segments whose list of records no disk has intact: copied as they are.
     pub unreadable: u64,
@@ -110,7 +115,8 @@ impl Store {
     ) -> Result<bool> {
         let inner = &self.inner;
         let mut claimed = Claimed { member, slots: Vec::new() };
-        let mut held = inner.find_copies(number, &mut claimed).await;
+        let found = inner.find_copies(number, &mut claimed, pace, || go_on(done)).await;
+        let Some(mut held) = found else { return Ok(false) };
         loop {
             let batch = inner.next_batch(number);
             if batch.is_empty() || planted(Bug::CompleteEarly) {
@@ -155,11 +161,14 @@ impl Store {
 
 impl Inner {
     /// Copies that lie on a disk and that nothing names, by their headers. Their slots are claimed.
+    /// `None` when it was stopped.
     async fn find_copies(
         &self,
         number: usize,
         claimed: &mut Claimed<'_>,
-    ) -> HashMap<SegmentId, u32> {
+        pace: &mut Pace<'_>,
+        mut go_on: impl FnMut() -> bool,
+    ) -> Option<HashMap<SegmentId, u32>> {
         let member = claimed.member;
         let mut wanted: HashMap<SegmentId, SegmentInfo> = HashMap::new();
         for segment in lock(&self.segments).lacking(number) {
@@ -175,8 +184,13 @@ impl Inner {
             if !lock(&member.free).is_free(slot) {
                 continue;
             }
+            if !go_on() {
+                return None;
+            }
             misses += 1;
+            let begun = pace.begin(self);
             let block = member.read(member.segment_offset(slot, 0), BLOCK).await;
+            pace.end(begun, self, 0).await;
             let header = block.ok().and_then(|b| SegmentHeader::decode(&b, self.pool_id).ok());
             let Some(info) = header else { continue };
             misses = 0;
@@ -187,7 +201,7 @@ impl Inner {
                 found.insert(info.segment, slot);
             }
         }
-        found
+        Some(found)
     }
 
     /// The next segments without a writer that a member lacks, in order.
@@ -240,7 +254,9 @@ impl Inner {
             done.kept += u64::from(made.kept);
             done.copied += u64::from(!made.kept);
             done.unreadable += u64::from(made.unreadable);
-            done.lost.extend(made.lost);
+            done.lost_records += made.lost.len() as u64;
+            let room = MAX_LOST.saturating_sub(done.lost.len());
+            done.lost.extend(made.lost.into_iter().take(room));
         }
         if self.wants_checkpoint(&log) {
             match self.checkpoint(&mut log, false).await {

@@ -61,6 +61,8 @@ pub(crate) struct Inner {
     pub(crate) damaged: Mutex<HashSet<Place>>,
     pub(crate) buffers: OnceLock<BufferPool>,
     pub(crate) log: tokio::sync::Mutex<Log>,
+    /// Held by who takes a disk in, from the first look at it; before the log's.
+    pub(crate) admitting: tokio::sync::Mutex<()>,
     pub(crate) queue: Mutex<Queue>,
     pub(crate) writers: Mutex<Vec<WriterSlot>>,
     pub(crate) next_segment: AtomicU64,

@@ -1,8 +1,12 @@
 //! Which disks come into a pool and leave it, what is copied, and what an error on the way does.
 
+use std::future::poll_fn;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::task::Poll;
 
 use disk::sim::{SimFault, SimMachine};
+use disk::{Buffer, Disk, DiskFuture, SharedBuffer};
 use format::geometry::EDGE_BYTES;
 
 use super::disks::block_on;
@@ -178,6 +182,88 @@ fn the_last_disk_that_has_everything_stays() {
         drop(opened);
         let (opened, _) = open(vec![machine.disk(0)], ALONE, 10).await.unwrap();
         expect_all(&opened.store, 0..33).await;
+    });
+}
+
+/// A disk whose first write waits for somebody, for so many looks at most.
+#[derive(Debug)]
+struct Waiting {
+    disk: Arc<dyn Disk>,
+    looks_left: AtomicU64,
+}
+
+impl Disk for Waiting {
+    fn name(&self) -> &str {
+        self.disk.name()
+    }
+
+    fn size(&self) -> u64 {
+        self.disk.size()
+    }
+
+    fn read(&self, offset: u64, buffer: Buffer) -> DiskFuture<'_, Buffer> {
+        self.disk.read(offset, buffer)
+    }
+
+    fn write(&self, offset: u64, data: SharedBuffer) -> DiskFuture<'_, ()> {
+        Box::pin(async move {
+            poll_fn(|context| {
+                let left = self.looks_left.load(Ordering::Relaxed);
+                self.looks_left.store(left.saturating_sub(1), Ordering::Relaxed);
+                context.waker().wake_by_ref();
+                if left == 0 { Poll::Ready(()) } else { Poll::Pending }
+            })
+            .await;
+            self.disk.write(offset, data).await
+        })
+    }
+
+    fn flush(&self) -> DiskFuture<'_, ()> {
+        self.disk.flush()
+    }
+}
+
+#[test]
+fn nobody_waits_for_a_slow_disk_that_comes_in() {
+    block_on(async {
+        let machine = disks(30);
+        let store = degraded(&machine).await;
+        let slow = Arc::new(Waiting { disk: machine.disk(2), looks_left: AtomicU64::new(100_000) });
+        let how = Admission::Replace { member: 1 };
+        let others = async {
+            fill(&store, 30..35).await;
+            store.set_keys(&keys(9)).await.unwrap();
+            // It was still waiting; now it may go on.
+            slow.looks_left.swap(0, Ordering::Relaxed)
+        };
+        let (came, left) =
+            futures_util::future::join(store.admit(slow.clone(), how, false), others).await;
+        assert!(left > 0, "they had to wait for it");
+        came.unwrap();
+        assert!(store.resync(Pace::default(), |_| true).await.unwrap().complete);
+        drop(store);
+        let (alone, _) = open(vec![machine.disk(2)], ALONE, 3).await.unwrap();
+        expect_all(&alone.store, 0..35).await;
+        assert_eq!(alone.store.keys().await.unwrap(), keys(9), "the keys are those of now");
+    });
+}
+
+#[test]
+fn the_search_for_what_a_returned_disk_holds_can_be_stopped() {
+    block_on(async {
+        let machine = machine(2, 30);
+        let store = degraded(&machine).await;
+        store.admit(machine.disk(1), Admission::Return, false).await.unwrap();
+        let (reads, mut asked) = (machine.counts(1).reads, 0);
+        let go_on = |_: &_| {
+            asked += 1;
+            asked <= 2
+        };
+        let stopped = store.resync(Pace::default(), go_on).await.unwrap();
+        assert!(!stopped.complete && stopped.copied + stopped.kept == 0, "{stopped:?}");
+        assert_eq!(machine.counts(1).reads - reads, 2, "one for each time that it was told to");
+        assert!(store.resync(Pace::default(), |_| true).await.unwrap().complete);
+        expect_sound(&store).await.unwrap();
     });
 }
 

@@ -127,7 +127,8 @@ pub(super) fn forgetting_round(seed: u64, states: &AtomicUsize) -> Result<(), St
 async fn damage(machine: &SimMachine, store: &Store, digest: &model::Digest) -> Result<(), String> {
     let geometry = geometry(machine);
     for slot in 0..geometry.segment_slots() {
-        for at in (4096..u64::from(geometry.segment_bytes()) - 4096).step_by(512) {
+        // No sample is shorter than that.
+        for at in (4096..u64::from(geometry.segment_bytes()) - 4096).step_by(40) {
             machine.flip_bit(0, geometry.slot_offset(slot) + at, 1);
             if matches!(store.read(digest).await, Err(StoreError::Damaged { .. })) {
                 return Ok(());

@@ -51,6 +51,9 @@ fn a_box_starts_without_a_disk_that_died_and_takes_it_back() {
     std::fs::rename(&hidden, &kept).expect("a disk that is put in");
     start(&mut asked);
     let engine = asked.engine();
+    let returned = disks(engine).into_iter().find(|disk| disk.id == missing.id);
+    let returned = returned.expect("it is shown");
+    assert_eq!((returned.state, returned.name), (DiskState::Stale, text_of(&gone)));
     let place = Place::Disk(missing.id.parse().expect("an id"));
     engine.wait(async { engine.client.begin(&place, "Return", &()).await }).expect("a resync");
     engine.all_over();

@@ -71,7 +71,7 @@ fn take_in(
         point: PointId([point; 16]),
         consistency: Consistency::default(),
         now: WallTime(point.into()),
-        uptime: Uptime { boot: [1; 16], seconds: point.into() },
+        uptime: Uptime { boot: [1; 16], seconds: point.into(), proven: None },
     };
     let progress = Progress::default();
     let volumes = vec![NewVolume { name: "disk".to_owned(), source, hint }];

@@ -32,6 +32,8 @@ mod manage;
 mod memory;
 mod mirror;
 mod outputs;
+mod paced;
+mod planned;
 mod pulls;
 mod reader;
 mod reclaim;

@@ -261,7 +261,7 @@ fn take_in(access: &Arc<TenantAccess>, catalog: &Catalog, image: &Path) -> Point
         point,
         consistency: Consistency::default(),
         now: WallTime(1),
-        uptime: Uptime { boot: [1; 16], seconds: 9 },
+        uptime: Uptime { boot: [1; 16], seconds: 9, proven: None },
     };
     let source = FileSource::open(image).expect("an image");
     let progress = Progress::default();

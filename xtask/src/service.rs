@@ -16,6 +16,7 @@ use crate::debian::{self, Package, bootstrap};
 use crate::error::{Error, Result};
 use crate::process::{cargo, command, quiet, shown, target_folder};
 
+mod agent;
 mod alerts;
 mod bus;
 mod callers;
@@ -30,6 +31,7 @@ mod manage;
 mod screen;
 mod set_up;
 mod story;
+mod time;
 mod tools;
 mod units;
 
@@ -47,8 +49,9 @@ const NEEDED: &[Package] =
     &[Package { name: "systemd-container", why: "systemd-nspawn boots a system in a container" }];
 
 /// curl is a client of the management daemon; systemd-resolved has the servers for names that
-/// somebody types at the console.
-const PACKAGES: &str = "systemd-sysv,dbus,polkitd,systemd-resolved,qemu-utils,curl";
+/// somebody types at the console; chrony is the box's and that of a server of time, for which
+/// openssl makes a certificate.
+const PACKAGES: &str = "systemd-sysv,dbus,polkitd,systemd-resolved,qemu-utils,curl,chrony,openssl";
 
 /// Boots the container and goes through the story. Needs root, and an operating system in which
 /// root may mount; half a minute when Debian's packages are in the cache.

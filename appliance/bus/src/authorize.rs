@@ -37,7 +37,7 @@ actions! {
     ApplyPlan = "org.holdfast.plan.apply",
     /// Scrub, verify, expire and reclaim; ingest what no plan names; do a job once more.
     ManagePool = "org.holdfast.pool.manage",
-    /// Add, remove, return and replace disks.
+    /// Add, remove, return, replace and fill disks.
     ManageDisks = "org.holdfast.disks.manage",
     /// Ingest a protected system now.
     RunSystems = "org.holdfast.systems.run",

@@ -32,8 +32,8 @@ pub use client::{
 };
 pub use command::{
     Command, Commands, ExportOptions, Fate, FinishOptions, IngestOptions, Passphrase, PastScrub,
-    PastScrubFields, ReceiveOptions, ReclaimOptions, Reply, RestoreOptions, RunOptions,
-    ScrubOptions, StreamOptions, VerifyOptions,
+    PastScrubFields, ReceiveOptions, ReclaimOptions, Reply, RestoreOptions, ResyncOptions,
+    RunOptions, ScrubOptions, StreamOptions, VerifyOptions,
 };
 pub use nearest::nearest;
 pub use object::{Object, views};

@@ -52,16 +52,30 @@ impl Catalog {
         self.state().clock.age(uptime)
     }
 
+    /// [`Catalog::age`] for what is made now and committed later. From here on no proof of the time
+    /// makes the pool older at once in this start: what was made would be older than it is.
+    pub fn settle_age(&self, uptime: Uptime) -> u64 {
+        self.state().clock.settle(uptime)
+    }
+
     /// The pool's age, in seconds, as far as it was written down.
     pub fn known_age(&self) -> u64 {
         self.state().clock.newest().map_or(0, |row| row.age)
+    }
+
+    /// Whether it is worth while to wait for somebody who proves the time before anything is
+    /// committed: only then the time that the machine was off counts.
+    pub fn awaits_proof(&self, uptime: Uptime) -> bool {
+        self.state().clock.awaits_proof(uptime)
     }
 
     /// The event that makes the age at `uptime` durable. It goes with every commit that a command
     /// makes: what runs without one is lost from the age when the machine starts anew. `wall` is
     /// for people.
     pub fn clock_event(&self, uptime: Uptime, wall: WallTime) -> Vec<u8> {
-        Event::Clock(self.state().clock.row(uptime, wall)).encode()
+        let mut state = self.state();
+        state.clock.settle(uptime);
+        Event::Clock(state.clock.row(uptime, wall)).encode()
     }
 
     /// What holds for a system.

@@ -7,8 +7,9 @@
 //! that adds it is part of the commit that makes it so, and nothing else adds one.
 //!
 //! **Invariant:** nothing goes by the clock on the wall. Locks and delays are counted in the
-//! pool's age, which is running time, and a policy lets go only what the calendar of running time
-//! lets go too. Whatever the clock said and says, it can only make more stay.
+//! pool's age, which is time that machines ran, and that they were off if that is proven; and a
+//! policy lets go only what the calendar of that age lets go too. Whatever the clock said and
+//! says, it can only make more stay.
 //!
 //! What changes the catalog is asked of it as events ([`Catalog::change`], [`Catalog::expiry`]),
 //! which are for the caller to commit; with them goes [`Catalog::clock_event`], so that the age
@@ -30,11 +31,11 @@ mod tests;
 
 pub use catalog::Catalog;
 pub use change::Change;
-pub use clock::{MAX_UNSEEN, Uptime};
+pub use clock::{MAX_OFF, MAX_UNSEEN};
 pub use commit::commit_all;
 pub use error::{CatalogError, Result};
 pub use expiry::{Judged, expiry_events};
 pub use forecast::days_until_full;
-pub use model::{DEFAULT_DELAY, Period, Policy};
+pub use model::{DEFAULT_DELAY, Period, Policy, Uptime};
 pub use point::{Content, Listed, Point, Removal, RemovedBy};
 pub use retention::{Reason, Verdict, judge};

@@ -78,6 +78,11 @@ impl Disks {
         lock(&self.kept).used.clone()
     }
 
+    /// Where disks were that have been left behind.
+    pub(crate) fn away(&self) -> Vec<PathBuf> {
+        lock(&self.kept).away.clone()
+    }
+
     /// The disks to open the pool on; waits for those that are not there yet. `allowed` allows to
     /// do without one once, whatever is known.
     pub(crate) fn find(&self, allowed: bool, wait: Duration) -> Found {
@@ -193,7 +198,7 @@ fn is_same(one: &[PathBuf], other: &[PathBuf]) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use std::sync::Arc;
 
     use futures_executor::block_on;
@@ -258,7 +263,7 @@ mod tests {
     }
 
     /// Makes a pool, and gives the identities of its disks.
-    fn pool(paths: &[PathBuf], id: u8) -> Vec<DiskId> {
+    pub(crate) fn pool(paths: &[PathBuf], id: u8) -> Vec<DiskId> {
         let disks: Vec<Arc<dyn disk::Disk>> = paths
             .iter()
             .map(|path| {

@@ -26,9 +26,10 @@ use crate::config::Config;
 use crate::disks::Disks;
 use crate::error::Result;
 use crate::exports::{Exported, Exports, STATE_NEXT};
-use crate::facts::{LastSmart, Life};
-use crate::jobs::{Job, JobState, Moment, Queue, Refused, Retry, Work};
+use crate::facts::{HealedLately, LastSmart, Life};
+use crate::jobs::{Job, Moment, Queue, Refused, Retry, Work};
 use crate::protection::{Protection, boot_text};
+use crate::returned::Returned;
 use crate::serve::Known;
 use crate::state::State;
 
@@ -46,12 +47,14 @@ pub(crate) struct Lasts {
     pub(crate) reclaim: u64,
     pub(crate) expire: u64,
     pub(crate) verify: u64,
+    /// The newest scrub when a verify last found everything whole, and what that had found lost.
+    pub(crate) excused: (u64, u64),
     /// Bytes of no use, as the last reclaim counted them.
     pub(crate) reclaimable_bytes: u64,
 }
 
 /// What was last kept of each job, without its progress, which is not worth a write.
-type Kept = HashMap<u64, (JobState, u32, bool)>;
+type Kept = HashMap<u64, keep::Worth>;
 
 /// Everything that the daemon has.
 #[derive(Debug)]
@@ -73,6 +76,10 @@ pub(crate) struct Engine {
     pub(crate) life: Life,
     /// Its disks, by their paths.
     pub(crate) disks: Disks,
+    /// What had to be healed lately.
+    pub(crate) healed: Mutex<HealedLately>,
+    /// Disks that are missing and there again.
+    pub(crate) returned: Returned,
     /// When a disk that lacks something is to be filled, if nobody else sees to it.
     pub(crate) fill_due: Mutex<Option<Instant>>,
     /// Where the service manager can be asked; none on a workstation.
@@ -126,6 +133,8 @@ impl Engine {
             alerts,
             life,
             disks,
+            healed: Mutex::default(),
+            returned: Returned::default(),
             fill_due: Mutex::default(),
             system_bus: OnceLock::new(),
             smart: Mutex::default(),

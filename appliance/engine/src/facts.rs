@@ -2,6 +2,7 @@
 //!
 //! What is not known is said to be so; nothing is guessed.
 
+mod healed;
 mod jobs;
 mod life;
 mod machine;
@@ -19,6 +20,7 @@ use store::MemberStatus;
 use crate::clock::moment;
 use crate::engine::Engine;
 
+pub(crate) use healed::HealedLately;
 pub(crate) use life::Life;
 pub(crate) use outside::{LastSmart, Outside};
 
@@ -28,7 +30,7 @@ pub(crate) fn gather(engine: &Engine, members: &[MemberStatus], outside: Outside
         log::error!("{error}");
     }
     Facts {
-        disks: Some(pool::disks(members, &outside.smart)),
+        disks: Some(pool::disks(engine, members, &outside.smart)),
         pool: Some(pool::pool(engine, members)),
         machine: machine::machine(engine, outside.failed_services),
         ups: outside.ups,

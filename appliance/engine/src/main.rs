@@ -15,6 +15,7 @@ mod facts;
 mod file;
 mod jobs;
 mod protection;
+mod returned;
 mod runner;
 mod schedule;
 mod seen;

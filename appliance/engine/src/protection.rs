@@ -416,7 +416,7 @@ mod tests {
 
     #[test]
     fn how_long_ago_a_run_began_is_counted_by_the_pools_age() {
-        let here = Uptime { boot: [1; 16], seconds: 50 };
+        let here = Uptime { boot: [1; 16], seconds: 50, proven: None };
         let (age, wall, boot) = (100, 1_800_000_000, boot_text(here));
         let run = Run { age, wall, boot, result: String::new() };
         let past = run.past(160, here);

@@ -3,6 +3,7 @@
 //! Each attempt has a thread of its own, as nice as its class, and so are those that it begins: a
 //! restore gets the processors before ingests, and those before upkeep.
 
+use std::num::NonZeroU64;
 use std::os::fd::OwnedFd;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
@@ -173,8 +174,10 @@ fn attempt(
             let done = Expire::default().run(pool, access)?;
             ended(done.json(), done.text(), None)
         }
-        Work::Resync => resync(pool, None, progress, handle)?,
-        Work::Relieve { member, by } => resync(pool, Some((*member, *by)), progress, handle)?,
+        Work::Resync { rate } => resync(pool, *rate, None, progress, handle)?,
+        Work::Relieve { member, by, rate } => {
+            resync(pool, *rate, Some((*member, *by)), progress, handle)?
+        }
     })
 }
 
@@ -194,12 +197,13 @@ fn written(
 /// Copies what disks lack; then one member leaves, if another has come to take over from it.
 fn resync(
     pool: &OpenPool,
+    rate: Option<NonZeroU64>,
     relieved: Option<(usize, usize)>,
     progress: &Progress,
     handle: Handle,
 ) -> Result<Ended, Failure> {
     let pacer = TokioPacer::new(handle, progress);
-    let done = Resync::default().run(pool, progress, &pacer)?;
+    let done = Resync { rate }.run(pool, progress, &pacer)?;
     if progress.stopped() {
         return Ok(Ended::Stopped);
     }

@@ -23,6 +23,10 @@ const COMPARED: Span = Span(30 * 86_400);
 /// How often the pool's age is made durable when nothing else is committed.
 pub(crate) const COMMIT: Span = Span(3600);
 
+/// For so many seconds after a start of the machine nothing is begun if proof of the time may still
+/// come: the first commit is the one by which the time counts that the machine was off.
+const PROOF_WITHIN: u64 = 120;
+
 /// Recovery points that are verified by one look at most. Others follow with the next.
 const VERIFIED_AT_ONCE: usize = 100;
 
@@ -41,6 +45,10 @@ pub(crate) fn begin_due(engine: &Engine) -> Option<u64> {
     engine.access()?;
     if engine.protection.unreadable().is_some() {
         return None;
+    }
+    let running = uptime();
+    if running.seconds < PROOF_WITHIN && engine.pool.catalog.awaits_proof(running) {
+        return Some(1);
     }
     let plan = engine.protection.plan();
     let systems = plan.systems.iter().filter_map(|system| begin_system(engine, &plan, system));

@@ -30,6 +30,8 @@ pub(crate) enum Seen {
     Newer,
     /// Nothing that a pool can be opened on, and why.
     Unusable(String),
+    /// It did not answer in time.
+    Silent,
 }
 
 impl Seen {
@@ -47,6 +49,7 @@ impl Seen {
     pub(crate) fn usable(&self, wanted: Option<PoolId>) -> Result<(), String> {
         match (self, wanted) {
             (Self::Unusable(why), _) => Err(why.clone()),
+            (Self::Silent, _) => Err("it does not answer".to_owned()),
             (Self::Disk { pool, .. }, Some(wanted)) if *pool != wanted => {
                 Err(format!("it belongs to pool {pool}"))
             }
@@ -55,7 +58,7 @@ impl Seen {
     }
 
     fn is_usable(&self) -> bool {
-        !matches!(self, Self::Unusable(_))
+        !matches!(self, Self::Unusable(_) | Self::Silent)
     }
 }
 
@@ -90,8 +93,7 @@ pub(crate) fn look_at_all(
     }
     // Who looks holds the disk.
     over.store(true, Ordering::Release);
-    let silent = || Seen::Unusable("it does not answer".to_owned());
-    seen.into_iter().map(|seen| seen.unwrap_or_else(silent)).collect()
+    seen.into_iter().map(|seen| seen.unwrap_or(Seen::Silent)).collect()
 }
 
 /// Tells what is there, again and again until it is a disk or nobody wants to know any more.

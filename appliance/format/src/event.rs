@@ -64,8 +64,8 @@ layout! {
 }
 
 layout! {
-    /// How old the pool is: the seconds that machines have demonstrably run since it was made. It
-    /// never goes back, whatever clocks say, and is what deletion goes by.
+    /// How old the pool is: the seconds that have demonstrably passed since it was made. It never
+    /// goes back, whatever clocks say, and is what deletion goes by.
     pub struct ClockRow = "ClockRow", 56 bytes {
         kind: u8,
         reserved: [u8; 7],
@@ -76,7 +76,8 @@ layout! {
         uptime: u64,
         /// The box's clock then.
         wall: WallTime,
-        reserved2: u64,
+        /// No earlier than this it was then, by servers that prove who they are; 0 if none told.
+        proven: WallTime,
     }
 }
 

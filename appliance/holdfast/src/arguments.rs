@@ -25,7 +25,7 @@ mod values;
 pub(crate) use alerts::{AlertAcknowledge, Alerts};
 pub(crate) use check::{Scrub, Verify};
 pub(crate) use disk::{
-    Copying, DiskAdd, DiskCommand, DiskRemove, DiskReplace, DiskReturn, DiskStatus, NewDisk,
+    Copying, DiskAdd, DiskCommand, DiskRemove, DiskReplace, DiskReturn, DiskStatus, NewDisk, Rate,
 };
 pub(crate) use engine::{AskEngine, OnBus, Top, UnlockEngine, Waiting};
 pub(crate) use export::{Export, ExportChange, ExportStart, ExportStop};

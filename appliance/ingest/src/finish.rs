@@ -88,7 +88,7 @@ impl Finish<'_> {
             volumes: taken.len() as u16,
             logical_bytes: taken.iter().map(|one| one.bytes).sum(),
             added_bytes: total.stored_bytes + tree_bytes + put.stored_bytes,
-            age: self.catalog.age(self.options.uptime),
+            age: self.catalog.settle_age(self.options.uptime),
             changed_bytes: total.changed_bytes,
             dense_bytes: total.dense_bytes,
             signals: bits(&signals),

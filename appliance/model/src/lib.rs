@@ -12,6 +12,7 @@ mod size;
 mod span;
 mod tag;
 mod time;
+mod uptime;
 
 pub use consistency::Consistency;
 pub use digest::Digest;
@@ -25,3 +26,4 @@ pub use size::{BLOCK, BLOCK_U64, Bytes, blocks_for, parse_bytes};
 pub use span::{Span, parse_span};
 pub use tag::BlockTag;
 pub use time::{Date, WallTime};
+pub use uptime::Uptime;

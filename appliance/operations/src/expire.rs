@@ -40,7 +40,7 @@ struct Line {
 impl Expire {
     /// Judges, and unless it is a dry run commits what follows.
     pub fn run(&self, pool: &OpenPool, access: &Arc<TenantAccess>) -> Result<Expired, Failure> {
-        let age = pool.age();
+        let age = if self.dry_run { pool.age() } else { pool.settle_age() };
         let only = self.system.as_deref().map(|name| ingest::system_id(access, name));
         let mut judged = pool.catalog.expiry(age);
         judged.retain(|judged| {

@@ -6,7 +6,6 @@
 //! is wrong and what to do, in one line; nothing that was there before is damaged by it.
 
 mod checked;
-mod clock;
 mod expire;
 mod failure;
 mod image;
@@ -27,7 +26,7 @@ mod secret;
 mod stream;
 mod verify;
 
-pub use clock::{now, uptime};
+pub use ::clock::{now, uptime};
 pub use expire::{Expire, Expired};
 pub use failure::{Failure, MAKE_ROOM};
 pub use image::{PointImage, default_cache, volume_image};

@@ -7,6 +7,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use catalog::{Catalog, Point};
+use clock::{now, uptime};
 use disk::{Access, Backend, Disk, DiskError};
 use futures_executor::block_on;
 use model::{PointId, TenantId};
@@ -15,7 +16,6 @@ use restore::RestorePoint;
 use seal::{Keyring, Unlocked};
 use store::{Entropy, OpenOptions, Opened, Store, StoreError};
 
-use crate::clock::{now, uptime};
 use crate::{Failure, Secret};
 
 /// Which pool, and how its disks are used.
@@ -196,6 +196,11 @@ impl OpenPool {
     /// The pool's age in seconds of running time.
     pub fn age(&self) -> u64 {
         self.catalog.age(uptime())
+    }
+
+    /// The age for events that are made now and committed by [`OpenPool::commit`].
+    pub fn settle_age(&self) -> u64 {
+        self.catalog.settle_age(uptime())
     }
 
     /// Commits events of the catalog, with the pool's age.

@@ -86,7 +86,7 @@ impl Reclaim {
         let options = ReclaimOptions {
             least_dead_percent: self.least_dead_percent,
             most_moved_bytes: self.most_moved_bytes,
-            age: pool.age(),
+            age: if self.dry_run { pool.age() } else { pool.settle_age() },
         };
         let mut released = self.release(pool, &options, self.release_after)?;
         let mut go_on = |reclaiming: Reclaiming| {

@@ -75,7 +75,7 @@ impl ResyncOutcome {
     /// Everything is on every disk, and intact.
     pub fn is_whole(&self) -> bool {
         let outcome = &self.outcome;
-        outcome.complete && outcome.lost.is_empty() && outcome.unreadable == 0
+        outcome.complete && outcome.lost_records == 0 && outcome.unreadable == 0
     }
 
     /// With the disk that has left the pool since, and the members as they are now.
@@ -90,7 +90,7 @@ impl ResyncOutcome {
             let what = if self.stopped { "interrupted" } else { "not everything is copied yet" };
             return Some(Failure::new(what, next.rest));
         }
-        let lost = outcome.lost.len();
+        let lost = outcome.lost_records;
         (lost > 0 || outcome.unreadable > 0).then(|| {
             let what = format!(
                 "{lost} records and {} lists of records are intact on no disk; all else was copied",
@@ -110,6 +110,7 @@ impl ResyncOutcome {
             "bytes_done": outcome.bytes_done,
             "copied": outcome.copied,
             "kept": outcome.kept,
+            "lost_records": outcome.lost_records,
             "lost": lost,
             "unreadable": outcome.unreadable,
             "complete": outcome.complete,

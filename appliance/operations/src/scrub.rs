@@ -136,6 +136,8 @@ struct Job<'a> {
     began: Instant,
     /// As the scrub was when this run began.
     before: ScrubRow,
+    /// What the store had healed by then.
+    healed_before: u64,
     found: Mutex<Found>,
 }
 
@@ -162,6 +164,7 @@ impl<'a> Job<'a> {
         pacer: &'a TokioPacer<'a>,
     ) -> Result<Self, Failure> {
         let began = Instant::now();
+        let healed_before = pool.store.status().healed;
         let what = if scrub.new { ScrubWhat::New } else { ScrubWhat::All };
         let before = row_to_go_on(pool, what);
         let place = ScrubPlace { next: before.next, verified_below: before.verified_below };
@@ -187,6 +190,7 @@ impl<'a> Job<'a> {
             ends,
             began,
             before,
+            healed_before,
             found,
         })
     }
@@ -302,7 +306,7 @@ impl<'a> Job<'a> {
 
     /// Copies that this run has put right: each was read again afterwards.
     fn healed(&self) -> u64 {
-        self.access.store().status().healed
+        self.access.store().status().healed.saturating_sub(self.healed_before)
     }
 
     fn found(&self) -> std::sync::MutexGuard<'_, Found> {

@@ -39,7 +39,12 @@ const RESTARTS: i32 = 133;
 
 /// What units have to do without where there are no user name spaces, and which ones.
 const WITHOUT: &str = "[Service]\nPrivateUsers=no\n";
-const THOSE: [&str; 2] = ["holdfast-engine.service.d", "holdfast-manage.service.d"];
+const THOSE: [&str; 4] = [
+    "holdfast-engine.service.d",
+    "holdfast-manage.service.d",
+    "holdfast-receiver.service.d",
+    "holdfast-timekeeper.service.d",
+];
 
 /// Boots the system of `tree` with `state` as the folder of the engine's state. It mounts what it
 /// likes: for a process in name spaces of its own.
@@ -83,10 +88,12 @@ fn add_ours(root: &Path, args: Args) -> Result<()> {
     let own = std::env::current_exe().map_err(Error::io(root))?;
     let ours = [
         ("holdfast", "usr/bin/holdfast"),
+        ("holdfast-agent", "usr/bin/holdfast-agent"),
         ("holdfast-console", "usr/bin/holdfast-console"),
         ("holdfast-engine", "usr/bin/holdfast-engine"),
         ("holdfast-manage", "usr/bin/holdfast-manage"),
         ("holdfast-receiver", "usr/bin/holdfast-receiver"),
+        ("holdfast-timekeeper", "usr/bin/holdfast-timekeeper"),
         ("many", "usr/libexec/many"),
     ];
     let ours = ours.map(|(name, to)| (args.program(name), to));

@@ -72,7 +72,7 @@ fn holdfast(words: &[&str]) -> std::process::Command {
     holdfast
 }
 
-fn random(path: &str, bytes: u64) -> Result<()> {
+pub(super) fn random(path: &str, bytes: u64) -> Result<()> {
     let (from, to) = (Path::new("/dev/urandom"), Path::new(path));
     let random = File::open(from).map_err(Error::io(from))?;
     let mut file = File::create(to).map_err(Error::io(to))?;

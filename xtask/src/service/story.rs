@@ -1,7 +1,9 @@
 //! What is done in the container, in order, with a line for each part.
 
 use super::tools::{must, systemctl};
-use super::{Args, alerts, bus, callers, console, exports, jobs, large, manage, set_up, units};
+use super::{
+    Args, agent, alerts, bus, callers, console, exports, jobs, large, manage, set_up, time, units,
+};
 use crate::error::Result;
 use crate::process::{command, quiet};
 
@@ -32,9 +34,11 @@ fn go_through() -> Result<()> {
     alerts::of_restarts()?;
     let mail = jobs::check()?;
     manage::check()?;
+    let files = agent::check()?;
     alerts::of_a_unit()?;
+    time::check()?;
     alerts::of_a_locked_pool()?;
-    let points = [(web, set_up::WEB), (mail, set_up::MAIL)];
+    let points = [(web, set_up::WEB), (mail, set_up::MAIL), (files, agent::VOLUME)];
     let id = |path: String| path.rsplit('/').next().unwrap_or_default().to_owned();
     set_up::judge(&points.map(|(path, image)| (id(path), image)))?;
     console::check()

@@ -37,6 +37,7 @@ pub trait Pool {
         source: &str,
         options: &Options<'_>,
     ) -> zbus::Result<OwnedObjectPath>;
+    fn resync(&self, options: &Options<'_>) -> zbus::Result<OwnedObjectPath>;
     fn add_disk(&self, device: &str) -> zbus::Result<OwnedObjectPath>;
 }
 

@@ -17,7 +17,7 @@ use crate::refusal::Refusal;
 pub(crate) use check::{PLAN_MAX, comment, path, plan, source, system, volume};
 pub use options::{
     ExportOptions, FinishOptions, IngestOptions, ReceiveOptions, ReclaimOptions, RestoreOptions,
-    RunOptions, ScrubOptions, StreamOptions, VerifyOptions,
+    ResyncOptions, RunOptions, ScrubOptions, StreamOptions, VerifyOptions,
 };
 pub(crate) use options::{OptionKey, Options};
 pub use passphrase::Passphrase;
@@ -57,6 +57,7 @@ pub enum Command {
         stream: OwnedFd,
         end: OwnedFd,
     },
+    Resync(ResyncOptions),
     /// `device` is an absolute path.
     AddDisk {
         device: String,

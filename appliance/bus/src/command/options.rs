@@ -129,6 +129,11 @@ options! {
         /// Only say what would be done.
         dry_run: bool,
     }
+    /// How to fill disks.
+    ResyncOptions checked by |options| rate("bytes_per_second", options.bytes_per_second); {
+        /// Copy at most so many bytes in a second. As fast as other work lets it if not given.
+        bytes_per_second: Option<u64>,
+    }
     /// How to verify.
     VerifyOptions checked by |options| anything(&options); {
         /// Decompress every record too, compare its digest, and then all blocks of all recovery
@@ -235,6 +240,15 @@ fn percent(key: &str, value: Option<u32>) -> Result<(), Refusal> {
     }
 }
 
+fn rate(key: &str, value: Option<u64>) -> Result<(), Refusal> {
+    match value {
+        Some(0) => {
+            Err(Refusal::invalid(format!("`{key}` is 0"), "give 1 or more, or leave it out"))
+        }
+        _ => Ok(()),
+    }
+}
+
 fn text(
     value: &mut Option<String>,
     checked: fn(&str, String) -> Result<String, Refusal>,
@@ -303,6 +317,8 @@ mod tests {
         for share in [0_u32, 101] {
             assert!(ScrubOptions::parse(given(&[("duty_percent", share.into())])).is_err());
         }
+        assert!(ResyncOptions::parse(given(&[("bytes_per_second", 0_u64.into())])).is_err());
+        assert!(ResyncOptions::parse(given(&[("bytes_per_second", 1_u64.into())])).is_ok());
         assert!(ExportOptions::parse(given(&[("listen", "office".into())])).is_err());
         assert!(ExportOptions::parse(given(&[("listen", "10.0.0.5:10809".into())])).is_ok());
         assert!(RestoreOptions::parse(given(&[("target", "../x".into())])).is_err());

@@ -3,8 +3,8 @@
 use super::{Method, PLAIN, arguments, descriptor, ready};
 use crate::authorize::Action;
 use crate::command::{
-    self, Command, IngestOptions, Options, PAST_SCRUBS, ReclaimOptions, ScrubOptions,
-    StreamOptions, VerifyOptions,
+    self, Command, IngestOptions, Options, PAST_SCRUBS, ReclaimOptions, ResyncOptions,
+    ScrubOptions, StreamOptions, VerifyOptions,
 };
 
 pub(crate) const METHODS: &[Method] = &[
@@ -111,6 +111,20 @@ pub(crate) const METHODS: &[Method] = &[
                 stream: descriptor(stream),
                 end: descriptor(end),
             })
+        },
+        ..PLAIN
+    },
+    Method {
+        name: "Resync",
+        takes: &[("options", "a{sv}")],
+        gives: &[("job", "o")],
+        action: Some(Action::ManageDisks),
+        options: ResyncOptions::KEYS,
+        about: "Copies what disks lack. The engine does that by itself when a disk comes or lacks \
+            something; then its job goes on as the options say, and is the one that is given.",
+        parse: |_, body| {
+            let (options,) = arguments(body)?;
+            ready(Command::Resync(ResyncOptions::parse(options)?))
         },
         ..PLAIN
     },

@@ -76,6 +76,7 @@ fn reply(command: &Command) -> Reply {
         | Command::Ingest { .. }
         | Command::IngestStream { .. }
         | Command::RetryJob { .. }
+        | Command::Resync(_)
         | Command::AddDisk { .. }
         | Command::ReturnDisk { .. }
         | Command::ReplaceDisk { .. }

@@ -110,7 +110,7 @@ async fn properties_are_read_and_never_written() {
     let name = || "org.holdfast.Job1".try_into().unwrap();
     let number: OwnedVariant = proxy.get(name(), "Number").await.unwrap();
     assert_eq!(u64::try_from(number).unwrap(), 7);
-    assert_eq!(proxy.get_all(name()).await.unwrap().len(), 23);
+    assert_eq!(proxy.get_all(name()).await.unwrap().len(), 24);
     let unknown = proxy.get(name(), "Colour").await.unwrap_err();
     assert!(matches!(unknown, fdo::Error::UnknownProperty(_)), "{unknown}");
     let unknown = proxy.get_all("org.holdfast.Pool1".try_into().unwrap()).await.unwrap_err();

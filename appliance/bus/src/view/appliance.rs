@@ -45,6 +45,9 @@ view! {
     /// How often the engine was started again after it ended without being told to, since the
     /// appliance was switched on.
     State engine_restarts: u32 = "EngineRestarts";
+    /// Whether servers that prove who they are tell the time. While the appliance is off, the pool
+    /// ages by what they tell; without them it goes by running time alone.
+    State time_proven: bool = "TimeProven";
     /// Memory that the engine takes.
     Progress memory_bytes: u64 = "MemoryBytes";
     /// Memory that it may take; 0 if there is no limit.

@@ -78,8 +78,10 @@ view! {
     Progress bytes_done: u64 = "BytesDone";
     /// What there is to work through; 0 if that is not known.
     Progress bytes_total: u64 = "BytesTotal";
-    /// How fast it went in the last seconds.
+    /// How fast it went on average since this try began.
     Progress bytes_per_second: u64 = "BytesPerSecond";
+    /// How fast it may go, as was asked for; 0 if as fast as it can beside others.
+    State bytes_per_second_limit: u64 = "BytesPerSecondLimit";
     /// Seconds until it is done if it goes on like this; 0 if that is not known.
     Progress seconds_left: u64 = "SecondsLeft";
     /// Seconds since it last came forward; 0 while it does.

@@ -1,4 +1,5 @@
-//! R10: whatever the clock on the wall does, nothing goes that running time would not let go.
+//! R10: whatever the clock on the wall does, nothing goes that running time would not let go, nor
+//! that which is proven to have passed.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -6,7 +7,7 @@ use model::{PointId, WallTime};
 use proptest::prelude::*;
 
 use super::make::{DAY, HOUR, MONDAY, Pool, TENANT, id, point, system};
-use crate::{Change, MAX_UNSEEN, Policy, Uptime};
+use crate::{Change, MAX_OFF, MAX_UNSEEN, Policy, Uptime};
 
 const TEN_YEARS: i64 = 3652 * 86_400;
 
@@ -28,6 +29,16 @@ enum Step {
     Lock(u64),
 }
 
+/// Who tells the time and proves who he is.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+enum Servers {
+    #[default]
+    None,
+    Right,
+    /// Somebody has their keys.
+    Lying,
+}
+
 /// A box with a clock on the wall that may be wrong.
 #[derive(Debug, Default)]
 struct World {
@@ -38,18 +49,30 @@ struct World {
     uptime: u64,
     /// How wrong the clock on the wall is.
     wrong: i64,
+    servers: Servers,
+    /// How wrong their time is; `None` while they cannot be reached.
+    told: Option<i64>,
+    /// They are reached between the making of a change and its commit.
+    late: bool,
     points: u32,
     gone: BTreeSet<PointId>,
     /// When each point that a person or the policy removed was first seen so.
     removed: BTreeMap<PointId, u64>,
     /// Seconds that the box was on.
     ran: u64,
+    /// Seconds by which the pool may have aged.
+    passed: u64,
     made: BTreeMap<PointId, u64>,
 }
 
 impl World {
     fn new(policy: &Policy) -> Self {
-        let mut world = Self { boot: 1, ..Self::default() };
+        Self::with(policy, Servers::None)
+    }
+
+    fn with(policy: &Policy, servers: Servers) -> Self {
+        let told = (servers != Servers::None).then_some(0);
+        let mut world = Self { boot: 1, servers, told, ..Self::default() };
         world.a.set_policy(None, policy).unwrap();
         world.commit_clock();
         world
@@ -57,8 +80,10 @@ impl World {
 
     fn now(&self) -> (Uptime, WallTime) {
         let right = (MONDAY + self.time) as i64;
-        let uptime = Uptime { boot: [self.boot; 16], seconds: self.uptime };
-        (uptime, WallTime(right.saturating_add(self.wrong).max(0) as u64))
+        let shifted = |by: i64| WallTime(right.saturating_add(by).max(0) as u64);
+        let proven = self.told.map(shifted);
+        let uptime = Uptime { boot: [self.boot; 16], seconds: self.uptime, proven };
+        (uptime, shifted(self.wrong))
     }
 
     fn age(&self) -> u64 {
@@ -77,21 +102,30 @@ impl World {
         self.time += seconds;
         self.uptime += seconds;
         self.ran += seconds;
+        self.passed += seconds;
     }
 
     fn step(&mut self, step: &Step) {
-        let age = self.age();
+        let age = match step {
+            Step::Run(_) | Step::Off(_) => self.age(),
+            _ => self.a.catalog.settle_age(self.now().0),
+        };
         match step {
             Step::Run(seconds) => return self.run(*seconds),
             Step::Off(seconds) => {
                 self.time += seconds;
+                self.passed += match self.servers {
+                    Servers::None => 0,
+                    Servers::Right => *seconds,
+                    Servers::Lying => MAX_OFF,
+                };
                 (self.boot, self.uptime) = (self.boot + 1, 0);
                 return self.run(60);
             }
             Step::Ingest(of) => {
                 let mut point = point(self.points, age);
                 (point.system, point.created) = (system(*of), self.now().1);
-                self.made.insert(point.id, self.ran);
+                self.made.insert(point.id, self.passed);
                 self.a.add(&point);
                 self.points += 1;
             }
@@ -106,6 +140,9 @@ impl World {
             }
         }
         self.note_removed();
+        if self.late {
+            self.told = Some(0);
+        }
         self.commit_clock();
     }
 
@@ -123,10 +160,10 @@ impl World {
         for id in gone {
             let listed = before.iter().find(|listed| listed.point.id == id).unwrap();
             let policy = self.a.catalog.policy(TENANT, listed.point.system);
-            let lived = self.ran - self.made[&id];
+            let lived = self.passed - self.made[&id];
             assert!(lived >= policy.lock, "{id:?} went in its lock, at {wall}");
-            let removed = self.removed.get(&id).copied().unwrap_or(self.ran);
-            assert!(self.ran - removed >= policy.delay, "{id:?} went before its delay");
+            let removed = self.removed.get(&id).copied().unwrap_or(self.passed);
+            assert!(self.passed - removed >= policy.delay, "{id:?} went before its delay");
             assert!(!listed.held, "{id:?} went though held");
             self.gone.insert(id);
         }
@@ -136,7 +173,7 @@ impl World {
         for listed in self.a.catalog.listed() {
             match listed.removed {
                 Some(_) => {
-                    self.removed.entry(listed.point.id).or_insert(self.ran);
+                    self.removed.entry(listed.point.id).or_insert(self.passed);
                 }
                 None => {
                     self.removed.remove(&listed.point.id);
@@ -196,6 +233,47 @@ proptest! {
             wrong.step(step);
             prop_assert_eq!(right.age(), wrong.age());
             prop_assert!(wrong.age() <= wrong.ran);
+        }
+    }
+
+    /// Locks and delays are kept in seconds that really passed where servers prove it, of which
+    /// somebody may keep the box from time to time; and all that passed counts where nobody does.
+    #[test]
+    fn what_is_proven_to_have_passed_counts_and_no_more(
+        policy in any_policy(),
+        steps in prop::collection::vec((any_step(), any::<(bool, bool)>()), 1..120),
+        jumps in any_jumps(),
+        always in any::<bool>(),
+    ) {
+        let mut world = World::with(&policy, Servers::Right);
+        for ((step, (reached, late)), jump) in steps.iter().zip(jumps) {
+            world.wrong = (world.wrong + jump).clamp(-TEN_YEARS, TEN_YEARS);
+            world.told = (always || *reached).then_some(0);
+            world.late = *late;
+            world.step(step);
+            world.commit_clock();
+            prop_assert!(world.age() <= world.time);
+            if always {
+                prop_assert_eq!(world.age(), world.time);
+            }
+        }
+    }
+
+    /// Servers whose keys somebody has, or that have gone mad, age the pool by a month for each
+    /// start of the machine.
+    #[test]
+    fn servers_that_lie_add_a_month_for_each_start(
+        policy in any_policy(),
+        steps in prop::collection::vec(any_step(), 1..120),
+        lies in any_jumps(),
+    ) {
+        let mut world = World::with(&policy, Servers::Lying);
+        for (step, lie) in steps.iter().zip(lies) {
+            world.told = Some(lie);
+            world.step(step);
+            world.commit_clock();
+            prop_assert!(world.age() <= world.passed);
+            prop_assert!(world.age() >= world.ran);
         }
     }
 

@@ -91,7 +91,7 @@ impl Pool {
     }
 
     pub(super) fn tick(&mut self, boot: u8, seconds: u64, wall: u64) -> u64 {
-        let uptime = Uptime { boot: [boot; 16], seconds };
+        let uptime = Uptime { boot: [boot; 16], seconds, proven: None };
         let event = self.catalog.clock_event(uptime, WallTime(wall));
         self.commit(vec![event]);
         self.catalog.age(uptime)

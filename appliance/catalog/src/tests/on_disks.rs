@@ -46,7 +46,7 @@ async fn create(machine: &SimMachine) -> (Store, Arc<Catalog>) {
 }
 
 fn uptime(seconds: u64) -> Uptime {
-    Uptime { boot: [1; 16], seconds }
+    Uptime { boot: [1; 16], seconds, proven: None }
 }
 
 async fn reopen(machine: &SimMachine) -> (Store, Arc<Catalog>) {

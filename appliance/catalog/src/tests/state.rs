@@ -109,7 +109,7 @@ fn any_event() -> impl Strategy<Value = Vec<u8>> {
             Event::Mark(MarkRow { due: age * u64::from(kind == EVENT_REMOVED), ..row }).encode()
         });
     let clocks = (0..3u8, age.clone(), age.clone()).prop_map(|(boot, seconds, wall)| {
-        let uptime = Uptime { boot: [boot; 16], seconds };
+        let uptime = Uptime { boot: [boot; 16], seconds, proven: None };
         Catalog::default().clock_event(uptime, WallTime(wall))
     });
     let policies = (0..3u8, 0..9u16, 0..HOUR).prop_map(|(of, last, lock)| {
@@ -142,7 +142,7 @@ proptest! {
         prop_assert_eq!(whole.snapshot(), later.snapshot());
         prop_assert_eq!(whole.listed(), later.listed());
         for boot in 0..3 {
-            let uptime = Uptime { boot: [boot; 16], seconds: 5 * HOUR };
+            let uptime = Uptime { boot: [boot; 16], seconds: 5 * HOUR, proven: None };
             prop_assert_eq!(whole.age(uptime), later.age(uptime));
         }
         let points = whole.points();
@@ -167,7 +167,7 @@ proptest! {
             }
             let _ = catalog.apply(Sequence(u64::MAX), &event);
         }
-        let age = catalog.age(Uptime { boot: [0; 16], seconds: u64::MAX });
+        let age = catalog.age(Uptime { boot: [0; 16], seconds: u64::MAX, proven: None });
         catalog.expiry(age);
         let ids: Vec<PointId> = catalog.points().iter().map(|point| point.id).collect();
         for newest in [false, true] {

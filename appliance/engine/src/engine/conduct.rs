@@ -1,5 +1,6 @@
 //! Who begins jobs, and ends them.
 
+use std::num::NonZeroU64;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
@@ -96,7 +97,7 @@ impl Engine {
             let progress = Arc::new(Progress::default());
             lock(&self.running).insert(number, progress.clone());
             // Somebody may have stopped it before there was anything to tell.
-            if lock(&self.queue).get(number).is_some_and(|job| job.stopping) {
+            if lock(&self.queue).get(number).is_some_and(|job| job.stopping || job.anew) {
                 progress.stop();
             }
             let unlocked = Unlocked {
@@ -115,6 +116,18 @@ impl Engine {
                 (number, ended)
             });
         }
+    }
+
+    /// Has the job that fills disks go on at another rate: its number, if there is one.
+    pub(crate) fn set_rate(&self, rate: Option<NonZeroU64>) -> Option<u64> {
+        let (number, tell) = lock(&self.queue).set_rate(rate)?;
+        if let (true, Some(progress)) = (tell, lock(&self.running).get(&number)) {
+            progress.stop();
+        }
+        // The next engine goes on at that rate, too.
+        self.try_to_keep();
+        self.wake.notify_one();
+        Some(number)
     }
 
     pub(super) fn note_progress(&self) {

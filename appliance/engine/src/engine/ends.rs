@@ -27,7 +27,7 @@ impl Engine {
         self.note_intake(job);
         self.refresh.notify_one();
         match job.state {
-            JobState::Done | JobState::Cancelled => {
+            JobState::Done | JobState::Cancelled | JobState::Queued => {
                 log::info!("job {number}: {} {}", job.work.kind(), job.state.word());
             }
             state => {
@@ -58,7 +58,15 @@ impl Engine {
             Work::Reclaim { .. } => self.note_last(|lasts| {
                 (lasts.reclaim, lasts.reclaimable_bytes) = (wall, bytes.unwrap_or(0));
             }),
-            Work::Verify { .. } => self.note_last(|lasts| lasts.verify = wall),
+            Work::Verify { .. } => {
+                let scrub = self.pool.catalog.scrubs().pop();
+                let found = scrub.map_or((0, 0), |scrub| (scrub.number, scrub.lost));
+                let is_whole = job.state == JobState::Done;
+                self.note_last(|lasts| {
+                    lasts.verify = wall;
+                    lasts.excused = if is_whole { found } else { lasts.excused };
+                });
+            }
             Work::Expire => self.note_last(|lasts| lasts.expire = wall),
             _ => {}
         }

@@ -1,5 +1,6 @@
 //! Jobs in the state's file, and on the bus.
 
+use std::num::NonZeroU64;
 use std::sync::atomic::Ordering;
 
 use bus::{JobView, Place};
@@ -61,7 +62,10 @@ impl Engine {
     }
 }
 
+/// What is worth a write when it changes.
+pub(super) type Worth = (JobState, u32, bool, Option<NonZeroU64>);
+
 /// What is kept of a job; its progress is not worth a write.
-pub(super) fn worth_keeping(job: &Job) -> (JobState, u32, bool) {
-    (job.state, job.attempt, job.stopping)
+pub(super) fn worth_keeping(job: &Job) -> Worth {
+    (job.state, job.attempt, job.stopping, job.work.rate())
 }

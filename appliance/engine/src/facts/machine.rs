@@ -102,13 +102,18 @@ pub(super) fn clock(engine: &Engine) -> ClockFacts {
         wall: WallTime(now.wall),
         built: BUILT,
         jump: engine.life.jump(now.running),
-        // Where nobody keeps time from outside there is no file.
-        unconfirmed: match Path::new("/run/systemd/timesync/synchronized").exists() {
+        unconfirmed: match is_confirmed() {
             true => Reading::Known(Span(0)),
             false => Reading::Absent,
         },
         uptimes: engine.life.uptimes(engine.pool.age(), now.wall),
     }
+}
+
+/// Where nobody keeps time from outside there is neither a proof nor systemd-timesyncd's file.
+fn is_confirmed() -> bool {
+    let proven = operations::uptime().proven.is_some();
+    proven || Path::new("/run/systemd/timesync/synchronized").exists()
 }
 
 #[cfg(test)]

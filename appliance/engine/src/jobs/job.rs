@@ -101,6 +101,9 @@ pub(crate) struct Job {
     pub(crate) moved: u64,
     /// Somebody wants it to stop.
     pub(crate) stopping: bool,
+    /// It is to stop and begin anew, as what it does is another work by now.
+    #[serde(default)]
+    pub(crate) anew: bool,
     pub(crate) cause: String,
     pub(crate) next: String,
     pub(crate) result: Value,

@@ -4,6 +4,7 @@
 //! it is told to. Every change marks the job, so that the caller can keep it and show it.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::num::NonZeroU64;
 
 use serde_json::Value;
 
@@ -127,6 +128,7 @@ impl Queue {
             bytes_total: 0,
             moved: 0,
             stopping: false,
+            anew: false,
             cause: String::new(),
             next: String::new(),
             result: Value::Null,
@@ -206,6 +208,7 @@ impl Queue {
                 (job.cause, job.next) = (cause, next);
                 end(job, JobState::Warned, now);
             }
+            Ended::Stopped if job.anew && !job.stopping => job.state = JobState::Queued,
             Ended::Stopped => end(job, JobState::Cancelled, now),
             Ended::Failed { .. } if job.stopping => end(job, JobState::Cancelled, now),
             Ended::Failed { cause, next } => {
@@ -233,6 +236,30 @@ impl Queue {
         }
         end(job, JobState::Cancelled, now);
         Ok(false)
+    }
+
+    /// Somebody wants copies to go on at another rate: the job that makes them, and whether it runs
+    /// and has to be told, to begin anew. `None` if none makes any.
+    pub(crate) fn set_rate(&mut self, rate: Option<NonZeroU64>) -> Option<(u64, bool)> {
+        let mut found = None;
+        for job in self.jobs.values_mut() {
+            if job.state.is_over() || job.stopping || job.class() != Class::Resync {
+                continue;
+            }
+            let runs = job.state == JobState::Running;
+            let tell = runs && job.work.rate() != rate;
+            job.work = job.work.at_rate(rate);
+            job.anew |= tell;
+            if !runs {
+                job.state = JobState::Queued;
+            }
+            self.changed.insert(job.number);
+            // Others wait until the one that runs is over.
+            if runs || found.is_none() {
+                found = Some((job.number, tell));
+            }
+        }
+        found
     }
 
     /// When the next job that waits is due, in seconds of running time.
@@ -290,6 +317,7 @@ fn is_due(job: &Job, now: Moment, rests: impl Fn(&str) -> bool) -> bool {
 fn begin(job: &mut Job, now: Moment) {
     job.state = JobState::Running;
     job.attempt += 1;
+    job.anew = false;
     (job.started, job.moved) = (now, now.running);
     (job.bytes_done, job.bytes_total) = (0, 0);
 }

@@ -1,4 +1,5 @@
 use std::collections::HashSet;
+use std::num::NonZeroU64;
 
 use proptest::prelude::*;
 
@@ -249,6 +250,30 @@ fn the_queue_has_a_bound_and_so_has_the_list_of_what_is_over() {
     assert_eq!(gone, MAX_WAITING - MAX_OVER);
 }
 
+#[test]
+fn copies_go_on_at_another_rate_as_the_job_that_they_are() {
+    let (mut queue, rate) = (queue(), NonZeroU64::new(5));
+    assert_eq!(queue.set_rate(rate), None);
+    let runs = add(&mut queue, Work::Relieve { member: 0, by: 1, rate: None }, 0);
+    let waits = add(&mut queue, Work::Resync { rate: None }, 0);
+    assert_eq!(queue.start(at(1), |_| false), [runs]);
+    assert_eq!(queue.set_rate(rate), Some((runs, true)));
+    assert_eq!(queue.set_rate(rate), Some((runs, false)), "it is told already");
+    queue.finish(runs, Ended::Stopped, at(2));
+    assert_eq!(queue.start(at(2), |_| false), [runs], "it begins anew");
+    assert_eq!(queue.get(runs).unwrap().work, Work::Relieve { member: 0, by: 1, rate });
+    assert_eq!(queue.get(waits).unwrap().work.rate(), rate);
+    // Who cancels it meanwhile is heard.
+    assert_eq!(queue.set_rate(None), Some((runs, true)));
+    assert_eq!(queue.cancel(runs, at(3)), Ok(true));
+    queue.finish(runs, Ended::Stopped, at(3));
+    assert_eq!(state(&queue, runs), JobState::Cancelled);
+    assert_eq!(queue.set_rate(None), Some((waits, false)));
+    // What an older engine has left had no rate.
+    let old: Work = serde_json::from_str(r#"{"kind":"resync"}"#).unwrap();
+    assert_eq!(old, Work::Resync { rate: None });
+}
+
 /// What can happen to a queue.
 #[derive(Debug, Clone)]
 enum Step {
@@ -256,6 +281,7 @@ enum Step {
     Start,
     Finish(u8, bool),
     Cancel(u8),
+    Rate(u8),
     Wait(u16),
     Die,
 }
@@ -266,6 +292,7 @@ fn step() -> impl Strategy<Value = Step> {
         4 => Just(Step::Start),
         4 => (any::<u8>(), any::<bool>()).prop_map(|(n, well)| Step::Finish(n, well)),
         1 => any::<u8>().prop_map(Step::Cancel),
+        1 => any::<u8>().prop_map(Step::Rate),
         2 => any::<u16>().prop_map(Step::Wait),
         1 => Just(Step::Die),
     ]
@@ -277,7 +304,7 @@ fn work(n: u8) -> Work {
         2 => restore(&format!("/{}", n % 3)),
         3 => Work::Reclaim(super::work::Reclaiming::default()),
         4 => Work::Verify { deep: n > 100 },
-        _ => Work::Resync,
+        _ => Work::Resync { rate: None },
     }
 }
 
@@ -301,6 +328,13 @@ proptest! {
                 },
                 Step::Cancel(n) => if let Some(job) = pick(n) {
                     prop_assert_eq!(queue.cancel(job, at(now)), Ok(true));
+                },
+                Step::Rate(n) => {
+                    let changed = queue.set_rate(NonZeroU64::new(n.into()));
+                    if let Some((job, true)) = changed {
+                        queue.finish(job, Ended::Stopped, at(now));
+                        prop_assert_eq!(state(&queue, job), JobState::Queued);
+                    }
                 },
                 Step::Wait(time) => now += u64::from(time),
                 Step::Die => {

@@ -1,5 +1,6 @@
 //! What a job does.
 
+use std::num::NonZeroU64;
 use std::path::{Path, PathBuf};
 
 use bus::{ReclaimOptions, ScrubOptions};
@@ -93,11 +94,18 @@ pub(crate) enum Work {
     },
     Reclaim(Reclaiming),
     Expire,
-    Resync,
+    Resync {
+        /// Bytes of copies in a second, at most.
+        #[serde(default)]
+        rate: Option<NonZeroU64>,
+    },
     /// A resync after which the member `by` is in the place of another, which leaves.
     Relieve {
         member: usize,
         by: usize,
+        /// As of a resync.
+        #[serde(default)]
+        rate: Option<NonZeroU64>,
     },
 }
 
@@ -154,7 +162,7 @@ impl Work {
             Self::Scrub { .. } => "scrub",
             Self::Reclaim { .. } => "reclaim",
             Self::Expire => "expire",
-            Self::Resync | Self::Relieve { .. } => "resync",
+            Self::Resync { .. } | Self::Relieve { .. } => "resync",
         }
     }
 
@@ -201,8 +209,25 @@ impl Work {
             | Self::PullDomain { .. }
             | Self::Receive { .. }
             | Self::Stream { .. } => Class::Ingest,
-            Self::Resync | Self::Relieve { .. } => Class::Resync,
+            Self::Resync { .. } | Self::Relieve { .. } => Class::Resync,
             _ => Class::Upkeep,
+        }
+    }
+
+    /// How fast it may copy; `None` also for what copies nothing.
+    pub(crate) fn rate(&self) -> Option<NonZeroU64> {
+        match self {
+            Self::Resync { rate } | Self::Relieve { rate, .. } => *rate,
+            _ => None,
+        }
+    }
+
+    /// The same at another rate, if it copies.
+    pub(crate) fn at_rate(&self, rate: Option<NonZeroU64>) -> Self {
+        match *self {
+            Self::Resync { .. } => Self::Resync { rate },
+            Self::Relieve { member, by, .. } => Self::Relieve { member, by, rate },
+            _ => self.clone(),
         }
     }
 

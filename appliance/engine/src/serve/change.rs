@@ -49,7 +49,8 @@ pub(super) async fn point(engine: &Arc<Engine>, command: Command) -> Result<Repl
     let own = engine.clone();
     let changed = tokio::task::spawn_blocking(move || {
         let pool = &own.pool;
-        let events = pool.catalog.change(&[point], change, pool.age()).map_err(Failure::from)?;
+        let age = pool.settle_age();
+        let events = pool.catalog.change(&[point], change, age).map_err(Failure::from)?;
         pool.commit(events)
     });
     changed.await.map_err(|_| panicked())?.map_err(failed)?;

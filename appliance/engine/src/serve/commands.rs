@@ -60,6 +60,7 @@ async fn carry_out(engine: &Arc<Engine>, command: Command) -> Result<Reply, Refu
             let volume = options.volume.unwrap_or_else(|| VOLUME.to_owned());
             begin(engine, Work::Ingest { system, volume, source, full: options.full })
         }
+        Command::Resync(options) => disks::resync(engine, &options),
         Command::AddDisk { device } => disks::add(engine, device).await,
         Command::RemoveDisk { disk } => disks::remove(engine, disk).await,
         Command::ReturnDisk { disk } => disks::take_back(engine, disk).await,

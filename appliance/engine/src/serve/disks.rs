@@ -1,12 +1,12 @@
 //! Disks that come into the pool and leave it.
 
+use std::num::NonZeroU64;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use bus::{Refusal, RefusalKind, Reply};
+use bus::{Place, Refusal, RefusalKind, Reply, ResyncOptions};
 use disk::Access;
-use futures_executor::block_on;
 use model::DiskId;
 use operations::{Failure, Io, open_disk};
 use store::{Admission, MemberState, MemberStatus, StoreError};
@@ -17,10 +17,23 @@ use crate::engine::{Engine, lock};
 use crate::jobs::{Class, Job, JobState, Retry, Work};
 use crate::runner::UNTOLD;
 
+/// Copies what disks lack, as fast as other work lets it.
+const FILL: Work = Work::Resync { rate: None };
+
+/// Copies what disks lack, as somebody wants it. What does so already goes on like that, and stays
+/// the job that it is.
+pub(super) fn resync(engine: &Arc<Engine>, options: &ResyncOptions) -> Result<Reply, Refusal> {
+    let rate = options.bytes_per_second.and_then(NonZeroU64::new);
+    match engine.set_rate(rate) {
+        Some(number) => Ok(Reply::Object(Place::Job(number))),
+        None => begin(engine, Work::Resync { rate }),
+    }
+}
+
 /// Makes a mirror of a pool on one disk, and begins to copy.
 pub(super) async fn add(engine: &Arc<Engine>, device: String) -> Result<Reply, Refusal> {
     admit(engine, device, Admission::Add).await?;
-    begin(engine, Work::Resync)
+    begin(engine, FILL)
 }
 
 /// Puts a new disk in the place of one that is missing, or that serves until the new one has
@@ -35,10 +48,10 @@ pub(super) async fn replace(
     let member = old.number;
     if old.name.is_none() {
         admit(engine, device, Admission::Replace { member }).await?;
-        return begin(engine, Work::Resync);
+        return begin(engine, FILL);
     }
     let by = admit(engine, device, Admission::Relieve { member }).await?;
-    begin(engine, Work::Relieve { member, by })
+    begin(engine, Work::Relieve { member, by, rate: None })
 }
 
 /// Sees to it that a disk which lacks something is filled, also when the job for it was cancelled,
@@ -58,10 +71,18 @@ pub(super) fn fill(engine: &Engine, members: &[MemberStatus]) {
     let now = Instant::now();
     if *due.get_or_insert(now + FILL_AFTER) <= now {
         *due = Some(now + FILL_AGAIN);
-        if let Err(error) = engine.submit(Work::Resync, "", Retry::NEVER) {
+        if let Err(error) = engine.submit(FILL, "", Retry::NEVER) {
             log::error!("a disk lacks something, and filling it was not begun: {error}");
         }
     }
+}
+
+/// Looks which of the disks that are missing are there again.
+pub(super) async fn look_for_returned(engine: &Engine, members: &[MemberStatus]) {
+    let is_missing = |member: &&MemberStatus| member.state == MemberState::Missing;
+    let missing: Vec<DiskId> =
+        members.iter().filter(is_missing).map(|member| member.disk_id).collect();
+    engine.returned.look_when_due(&missing, engine.disks.away()).await;
 }
 
 /// How long a disk may lack something without a job that fills it: whoever takes it in begins one.
@@ -72,25 +93,16 @@ const FILL_AGAIN: Duration = Duration::from_secs(600);
 
 /// Takes a disk back that was left behind, and begins to copy what differs.
 pub(super) async fn take_back(engine: &Arc<Engine>, disk: DiskId) -> Result<Reply, Refusal> {
-    let name = member(engine, disk).await?.name;
-    let stale = engine.pool.stale.clone();
-    let found =
-        tokio::task::spawn_blocking(move || stale.into_iter().find(|path| is_at(disk, path)));
-    let device = name.or(found.await.map_err(|_| panicked())?);
+    let device = match member(engine, disk).await?.name {
+        Some(name) => Some(name),
+        None => engine.returned.find(disk, engine.disks.away()).await,
+    };
     let Some(device) = device else {
         let problem = format!("nobody knows where disk {disk} is now");
         return Err(Refusal::new(RefusalKind::Failed, problem, "see that it is plugged in"));
     };
     admit(engine, device, Admission::Return).await?;
-    begin(engine, Work::Resync)
-}
-
-/// Whether it is this disk that is there.
-fn is_at(disk: DiskId, path: &str) -> bool {
-    let opened = open_disk(Path::new(path), Access::ReadOnly, Io::Threads);
-    opened.is_ok_and(|opened| {
-        block_on(store::identity(&opened)).is_ok_and(|(_, identity)| identity == disk)
-    })
+    begin(engine, FILL)
 }
 
 /// Takes a disk out of the mirror for good.
@@ -122,10 +134,12 @@ async fn admit(engine: &Arc<Engine>, device: String, how: Admission) -> Result<u
         return Err(Refusal::new(RefusalKind::InvalidArguments, problem, next));
     }
     // Opening a device may take as long as it takes to spin up.
+    let held = engine.returned.hold().await;
     let opened = tokio::task::spawn_blocking(move || {
         open_disk(Path::new(&device), Access::ReadWrite, Io::Auto)
     });
     let disk = opened.await.map_err(|_| panicked())?.map_err(failed)?;
+    drop(held);
     let admitted = engine.pool.store.admit(disk, how, false).await;
     let number = admitted.map_err(refused)?;
     let members = engine.pool.store.members().await;

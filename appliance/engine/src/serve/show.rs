@@ -1,6 +1,7 @@
 //! What is shown of the engine on the bus.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
+use std::num::NonZeroU64;
 use std::sync::Arc;
 
 use bus::{
@@ -8,7 +9,7 @@ use bus::{
     JobKind, JobState, JobView, Place, PoolState, PoolView,
 };
 use export::Stats;
-use model::PointId;
+use model::{DiskId, PointId};
 use serde_json::Value;
 use store::{MemberState, MemberStatus};
 use zbus::{ObjectPath, OwnedObjectPath};
@@ -24,6 +25,7 @@ use crate::jobs::{self, Job, Moment, Work};
 /// Shows everything as it is now. Jobs are shown by who changes them.
 pub(crate) async fn show(engine: &Arc<Engine>) {
     let members = engine.pool.store.members().await;
+    disks::look_for_returned(engine, &members).await;
     let outside = health_facts::Outside::ask(engine, &members).await;
     let facts = health_facts::gather(engine, &members, outside);
     if let Err(error) =
@@ -48,7 +50,8 @@ pub(super) async fn show_whether_locked(engine: &Engine) {
 
 /// Shows all disks, and those that left no more.
 fn show_disks(engine: &Engine, members: &[MemberStatus]) {
-    members.iter().for_each(|member| engine.tree.put(disk(member)));
+    let returned = engine.returned.there();
+    members.iter().for_each(|member| engine.tree.put(disk(member, &returned)));
     for place in engine.tree.places() {
         let Place::Disk(id) = place else { continue };
         if !members.iter().any(|member| member.disk_id == id) {
@@ -76,6 +79,7 @@ fn appliance(engine: &Engine, members: &[MemberStatus]) -> ApplianceView {
         started_at: engine.started.wall,
         ready_at: engine.ready_at(),
         engine_restarts: engine.life.restarts_since_boot(),
+        time_proven: operations::uptime().proven.is_some(),
         memory_bytes: resident(),
         ..ApplianceView::default()
     }
@@ -131,15 +135,17 @@ fn pool_state(members: &[MemberStatus]) -> PoolState {
     }
 }
 
-fn disk(member: &MemberStatus) -> DiskView {
+fn disk(member: &MemberStatus, returned: &HashMap<DiskId, String>) -> DiskView {
+    let name = member.name.as_ref().or_else(|| returned.get(&member.disk_id));
     DiskView {
         id: member.disk_id.to_string(),
         number: member.number as u32,
-        name: member.name.clone().unwrap_or_default(),
+        name: name.cloned().unwrap_or_default(),
         state: match member.state {
             MemberState::Complete => DiskState::Active,
             MemberState::Syncing => DiskState::Syncing,
             MemberState::Failed => DiskState::Failed,
+            MemberState::Missing if returned.contains_key(&member.disk_id) => DiskState::Stale,
             MemberState::Missing => DiskState::Missing,
         },
         segments_behind: member.lacking_segments,
@@ -235,6 +241,7 @@ pub(crate) fn job_view(job: &Job, system: Option<String>) -> JobView {
         bytes_done: job.bytes_done,
         bytes_total: job.bytes_total,
         bytes_per_second: rate,
+        bytes_per_second_limit: job.work.rate().map_or(0, NonZeroU64::get),
         seconds_left: left,
         stalled_for: match job.state {
             jobs::JobState::Running => now.running.saturating_sub(job.moved),
@@ -273,7 +280,7 @@ fn kind(work: &Work) -> JobKind {
         Work::Scrub { .. } => JobKind::Scrub,
         Work::Reclaim(_) => JobKind::Reclaim,
         Work::Expire => JobKind::Expire,
-        Work::Resync | Work::Relieve { .. } => JobKind::Resync,
+        Work::Resync { .. } | Work::Relieve { .. } => JobKind::Resync,
     }
 }
 

@@ -21,7 +21,8 @@ pub(crate) enum DiskCommand {
     Return(DiskReturn),
     /// Take a disk out of a mirror for good.
     Remove(DiskRemove),
-    /// Copy what a disk lacks, after a stop or a failure.
+    /// Copy what a disk lacks, after a stop or a failure. What an engine copies already goes on at
+    /// the rate that is given, or without one.
     Resync(DiskResync),
 }
 
@@ -118,4 +119,6 @@ pub(crate) struct DiskResync {
     pub(crate) pool: PoolDisks,
     #[command(flatten)]
     pub(crate) rate: Rate,
+    #[command(flatten)]
+    pub(crate) waiting: Waiting,
 }

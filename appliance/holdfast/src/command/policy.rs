@@ -69,23 +69,33 @@ fn set(set: &PolicySet, output: &Output) -> Result<(), Failure> {
     let before = pool.catalog.policy(tenant, system.unwrap_or_default());
     let policy = changed(before, &set.rules);
     let event = pool.catalog.set_policy(tenant, system, &policy)?;
-    if policy.lock > before.lock {
-        let lock = Span(policy.lock);
-        confirm(
-            &format!("a lock of {lock} could never be made shorter"),
-            &format!("A lock of {lock} can never be made shorter, by anybody"),
-            set.yes,
-        )?;
-    }
+    confirm_lock(&before, &policy, set.yes)?;
     let is_known = |system| pool.catalog.newest(tenant, system).is_some();
     if let (Some(name), false) = (&set.system, system.is_none_or(is_known)) {
         output.note(&format!("there is no recovery point of {name} yet"));
     }
     pool.commit(vec![event])?;
     close(&pool, output)?;
-    let name = set.system.as_deref();
-    output.result(&to_json(name, &policy), || to_text(name, &policy));
+    tell_one(set.system.as_deref(), &policy, output);
     Ok(())
+}
+
+/// Asks before a lock becomes longer.
+pub(crate) fn confirm_lock(before: &Policy, policy: &Policy, yes: bool) -> Result<(), Failure> {
+    if policy.lock <= before.lock {
+        return Ok(());
+    }
+    let lock = Span(policy.lock);
+    confirm(
+        &format!("a lock of {lock} could never be made shorter"),
+        &format!("A lock of {lock} can never be made shorter, by anybody"),
+        yes,
+    )
+}
+
+/// Tells the policy that a system has by now; without a name that of all others.
+pub(crate) fn tell_one(system: Option<&str>, policy: &Policy, output: &Output) {
+    output.result(&to_json(system, policy), || to_text(system, policy));
 }
 
 fn drop(drop: &PolicyDrop, output: &Output) -> Result<(), Failure> {
@@ -99,12 +109,12 @@ fn drop(drop: &PolicyDrop, output: &Output) -> Result<(), Failure> {
         None => output.note(&format!("{name} has no policy of its own")),
     }
     close(&pool, output)?;
-    let policy = catalog.policy(tenant, system);
-    output.result(&to_json(Some(name), &policy), || to_text(Some(name), &policy));
+    tell_one(Some(name), &catalog.policy(tenant, system), output);
     Ok(())
 }
 
-fn changed(before: Policy, rules: &PolicyRules) -> Policy {
+/// A policy with the rules that are given in the place of its own.
+pub(crate) fn changed(before: Policy, rules: &PolicyRules) -> Policy {
     Policy {
         last: rules.last.unwrap_or(before.last),
         hourly: rules.hourly.unwrap_or(before.hourly),

@@ -1,8 +1,9 @@
 //! `holdfast disk`, by the engine, which fills a disk that comes in as a job.
 
+use std::num::NonZeroU64;
 use std::path::{Path, PathBuf};
 
-use bus::{DiskState, DiskView, Object, Place};
+use bus::{ClientError, DiskState, DiskView, Object, Place, ResyncOptions};
 use model::DiskId;
 use operations::{Failure, create_file, is_in_service, is_same};
 use store::{MemberState, MemberStatus, StoreError};
@@ -10,7 +11,7 @@ use store::{MemberState, MemberStatus, StoreError};
 use super::engine::Engine;
 use super::job::run_and_tell;
 use super::seen::Seen;
-use crate::arguments::{Copying, DiskCommand, DiskRemove, DiskReplace, DiskReturn, NewDisk};
+use crate::arguments::{Copying, DiskCommand, DiskRemove, DiskReplace, DiskReturn, NewDisk, Rate};
 use crate::command::disk::{confirm_leaving, only_missing, tell, tell_removed};
 use crate::command::pool::confirm;
 use crate::output::Output;
@@ -26,9 +27,9 @@ pub(crate) fn run(engine: &Engine, command: &DiskCommand, output: &Output) -> Re
         DiskCommand::Replace(replace) => self::replace(engine, replace, output),
         DiskCommand::Return(come_back) => take_back(engine, come_back, output),
         DiskCommand::Remove(remove) => self::remove(engine, remove, output),
-        DiskCommand::Resync(_) => {
-            let next = "see `holdfast jobs list`; `holdfast jobs retry` begins again what failed";
-            Err(Failure::new("an engine fills disks by itself, as soon as they come", next))
+        DiskCommand::Resync(wanted) => {
+            let begin = resync(engine, &wanted.rate);
+            run_and_tell(engine, wanted.waiting.no_wait, output, begin)
         }
     }
 }
@@ -69,7 +70,7 @@ fn replace(engine: &Engine, replace: &DiskReplace, output: &Output) -> Result<()
 }
 
 fn take_back(engine: &Engine, back: &DiskReturn, output: &Output) -> Result<(), Failure> {
-    refuse_own_choices(&back.copying)?;
+    refuse_to_put_off(&back.copying)?;
     let members = members(&engine.seen()?)?;
     let is_it = |member: &&MemberStatus| {
         member.name.as_ref().is_some_and(|name| is_same(Path::new(name), &back.disk))
@@ -82,7 +83,10 @@ fn take_back(engine: &Engine, back: &DiskReturn, output: &Output) -> Result<(), 
         Some(member) => Place::Disk(member.disk_id),
         None => Place::Disk(find(&members, only_missing(&members)?)?.disk_id),
     };
-    let begin = engine.client().begin(&place, "Return", &());
+    let begin = async {
+        let begun = engine.client().begin(&place, "Return", &()).await?;
+        at_rate(engine, begun, &back.copying.rate).await
+    };
     run_and_tell(engine, back.copying.waiting.no_wait, output, begin)
 }
 
@@ -109,7 +113,7 @@ fn bring(
     method: &str,
     output: &Output,
 ) -> Result<(), Failure> {
-    refuse_own_choices(&new.copying)?;
+    refuse_to_put_off(&new.copying)?;
     let path = std::path::absolute(&new.disk).map_err(|error| Failure::file(&new.disk, &error))?;
     let mut made = Made(None);
     if path.exists() {
@@ -130,7 +134,7 @@ fn bring(
         if begun.is_err() && !may_have(engine, &device).await {
             made.0 = path;
         }
-        begun
+        at_rate(engine, begun?, &new.copying.rate).await
     };
     run_and_tell(engine, new.copying.waiting.no_wait, output, begin)
 }
@@ -153,13 +157,26 @@ impl Drop for Made {
     }
 }
 
-/// Refuses what an engine decides by itself.
-fn refuse_own_choices(copying: &Copying) -> Result<(), Failure> {
-    let option = match copying {
-        Copying { no_resync: true, .. } => "--no-resync",
-        Copying { rate, .. } if rate.rate.is_some() => "--rate",
-        _ => return Ok(()),
-    };
-    let what = "an engine fills a disk at once, and makes way for other work";
-    Err(Failure::new(what, format!("leave {option} out")))
+/// Has the engine fill disks at a rate: as a new job, or as the one that does so already.
+async fn resync(engine: &Engine, rate: &Rate) -> Result<Place, ClientError> {
+    let options = ResyncOptions { bytes_per_second: rate.rate.map(NonZeroU64::get) };
+    engine.client().begin(&Place::Pool, "Resync", &(options.arguments(),)).await
+}
+
+/// The job that fills a disk which has come in, at the rate that was asked for.
+async fn at_rate(engine: &Engine, begun: Place, rate: &Rate) -> Result<Place, ClientError> {
+    match rate.rate {
+        None => Ok(begun),
+        Some(_) => resync(engine, rate).await,
+    }
+}
+
+/// A disk that lacks something is filled by the engine, whoever wants that put off.
+fn refuse_to_put_off(copying: &Copying) -> Result<(), Failure> {
+    if !copying.no_resync {
+        return Ok(());
+    }
+    let next = "leave --no-resync out; --rate bounds how fast it is filled, also later as that of \
+        `holdfast disk resync`";
+    Err(Failure::new("an engine fills a disk at once, and makes way for other work", next))
 }

@@ -85,6 +85,7 @@ fn to_json(job: &JobView) -> Value {
         "bytes_done": job.bytes_done,
         "bytes_total": job.bytes_total,
         "bytes_per_second": job.bytes_per_second,
+        "bytes_per_second_limit": job.bytes_per_second_limit,
         "seconds_left": job.seconds_left,
         "stalled_for": job.stalled_for,
         "cause": job.cause,
@@ -138,6 +139,9 @@ fn to_text(job: &JobView) -> String {
     text += &format!("  {} of {}", Bytes(job.bytes_done), Bytes(job.bytes_total));
     if job.state == JobState::Running {
         text += &format!(", {}/s", Bytes(job.bytes_per_second));
+        if job.bytes_per_second_limit > 0 {
+            text += &format!(" of at most {}/s", Bytes(job.bytes_per_second_limit));
+        }
         if job.seconds_left > 0 {
             text += &format!(", {} left", Span(job.seconds_left));
         }

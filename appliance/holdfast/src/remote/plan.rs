@@ -85,7 +85,12 @@ fn apply(apply: &PlanApply, output: &Output) -> Result<(), Failure> {
 }
 
 /// What a plan changes or would change. All that is wrong with it is told, a line for each.
-fn ask(engine: &Engine, text: &str, dry_run: bool, output: &Output) -> Result<String, Failure> {
+pub(super) fn ask(
+    engine: &Engine,
+    text: &str,
+    dry_run: bool,
+    output: &Output,
+) -> Result<String, Failure> {
     let asked = engine.call(&Place::Appliance, "ApplyPlan", &(text, dry_run));
     asked.map_err(|failure| {
         let problems: Vec<&str> = failure.what.lines().collect();

@@ -11,7 +11,7 @@ use seal::{Keyring, KitSecret};
 use store::{Entropy, OpenOptions, Store};
 
 /// No time passes while something is measured.
-pub(crate) const UPTIME: Uptime = Uptime { boot: [0; 16], seconds: 0 };
+pub(crate) const UPTIME: Uptime = Uptime { boot: [0; 16], seconds: 0, proven: None };
 
 pub(crate) struct Opened {
     pub(crate) store: Store,

@@ -155,7 +155,7 @@ impl Pool {
 
     /// The first commit of a new opening, and the end of it.
     fn go_on(&self) -> Result<(), Finding> {
-        let uptime = Uptime { boot: [7; 16], seconds: 1 };
+        let uptime = Uptime { boot: [7; 16], seconds: 1, proven: None };
         let event = self.catalog.clock_event(uptime, WallTime(0));
         now(catalog::commit_all(&self.store, vec![event]))?;
         now(self.store.clone().close())

@@ -151,7 +151,7 @@ fn take(access: &Arc<TenantAccess>, catalog: &Catalog, image: &Path, point: Poin
         point,
         consistency: Consistency::default(),
         now: WallTime(0),
-        uptime: Uptime { boot: [1; 16], seconds: 1 },
+        uptime: Uptime { boot: [1; 16], seconds: 1, proven: None },
     };
     let (source, progress) = (FileSource::open(image).unwrap(), Progress::default());
     let volumes = vec![NewVolume { name: "disk".into(), source: &source, hint: None }];

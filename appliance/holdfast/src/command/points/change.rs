@@ -30,7 +30,7 @@ fn make(named: &PointsNamed, change: Change, output: &Output) -> Result<(), Fail
     let tenant = unlock(&pool, &named.unlock)?.tenant();
     let found = named.ids.iter().map(|typed| pool.find(tenant, typed).map(|point| point.id));
     let ids = found.collect::<Result<Vec<PointId>, Failure>>()?;
-    let age = pool.age();
+    let age = pool.settle_age();
     let events = pool.catalog.change(&ids, change, age)?;
     let (changed, catalog) = (events.len(), pool.catalog.clone());
     pool.commit(events)?;

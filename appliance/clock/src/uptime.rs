@@ -1,26 +1,32 @@
-//! The clocks: how long this machine has run, by which the pool's age is counted, and the one on
-//! the wall, for people.
+//! How long the machine has run, and the clock on the wall.
 
-use catalog::Uptime;
-use model::WallTime;
+use std::path::Path;
+
+use model::{Uptime, WallTime};
 use nix::time::{ClockId, clock_gettime};
+
+use crate::proof::{PROOF, proven};
 
 /// A random UUID that the kernel makes at each start.
 const BOOT_ID: &str = "/proc/sys/kernel/random/boot_id";
 
-/// How long this machine has run, by the kernel's monotonic clock. That one stands still while the
-/// machine sleeps: the kernel knows how long that was from a clock that can be set.
+/// How long this machine has run, by the kernel's monotonic clock, and what time that is if it is
+/// proven. That clock stands still while the machine sleeps: the kernel knows how long that was
+/// from a clock that can be set.
 ///
 /// Without /proc nobody knows which start of the machine this is, and no time has passed: the pool
 /// ages later.
 pub fn uptime() -> Uptime {
-    let unknown = Uptime { boot: [0; 16], seconds: 0 };
+    let unknown = Uptime { boot: [0; 16], seconds: 0, proven: None };
     let Some(boot) = std::fs::read_to_string(BOOT_ID).ok().and_then(|text| parse(&text)) else {
         return unknown;
     };
     let time = clock_gettime(ClockId::CLOCK_MONOTONIC).ok();
     let seconds = time.and_then(|time| u64::try_from(time.tv_sec()).ok());
-    seconds.map_or(unknown, |seconds| Uptime { boot, seconds })
+    seconds.map_or(unknown, |seconds| {
+        let uptime = Uptime { boot, seconds, proven: None };
+        Uptime { proven: proven(Path::new(PROOF), uptime), ..uptime }
+    })
 }
 
 /// The box's clock.

@@ -50,6 +50,12 @@ function problemOf(answer, status) {
 
 export const get = (path) => ask("GET", path);
 export const post = (path, body) => ask("POST", path, body);
+// Adds the next page to a list of records that is shown in part, by the number of its last.
+export async function older(path, state, name, key) {
+  const next = await get(`${path}?before=${state[name].at(-1)[key]}`);
+  Object.assign(state, next, { [name]: [...state[name], ...next[name]] });
+}
+
 export const put = (path, body) => ask("PUT", path, body);
 export const remove = (path, body) => ask("DELETE", path, body);
 

@@ -1,6 +1,6 @@
 // What was agreed with clients, and the work that was done for them.
 
-import { get, part, post, put, remove } from "./api.js";
+import { get, older, part, post, put, remove } from "./api.js";
 import {
   button,
   chip,
@@ -34,8 +34,8 @@ export async function contractsView() {
 }
 
 async function load() {
-  const [{ contracts }, { work }] = await Promise.all([get("/contracts"), get("/work")]);
-  return { contracts, work };
+  const [{ contracts }, { work, more }] = await Promise.all([get("/contracts"), get("/work")]);
+  return { contracts, work, more };
 }
 
 async function again(state, view) {
@@ -193,11 +193,11 @@ function agreed({ tier, ...given }) {
 }
 
 function workDone(state, view) {
-  const { work, most } = state;
+  const { work, most, more } = state;
   const names = knownTo(state);
-  const older = Math.min(PAGE, work.length - most);
-  const more = () => {
+  const goOn = async () => {
     state.most += PAGE;
+    if (more && work.length < state.most) await older("/work", state, "work", "number");
     view.changed();
   };
   return [
@@ -209,7 +209,7 @@ function workDone(state, view) {
         button("Write down work", () => writeDown(names, state, view)),
       ),
     work.length === 0 ? note("None is written down.") : workTable(work.slice(0, most)),
-    older > 0 && button(`Show ${older} older`, more),
+    (work.length > most || more) && button("Show older", goOn),
   ];
 }
 

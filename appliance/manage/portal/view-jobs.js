@@ -46,6 +46,7 @@ function going(job) {
   if (job.state === "running") {
     if (job.stalled_for > 0) parts.push(`no progress for ${span(job.stalled_for)}`);
     else if (job.bytes_per_second > 0) parts.push(rate(job.bytes_per_second));
+    if (job.bytes_per_second_limit > 0) parts.push(`at most ${rate(job.bytes_per_second_limit)}`);
     if (job.seconds_left > 0) parts.push(`${span(job.seconds_left)} left`);
   }
   return parts.join(" · ");

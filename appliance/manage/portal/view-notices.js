@@ -1,6 +1,6 @@
 // Changes to the service that are planned, and whether everybody whom they concern was told in time.
 
-import { get, post } from "./api.js";
+import { get, older, post } from "./api.js";
 import { button, chip, dialog, field, h, note, notice, refuse, section, time } from "./dom.js";
 import { moment, sentence, span, typed, untyped } from "./format.js";
 import { clientNames, now, world } from "./world.js";
@@ -42,9 +42,12 @@ function drawn(state, view) {
     note("Planned work that you may notice. Whoever it concerns is told 72 hours ahead."),
     section("Ahead", ahead.length === 0 ? note("Nothing is planned.") : list(ahead)),
     over.length > 0 && section("Over or cancelled", list(over.slice(0, state.most))),
-    over.length > state.most &&
-      button(`Show ${Math.min(PAGE, over.length - state.most)} older`, () => {
+    (over.length > state.most || state.more) &&
+      button("Show older", async () => {
         state.most += PAGE;
+        if (state.more && over.length < state.most) {
+          await older("/notices", state, "notices", "id");
+        }
         view.changed();
       }),
   ];

@@ -1,6 +1,6 @@
 // Restores that somebody asked for: what was promised runs until the desk has answered and begun.
 
-import { get, part, post } from "./api.js";
+import { get, older, part, post } from "./api.js";
 import { button, chip, dialog, field, h, note, notice, table, time } from "./dom.js";
 import { span } from "./format.js";
 import { all, now, world } from "./world.js";
@@ -36,6 +36,11 @@ function drawn(state, view) {
         button("Ask for something back", () => asking(state, view), { class: "main" }),
       ),
     state.requests.length === 0 ? note("Nobody has asked for anything.") : listed(state, view),
+    state.more &&
+      button("Show older", async () => {
+        await older("/requests", state, "requests", "id");
+        view.changed();
+      }),
   ];
 }
 

@@ -130,55 +130,6 @@ impl Count {
     }
 }
 
-/// Sign-ins in vain that are written to the audit log within an hour: whoever has many addresses
-/// could push everything else out of it.
-const NOTED: u32 = 200;
-
-/// Counts what is written down of sign-ins in vain.
-#[derive(Debug, Default)]
-pub(crate) struct Refusals {
-    /// The hour, and how many there were in it.
-    inner: Mutex<(u64, u32)>,
-}
-
-impl Refusals {
-    /// Whether one more, at this time in seconds, is to be written down.
-    pub(crate) fn takes(&self, now: u64) -> bool {
-        let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
-        let hour = now / 3600;
-        if inner.0 != hour {
-            *inner = (hour, 0);
-        }
-        inner.1 = inner.1.saturating_add(1);
-        inner.1 <= NOTED
-    }
-}
-
-/// Most changes that one account asks for within an hour: each is in the audit log, which must not
-/// be pushed out by one who may do next to nothing.
-const CHANGES: u32 = 3600;
-
-/// Counts what each account changes.
-#[derive(Debug, Default)]
-pub(crate) struct Changes {
-    /// The hour, and how many there were in it, by account.
-    inner: Mutex<(u64, HashMap<String, u32>)>,
-}
-
-impl Changes {
-    /// Whether an account may change one more thing, at this time in seconds.
-    pub(crate) fn takes(&self, account: &str, now: u64) -> bool {
-        let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
-        let hour = now / 3600;
-        if inner.0 != hour {
-            *inner = (hour, HashMap::new());
-        }
-        let count = inner.1.entry(account.to_owned()).or_default();
-        *count = count.saturating_add(1);
-        *count <= CHANGES
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -253,21 +204,6 @@ mod tests {
             guard.enter(&Tries::at_account(victim, address(1)), now).unwrap();
         }
         assert!(guard.enter(&owner(1), now).is_err());
-    }
-
-    #[test]
-    fn the_log_takes_some_refusals_of_each_hour() {
-        let refusals = Refusals::default();
-        let noted = |hour: u64| (0..1000).filter(|_| refusals.takes(hour * 3600)).count();
-        assert_eq!((noted(5), noted(6)), (NOTED as usize, NOTED as usize));
-    }
-
-    #[test]
-    fn an_account_changes_some_things_in_each_hour_and_is_in_nobodys_way() {
-        let changes = Changes::default();
-        let done =
-            |account, hour: u64| (0..9999).filter(|_| changes.takes(account, hour * 3600)).count();
-        assert_eq!((done("a", 5), done("b", 5), done("a", 6)), (3600, 3600, 3600));
     }
 
     #[test]

@@ -100,11 +100,13 @@ pub(crate) struct Problem {
     pub(crate) what: String,
     /// What to do, without a full stop.
     pub(crate) next: String,
+    /// The methods that the path has, where another was used.
+    pub(crate) allow: Option<String>,
 }
 
 impl Problem {
     pub(crate) fn new(kind: Kind, what: impl Into<String>, next: impl Into<String>) -> Self {
-        Self { kind, what: what.into(), next: next.into() }
+        Self { kind, what: what.into(), next: next.into(), allow: None }
     }
 
     pub(crate) fn invalid(what: impl Into<String>) -> Self {

@@ -1,7 +1,7 @@
 //! Restores that somebody asked for: the client's contact asks, the MSP's desk answers, and the
 //! clocks that were promised run until it has.
 
-use notify::{Event, EventKind};
+use notify::{Event, EventKind, LATE, REQUESTED};
 use report::{Clock, RestoreRequest, Step};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -61,7 +61,7 @@ impl Request {
             receipt: false,
         };
         let asks = format!("{} asks for {} back: {}", of.requester, of.system, self.wish);
-        let mut events = vec![event("restore-requested", if is_system { 8 } else { 6 }, asks)];
+        let mut events = vec![event(REQUESTED, if is_system { 8 } else { 6 }, asks)];
         let late = PROMISED.iter().find_map(|(step, what)| match of.clock(*step, now)? {
             Clock::Overdue { .. } => Some(*what),
             Clock::Kept { .. } | Clock::Late { .. } | Clock::Due { .. } => None,
@@ -69,7 +69,7 @@ impl Request {
         events.extend(late.map(|what| {
             let cause =
                 format!("{} asked for {} back and {what} in time.", of.requester, of.system);
-            Event { acknowledged_by: String::new(), ..event("restore-late", 9, cause) }
+            Event { acknowledged_by: String::new(), ..event(LATE, 9, cause) }
         }));
         events
     }

@@ -218,7 +218,8 @@ pub(crate) fn find<'a>(
         true => Problem::missing("page"),
         false => {
             let next = format!("use {}", others.join(" or "));
-            Problem::new(Kind::Method, "that cannot be done here", next)
+            let problem = Problem::new(Kind::Method, "that cannot be done here", next);
+            Problem { allow: Some(others.join(", ")), ..problem }
         }
     })
 }

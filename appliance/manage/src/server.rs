@@ -11,10 +11,12 @@ use tokio::sync::{Notify, Semaphore};
 use crate::channels::Channels;
 use crate::claim::Claim;
 use crate::error::ManageError;
-use crate::guard::{Changes, Guard, Refusals};
+use crate::guard::Guard;
 use crate::identity::{Identity, Means};
 use crate::problem::Problem;
+use crate::rates::Changes;
 use crate::secret::trace;
+use crate::sign_ins::SignIns;
 use crate::state::{Account, Audited, Session, SessionKind, State};
 use crate::used::Used;
 use crate::world::World;
@@ -47,12 +49,14 @@ pub(crate) struct Server {
     /// Somebody has asked for a restore, or a step of one was taken.
     pub(crate) requested: Notify,
     pub(crate) guard: Guard,
-    pub(crate) refusals: Refusals,
+    pub(crate) sign_ins: SignIns,
     pub(crate) changes: Changes,
     pub(crate) client: Client,
     pub(crate) hashes: Arc<Semaphore>,
     /// Reports that are made at once: each holds a copy of all that is shown.
     pub(crate) reports: Semaphore,
+    /// One file for support is made at a time.
+    pub(crate) support: Semaphore,
     pub(crate) streams: Arc<Semaphore>,
     pub(crate) used: Used,
     /// Streams of events of each account that is bound in number.
@@ -104,11 +108,14 @@ impl Server {
     }
 
     /// Removes sessions that are over: first those that were not used, as without that being known
-    /// they would be good again.
+    /// they would be good again. Writes down what was counted of sign-ins.
     pub(crate) fn sweep(&self) -> Result<(), ManageError> {
         for session in self.used.idle(Instant::now()) {
             self.state.end_session(&session)?;
             self.used.forget(&session);
+        }
+        for sum in self.sign_ins.over(now()) {
+            self.state.audit(now(), sum)?;
         }
         self.state.sweep_sessions(now())
     }

@@ -114,7 +114,7 @@ impl Given {
     }
 
     pub(crate) fn number(&self, name: &str) -> Option<u64> {
-        self.0.get(name).and_then(Value::as_u64)
+        self.0.get(name).and_then(whole)
     }
 
     pub(crate) fn flag(&self, name: &str) -> bool {
@@ -170,13 +170,22 @@ fn fits(value: &Value, kind: Kind) -> bool {
     let text = |value: &Value, most: usize| value.as_str().is_some_and(|text| is_fit(text, most));
     match kind {
         Kind::Text(most) | Kind::Secret(most) => text(value, most),
-        Kind::Number(most) => value.as_u64().is_some_and(|number| number <= most),
+        Kind::Number(most) => whole(value).is_some_and(|number| number <= most),
         Kind::Flag => value.is_boolean(),
         Kind::Word(words) => value.as_str().is_some_and(|word| words.contains(&word)),
         Kind::Texts(count, most) => value.as_array().is_some_and(|texts| {
             texts.len() <= count && texts.iter().all(|value| text(value, most))
         }),
     }
+}
+
+/// The whole number that this is, also where it is written as some programs write all numbers:
+/// `176.0`. Of those that is only told which are exact.
+fn whole(value: &Value) -> Option<u64> {
+    const EXACT: f64 = 9_007_199_254_740_992.0;
+    let float = || value.as_f64().filter(|float| float.fract() == 0.0);
+    let exact = || float().filter(|float| (0.0..=EXACT).contains(float));
+    value.as_u64().or_else(|| exact().map(|float| float as u64))
 }
 
 fn unfit(field: &Field) -> Problem {
@@ -254,6 +263,20 @@ mod tests {
         assert_eq!((given.texts("role"), given.some_text("role")), (None, None));
         let shown = given.shown(FIELDS);
         assert!(shown.contains("\"name\":\"a\"") && !shown.contains("canary"), "{shown}");
+    }
+
+    #[test]
+    fn a_whole_number_may_be_written_with_a_point() {
+        let given = |number: &str| {
+            let body = format!("{{\"name\":\"a\",\"most\":{number}}}");
+            Given::of_body(body.as_bytes(), FIELDS).map(|given| given.number("most"))
+        };
+        for number in ["9", "9.0", "9e0", "0.9e1"] {
+            assert_eq!(given(number).unwrap(), Some(9), "{number}");
+        }
+        for number in ["9.5", "-1.0", "10.0", "1e300", "-0.5", "18446744073709551616"] {
+            assert!(given(number).is_err(), "{number}");
+        }
     }
 
     #[test]

@@ -36,12 +36,12 @@ pub(crate) async fn sign_in(
         Ok(_) => "done",
         Err(problem) => problem.kind.word(),
     };
-    // A name that nobody can have is not worth its room in the log, nor are all that are wrong.
+    // A name that nobody can have is not worth its room in the log.
     let known = if is_name(name) { name } else { "?" };
     let role = outcome.as_ref().map(|account| account.role.to_string()).unwrap_or_default();
-    match outcome.is_ok() || server.refusals.takes(now()) {
-        true => server.audit(told(known, &role, from, word, "POST /api/v1/session")).await?,
-        false => log::warn!("{from}: {known} was not let in: {word}"),
+    let entry = told(known, &role, from, word, "POST /api/v1/session");
+    for entry in server.sign_ins.note(entry, now()) {
+        server.audit(entry).await?;
     }
     let account = outcome?;
     server.guard.right(&tries);

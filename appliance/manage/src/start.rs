@@ -22,7 +22,7 @@ use crate::server::{HASHES, REPORTS, STREAMS, Server};
 use crate::state::State;
 use crate::world::World;
 
-/// How often sessions that are over are removed.
+/// How often sessions that are over are removed, and what was counted is written down.
 const SWEEP: Duration = Duration::from_secs(600);
 
 /// Most addresses that the console shows.
@@ -65,11 +65,12 @@ impl Manage {
             channels: Channels::open(&config.state)?,
             requested: Default::default(),
             guard: Guard::default(),
-            refusals: Default::default(),
+            sign_ins: Default::default(),
             changes: Default::default(),
             client: client.map_err(ManageError::Bus)?,
             hashes: Arc::new(Semaphore::new(HASHES)),
             reports: Semaphore::new(REPORTS),
+            support: Semaphore::new(1),
             streams: Arc::new(Semaphore::new(STREAMS)),
             used: Default::default(),
             listening: Default::default(),

@@ -61,6 +61,10 @@ pub struct Event {
 /// A change that touches the service is planned: to be told ahead, and no alert to a contact.
 pub const PLANNED: &str = "maintenance-planned";
 
+/// Somebody asks for a restore, and nobody has begun it in time: beside the alerts, and no alert.
+pub const REQUESTED: &str = "restore-requested";
+pub const LATE: &str = "restore-late";
+
 /// What makes two events ones of the same problem: code and subject.
 pub(crate) type Key = (String, String);
 
@@ -78,6 +82,11 @@ impl Event {
     /// The same for all messages about one occurrence: what a mail reader goes by.
     pub(crate) fn thread(&self) -> String {
         hashed(&[&self.appliance, &self.code, &self.subject, &self.since.to_string()])
+    }
+
+    /// Whether it is an alert, and not what people asked for or announced.
+    pub(crate) fn is_alert(&self) -> bool {
+        ![PLANNED, REQUESTED, LATE].contains(&self.code.as_str())
     }
 
     /// The same alert with something else that happened to it.

@@ -30,7 +30,7 @@ mod write;
 
 pub use document::{Level, Problem};
 pub use error::{NotifyError, SendError};
-pub use event::{Event, EventKind, PLANNED};
+pub use event::{Event, EventKind, LATE, PLANNED, REQUESTED};
 pub use keys::SECTIONS;
 pub use mailing::{DueReport, MailingStatus};
 pub use notice::{Content, Delivery, MAX_NAMED, Notice, Reason, ReportMail};

@@ -5,7 +5,8 @@ use serde::{Deserialize, Serialize};
 use crate::event::{Event, EventKind};
 use crate::word::words;
 
-/// Most alerts that a digest names, the worst first; the rest is counted.
+/// Most alerts that a digest names, the worst first, and what people asked for and announced where
+/// there is room left; the rest is counted.
 pub const MAX_NAMED: usize = 20;
 
 words! {
@@ -70,9 +71,13 @@ impl Notice {
     }
 }
 
-/// What is over comes after what is still there; else the worst first, and the order as it was.
+/// What is over comes after what is still there, and what people asked for after alerts: they may
+/// ask for much. Else the worst first, and the order as it was.
 fn keep_worst(events: &mut Vec<Event>) {
-    events.sort_by_key(|event| (event.kind == EventKind::Cleared, 10 - event.severity.min(10)));
+    events.sort_by_key(|event| {
+        let is_over = event.kind == EventKind::Cleared;
+        (is_over, !event.is_alert(), 10 - event.severity.min(10))
+    });
     events.truncate(MAX_NAMED);
 }
 

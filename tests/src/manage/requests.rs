@@ -70,3 +70,30 @@ fn who_may_only_look_asks_for_a_file_back_and_the_desk_answers_in_time() {
     assert_eq!(asked(), 409);
     assert_eq!(lab.ask("POST", "/api/v1/requests", &owner, &wish).0, 200, "others still may");
 }
+
+#[test]
+fn what_was_asked_for_comes_page_by_page() {
+    let (lab, owner) = Lab::claimed();
+    lab.protect();
+    let system = lab.system(&owner, "mail");
+    for number in 1..=3 {
+        let wish = json!({ "system": system, "class": "file", "wish": format!("file {number}") });
+        assert_eq!(lab.ask("POST", "/api/v1/requests", &owner, &wish).0, 200);
+        let work = json!({ "client": "acme", "seconds": number, "what": "looked for it" });
+        assert_eq!(lab.ask("POST", "/api/v1/work", &owner, &work).0, 200);
+    }
+    for (path, list, number) in [("requests", "requests", "id"), ("work", "work", "number")] {
+        let page = |query: &str| {
+            let (status, said) = lab.get(&format!("/api/v1/{path}{query}"), &owner);
+            assert_eq!(status, 200, "{said}");
+            let records = said[list].as_array().expect("records");
+            let numbers: Vec<u64> =
+                records.iter().filter_map(|record| record[number].as_u64()).collect();
+            (numbers, said["more"] == true)
+        };
+        assert_eq!(page(""), (vec![3, 2, 1], false));
+        assert_eq!(page("?most=2"), (vec![3, 2], true));
+        assert_eq!(page("?most=2&before=2"), (vec![1], false));
+        assert_eq!(lab.get(&format!("/api/v1/{path}?most=1001"), &owner).0, 400);
+    }
+}

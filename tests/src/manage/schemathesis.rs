@@ -12,7 +12,8 @@ use crate::harness::{MIB, skipped};
 
 /// What it looks for: faults, answers that are not as described, and answers to strangers.
 const CHECKS: &str = "not_a_server_error,response_schema_conformance,status_code_conformance,\
-    content_type_conformance,response_headers_conformance,ignored_auth,use_after_free";
+    content_type_conformance,response_headers_conformance,ignored_auth,use_after_free,\
+    unsupported_method";
 
 /// What it leaves alone, and why.
 const LEFT_OUT: [(&str, &str); 3] = [

@@ -86,6 +86,9 @@ impl Answer {
     pub(crate) fn problem(problem: &Problem) -> Self {
         let mut answer = Self::json(&problem.to_json());
         answer.status = problem.kind.status();
+        if let Some(methods) = &problem.allow {
+            answer = answer.with(header::ALLOW, methods);
+        }
         // A body may still be on its way that nobody wants.
         if matches!(problem.kind, Kind::TooLarge | Kind::Invalid) {
             answer = answer.with(header::CONNECTION, "close");

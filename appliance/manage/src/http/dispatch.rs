@@ -132,7 +132,11 @@ fn own_page(route: &Route, who: Option<&Identity>, headers: &HeaderMap) -> Resul
         Means::Certificate => headers.contains_key(header::ORIGIN),
         Means::Token => false,
     });
-    if by_browser && route.changes() && !headers.contains_key(OWN_PAGE) {
+    let given = headers.get(OWN_PAGE);
+    if given.is_some_and(|value| value.as_bytes() != b"1") {
+        return Err(Problem::invalid("the header Holdfast-Request has another value than 1"));
+    }
+    if by_browser && route.changes() && given.is_none() {
         let what = "a request of a browser needs the header Holdfast-Request";
         return Err(Problem::new(
             Kind::Forbidden,
@@ -160,10 +164,10 @@ async fn audited(
     asked: Asked,
 ) -> Result<Answer, Problem> {
     let who = asked.who()?;
-    if !server.changes.takes(&who.account, now()) {
-        let what = "the account has changed too much within this hour";
-        return Err(Problem::new(Kind::TooOften, what, "wait until the next hour"));
-    }
+    server.changes.enter(who, now()).map_err(|most| {
+        let next = format!("wait until the next {} begins, in UTC", most.span);
+        Problem::new(Kind::TooOften, most.to_string(), next)
+    })?;
     let entry = Audited {
         account: who.account.clone(),
         role: who.role.to_string(),

@@ -8,6 +8,7 @@ use jiff::{Timestamp, Zoned};
 use report::{Contract, Work};
 use serde_json::{Value, json};
 
+use super::pages;
 use crate::contracts::{self, Done};
 use crate::http::Answer;
 use crate::identity::Identity;
@@ -63,9 +64,13 @@ pub(crate) const ROUTES: &[Route] = &[
         "/api/v1/work",
         Access::Roles(READERS),
         "Work that was done for clients, the newest first",
-        Gives::Fields(&[("work", "Each with number, client, at, seconds, by, what, ticket")]),
+        Gives::Fields(&[
+            ("work", "Each with number, client, at, seconds, by, what, ticket"),
+            pages::MORE,
+        ]),
         |server, asked| list_work(server, asked).boxed(),
-    ),
+    )
+    .query(pages::QUERY),
     Route::post(
         "/api/v1/work",
         Access::Roles(DESK),
@@ -155,8 +160,8 @@ async fn list_work(server: Arc<Server>, asked: Asked) -> Result<Answer, Problem>
     let who = asked.who()?.clone();
     let all = server.with_state(work).await?;
     let seen = all.iter().rev().filter(|done| who.sees_client(&done.of.client));
-    let work: Vec<&Done> = seen.collect();
-    Ok(Answer::json(&json!({ "work": work })))
+    let (work, more) = pages::page(&asked, seen, |done| done.number);
+    Ok(Answer::json(&json!({ "work": work, "more": more })))
 }
 
 async fn write_down(server: Arc<Server>, asked: Asked) -> Result<Answer, Problem> {

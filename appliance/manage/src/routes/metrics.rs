@@ -73,6 +73,7 @@ fn whole(text: &mut Text, objects: &Objects) {
                 text.gauge("healthy", "Whether nothing is wrong.", healthy);
                 text.gauge("engine_memory_bytes", "Memory of the engine.", view.memory_bytes);
                 text.gauge("engine_restarts", "Unwanted, since boot.", view.engine_restarts.into());
+                text.gauge("time_proven", "By authenticated servers.", view.time_proven.into());
             }
             Object::Pool(pool) => {
                 let complete = u64::from(pool.state == PoolState::Complete);

@@ -11,6 +11,7 @@ mod me;
 mod metrics;
 mod notices;
 mod objects;
+mod pages;
 mod plan;
 mod points;
 mod pool;

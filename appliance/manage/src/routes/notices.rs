@@ -7,6 +7,7 @@ use futures_util::FutureExt;
 use report::Notice;
 use serde_json::{Value, json};
 
+use super::pages;
 use crate::http::Answer;
 use crate::identity::Identity;
 use crate::notices::Planned;
@@ -17,12 +18,22 @@ use crate::server::{Server, now};
 use crate::shape::{Kind, may, must};
 use crate::state::RecordKind;
 
-/// Most clients to be told, over all changes that are ahead: each is something that the notifier
-/// remembers beside the alerts, of which it must lose none.
-const MOST_TOLD: usize = 500;
+/// Most that may be ahead.
+struct Most {
+    /// Clients to be told, over all changes: each is something that the notifier remembers beside
+    /// the alerts, of which it must lose none.
+    told: usize,
+    /// Changes that concern one client.
+    of_client: usize,
+    /// Changes that one account announced.
+    own: usize,
+}
 
-/// Most changes that are ahead and were announced by one account that is bound to clients.
-const MOST_OWN: usize = 20;
+/// For accounts that are bound to clients.
+const BOUND: Most = Most { told: 500, of_client: 30, own: 20 };
+
+/// For the MSP's own: nothing that accounts of clients announce keeps them from it.
+const WIDE: Most = Most { told: 1000, of_client: 60, own: 1000 };
 
 /// The latest second that a change may have: the end of the year 9999.
 const LAST: u64 = 253_402_300_799;
@@ -32,12 +43,17 @@ pub(crate) const ROUTES: &[Route] = &[
         "/api/v1/notices",
         Access::Roles(READERS),
         "Planned changes, and for each client whether it was told 72 hours ahead",
-        Gives::Fields(&[(
-            "notices",
-            "Each with id, what, reason, begin, end, emergency, by, cancelled, clients",
-        )]),
+        Gives::Fields(&[
+            (
+                "notices",
+                "The newest first, each with id, what, reason, begin, end, emergency, by, \
+                 cancelled, clients",
+            ),
+            pages::MORE,
+        ]),
         |server, asked| list(server, asked).boxed(),
-    ),
+    )
+    .query(pages::QUERY),
     Route::post(
         "/api/v1/notices",
         Access::Roles(RESTORERS),
@@ -75,8 +91,9 @@ async fn list(server: Arc<Server>, asked: Asked) -> Result<Answer, Problem> {
     let who = asked.who()?.clone();
     let all: Vec<Planned> = server.with_state(|state| state.records(RecordKind::Notice)).await?;
     let seen = all.iter().rev().filter(|change| change.is_seen_by(&who));
-    let notices: Vec<Value> = seen.map(|change| change.to_json(&who, now())).collect();
-    Ok(Answer::json(&json!({ "notices": notices })))
+    let (seen, more) = pages::page(&asked, seen, |change| change.of.id);
+    let notices: Vec<Value> = seen.iter().map(|change| change.to_json(&who, now())).collect();
+    Ok(Answer::json(&json!({ "notices": notices, "more": more })))
 }
 
 async fn announce(server: Arc<Server>, asked: Asked) -> Result<Answer, Problem> {
@@ -103,14 +120,13 @@ async fn announce(server: Arc<Server>, asked: Asked) -> Result<Answer, Problem> 
     let zones = zones(&server, who, &of.clients).await?;
     // Who is named twice is told once.
     let of = Notice { clients: zones.keys().cloned().collect(), ..of };
-    let (by, at, is_bound) = (who.account.clone(), now(), !who.is_wide());
+    let most = if who.is_wide() { WIDE } else { BOUND };
+    let (by, at) = (who.account.clone(), now());
     let made = server.with_state(move |state| {
         let _alone = state.alone();
         let all: Vec<Planned> = state.records(RecordKind::Notice)?;
-        let ahead = || all.iter().filter(|change| change.is_ahead(at));
-        let told: usize = ahead().map(|change| change.of.clients.len()).sum();
-        let own = ahead().filter(|change| change.by == by).count();
-        if told + of.clients.len() > MOST_TOLD || is_bound && own >= MOST_OWN {
+        let ahead: Vec<&Planned> = all.iter().filter(|change| change.is_ahead(at)).collect();
+        if !most.lets(&ahead, &of.clients, &by) {
             return Ok(None);
         }
         let make = |id| Planned { of: Notice { id, ..of }, by, cancelled: None, zones };
@@ -122,6 +138,20 @@ async fn announce(server: Arc<Server>, asked: Asked) -> Result<Answer, Problem> 
     })?;
     server.requested.notify_one();
     Ok(Answer::json(&json!({ "notice": made })))
+}
+
+impl Most {
+    /// Whether one more change for clients, all of them different, may be ahead.
+    fn lets(&self, ahead: &[&Planned], clients: &[String], by: &str) -> bool {
+        let told: usize = ahead.iter().map(|change| change.of.clients.len()).sum();
+        let own = ahead.iter().filter(|change| change.by == by).count();
+        let of_client = |client: &String| {
+            ahead.iter().filter(|change| change.of.clients.contains(client)).count()
+        };
+        told + clients.len() <= self.told
+            && own < self.own
+            && clients.iter().all(|client| of_client(client) < self.of_client)
+    }
 }
 
 /// The time zones of clients, all of which are there for who asks.
@@ -190,4 +220,34 @@ async fn cancel(server: Arc<Server>, asked: Asked) -> Result<Answer, Problem> {
         Ok(())
     };
     with_change(&server, &asked, work).await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn changes(count: usize, by: &str, clients: &[String]) -> Vec<Planned> {
+        let of = Notice { clients: clients.to_vec(), ..Notice::default() };
+        let change = Planned { of, by: by.to_owned(), cancelled: None, zones: BTreeMap::new() };
+        vec![change; count]
+    }
+
+    #[test]
+    fn accounts_of_clients_are_in_the_way_of_neither_the_msp_nor_other_clients() {
+        let [acme, globex] = ["acme", "globex"].map(|name| vec![name.to_owned()]);
+        let lets = |most: Most, all: &[Planned], clients: &[String], by: &str| {
+            most.lets(&all.iter().collect::<Vec<_>>(), clients, by)
+        };
+        let mut all = changes(20, "ann", &acme);
+        assert!(!lets(BOUND, &all, &acme, "ann") && lets(BOUND, &all, &acme, "bob"));
+        all.extend(changes(10, "bob", &acme));
+        assert!(!lets(BOUND, &all, &acme, "bob") && lets(BOUND, &all, &globex, "eve"));
+        assert!(lets(WIDE, &all, &acme, "tom"), "the MSP's own still may");
+        assert!(!lets(WIDE, &changes(60, "tom", &acme), &acme, "tom"));
+        // One for all clients of the largest plan leaves room.
+        let many: Vec<String> = (0..500).map(|number| format!("c{number}")).collect();
+        let all = changes(1, "tom", &many);
+        assert!(lets(WIDE, &all, &acme, "tom") && !lets(BOUND, &all, &acme, "ann"));
+        assert!(!lets(WIDE, &changes(2, "tom", &many), &acme, "tom"));
+    }
 }

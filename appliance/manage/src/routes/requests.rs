@@ -8,7 +8,9 @@ use report::{Clocks, RestoreClass, RestoreRequest, Step};
 use serde_json::{Value, json};
 
 use super::objects::one;
+use super::pages;
 use crate::http::Answer;
+use crate::identity::Identity;
 use crate::problem::{Kind as Wrong, Problem};
 use crate::requests::Request;
 use crate::role::{ASKERS, READERS, RESTORERS};
@@ -17,8 +19,13 @@ use crate::server::{Server, now};
 use crate::shape::{Kind, may, must};
 use crate::state::RecordKind;
 
-/// Most requests of one account that wait: the MSP is told of each, beside the alerts.
+/// Most requests of one account for one client that wait: the MSP is told of each, beside the
+/// alerts.
 const MOST_WAITING: usize = 20;
+
+/// The same for all clients together, of an account that is bound to some and of the MSP's own.
+const MOST_OF_BOUND: usize = 20;
+const MOST_OF_WIDE: usize = 200;
 
 /// The steps of a request, in their order.
 const STEPS: &[&str] = &["acknowledged", "started", "first-byte", "usable", "verified"];
@@ -28,12 +35,17 @@ pub(crate) const ROUTES: &[Route] = &[
         "/api/v1/requests",
         Access::Roles(READERS),
         "Restores that somebody asked for, and how what was promised for them stands",
-        Gives::Fields(&[(
-            "requests",
-            "Each with id, client, system, point, class, wish, requester, clocks, promises, next",
-        )]),
+        Gives::Fields(&[
+            (
+                "requests",
+                "The newest first, each with id, client, system, point, class, wish, requester, \
+                 clocks, promises, next",
+            ),
+            pages::MORE,
+        ]),
         |server, asked| list(server, asked).boxed(),
-    ),
+    )
+    .query(pages::QUERY),
     Route::post(
         "/api/v1/requests",
         Access::Roles(ASKERS),
@@ -63,8 +75,9 @@ async fn list(server: Arc<Server>, asked: Asked) -> Result<Answer, Problem> {
     let who = asked.who()?.clone();
     let all: Vec<Request> = server.with_state(|state| state.records(RecordKind::Request)).await?;
     let seen = all.iter().rev().filter(|request| who.sees_client(&request.of.client));
-    let requests: Vec<Value> = seen.map(|request| request.to_json(now())).collect();
-    Ok(Answer::json(&json!({ "requests": requests })))
+    let (seen, more) = pages::page(&asked, seen, |request| request.of.id);
+    let requests: Vec<Value> = seen.iter().map(|request| request.to_json(now())).collect();
+    Ok(Answer::json(&json!({ "requests": requests, "more": more })))
 }
 
 async fn ask(server: Arc<Server>, asked: Asked) -> Result<Answer, Problem> {
@@ -98,25 +111,34 @@ async fn ask(server: Arc<Server>, asked: Asked) -> Result<Answer, Problem> {
         requester: who.account.clone(),
         ticket: body.text("ticket").to_owned(),
     };
+    let client = of.client.clone();
     let make = move |id| Request { of: RestoreRequest { id, ..of }, wish, by: Vec::new() };
-    let asker = who.account.clone();
+    let who = who.clone();
     let made = server.with_state(move |state| {
         let _alone = state.alone();
         let all: Vec<Request> = state.records(RecordKind::Request)?;
-        let waits = |request: &&Request| {
-            request.of.requester == asker && request.of.clocks.at(Step::Started).is_none()
-        };
-        if all.iter().filter(waits).count() >= MOST_WAITING {
+        if !may_wait(&all, &who, &client) {
             return Ok(None);
         }
         state.add_record(RecordKind::Request, make).map(Some)
     });
     let number = made.await?.ok_or_else(|| {
-        let what = format!("{MOST_WAITING} requests of yours wait to be begun");
+        let what = "too many requests of yours wait to be begun";
         Problem::new(Wrong::Conflict, what, "wait for the MSP, or call")
     })?;
     server.requested.notify_one();
     Ok(Answer::json(&json!({ "request": number })))
+}
+
+/// Whether one more request of somebody for a client may wait.
+fn may_wait(all: &[Request], who: &Identity, client: &str) -> bool {
+    let waits = |request: &&RestoreRequest| {
+        request.requester == who.account && request.clocks.at(Step::Started).is_none()
+    };
+    let own: Vec<&RestoreRequest> = all.iter().map(|request| &request.of).filter(waits).collect();
+    let of_client = own.iter().filter(|request| request.client == client).count();
+    let most = if who.is_wide() { MOST_OF_WIDE } else { MOST_OF_BOUND };
+    of_client < MOST_WAITING && own.len() < most
 }
 
 async fn step(server: Arc<Server>, asked: Asked) -> Result<Answer, Problem> {
@@ -145,4 +167,55 @@ async fn step(server: Arc<Server>, asked: Asked) -> Result<Answer, Problem> {
     taken.await?.ok_or_else(|| Problem::missing("request"))??;
     server.requested.notify_one();
     Ok(Answer::done())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::identity::Means;
+    use crate::role::Role;
+
+    fn who(role: Role, clients: &[&str]) -> Identity {
+        Identity {
+            account: "a".to_owned(),
+            role,
+            clients: clients.iter().map(|&client| client.to_owned()).collect(),
+            means: Means::Token,
+            session: String::new(),
+            until: 0,
+        }
+    }
+
+    fn request(requester: &str, client: &str) -> Request {
+        let of = RestoreRequest {
+            id: 1,
+            client: client.to_owned(),
+            system: "mail".to_owned(),
+            point: String::new(),
+            class: RestoreClass::File,
+            clocks: Clocks::new(1),
+            requester: requester.to_owned(),
+            ticket: String::new(),
+        };
+        Request { of, wish: "it".to_owned(), by: Vec::new() }
+    }
+
+    #[test]
+    fn the_msps_own_may_ask_for_every_client_and_others_for_all_of_theirs_together() {
+        let wide = who(Role::Technician, &[]);
+        let bound = who(Role::ClientTechnician, &["acme", "globex"]);
+        let mut all: Vec<Request> = (0..20).map(|_| request("a", "acme")).collect();
+        assert!(!may_wait(&all, &wide, "acme") && !may_wait(&all, &bound, "acme"));
+        assert!(may_wait(&all, &wide, "globex") && !may_wait(&all, &bound, "globex"));
+        all[7].of.clocks.take(Step::Acknowledged, 2).unwrap();
+        all[7].of.clocks.take(Step::Started, 3).unwrap();
+        assert!(may_wait(&all, &wide, "acme") && may_wait(&all, &bound, "globex"));
+        // Those of others are in nobody's way.
+        all.extend((0..500).map(|_| request("b", "acme")));
+        assert!(may_wait(&all, &bound, "acme"));
+        all.extend((0..180).map(|number| request("a", &format!("c{}", number / 20))));
+        assert!(may_wait(&all, &wide, "new"), "199 wait");
+        all.push(request("a", "c9"));
+        assert!(!may_wait(&all, &wide, "new"), "200 wait");
+    }
 }

@@ -7,7 +7,7 @@ use futures_util::FutureExt;
 use serde_json::{Map, Value, json};
 
 use crate::http::Answer;
-use crate::problem::Problem;
+use crate::problem::{Kind as Wrong, Problem};
 use crate::render::tagged;
 use crate::role::DESK;
 use crate::route::{Access, Asked, Gives, Route};
@@ -59,24 +59,32 @@ pub(crate) const ROUTES: &[Route] = &[Route::get(
 )];
 
 async fn bundle(server: Arc<Server>, _: Asked) -> Result<Answer, Problem> {
+    // It is large: one is made at a time.
+    let Ok(_alone) = server.support.try_acquire() else {
+        let what = "another file for support is being made";
+        return Err(Problem::new(Wrong::TooOften, what, "try again in a minute"));
+    };
     let plan: Option<String> =
         server.client.call(&bus::Place::Appliance, "ExportPlan", &()).await.ok();
     let audit = server.with_state(newest_entries).await?;
-    let lines = tokio::task::spawn_blocking(|| (journal(), machine())).await;
-    let (journal, machine) = lines.map_err(Problem::inside)?;
-    let status = server.channels.status()?;
+    let own = server.clone();
+    let made = tokio::task::spawn_blocking(move || made(&own, plan.as_deref(), &audit)).await;
+    made.map_err(Problem::inside)?
+}
+
+fn made(server: &Server, plan: Option<&str>, audit: &[Entry]) -> Result<Answer, Problem> {
     let bundle = json!({
         "made": now(),
         "name": server.name,
         "version": env!("CARGO_PKG_VERSION"),
         "certificate": server.fingerprint.to_string(),
-        "objects": objects(&server),
+        "objects": objects(server),
         "plan": plan,
         "channels": server.channels.notifier.settings().shown(),
-        "channel_status": status,
+        "channel_status": server.channels.status()?,
         "audit": audit,
-        "journal": journal,
-        "machine": machine,
+        "journal": journal(),
+        "machine": machine(),
     });
     Ok(Answer::json(&bundle).named("holdfast-support.json"))
 }
@@ -84,7 +92,9 @@ async fn bundle(server: Arc<Server>, _: Asked) -> Result<Answer, Problem> {
 /// Everything that the engine shows, by tag.
 fn objects(server: &Server) -> Value {
     let mut by_tag: Map<String, Value> = Map::new();
-    for object in server.world.objects().values() {
+    // Whoever shows something would wait while they are written.
+    let all: Vec<_> = server.world.objects().values().cloned().collect();
+    for object in &all {
         let (tag, view) = tagged(object);
         if let Value::Array(list) = by_tag.entry(tag).or_insert_with(|| json!([])) {
             list.push(view);

@@ -1,7 +1,11 @@
 //! Who is told what, and when.
 
 use super::make::{FRIDAY, HOUR, at, event, with_channels};
-use crate::{CHANNEL_DEAD, Dead, Delivery, Event, EventKind, Reason, Router, Settings, State};
+use crate::wording::Message;
+use crate::{
+    Audience, CHANNEL_DEAD, Dead, Delivery, Event, EventKind, MAX_NAMED, Notice, REQUESTED, Reason,
+    Router, Settings, State,
+};
 
 fn router(settings: Settings) -> Router {
     Router::new(settings, State::default())
@@ -190,6 +194,17 @@ fn a_flood_becomes_a_digest_that_says_how_many_and_the_worst() {
     assert!(router.tell(event("x", "late", 6), at(FRIDAY + 120)).is_empty());
     assert!(router.advance(at(FRIDAY + HOUR - 1)).is_empty());
     assert_eq!(told(&router.advance(at(FRIDAY + HOUR))), [("a", "raised")]);
+}
+
+#[test]
+fn what_people_ask_for_leaves_alerts_their_place_in_a_digest() {
+    let asked = (0..30).map(|number| Notice::one(event(REQUESTED, &number.to_string(), 8)));
+    let alert = Notice::one(event("disk-failed", "2", 5));
+    let notice = Notice::many(Reason::Flood, asked.chain([alert]).collect()).unwrap();
+    assert_eq!((notice.count, notice.worst, notice.events.len()), (31, 8, MAX_NAMED));
+    assert_eq!(notice.events[0].code, "disk-failed");
+    let said = Message::of(&notice, Audience::Desk).plain();
+    assert!(said.contains("And 11 more: "), "{said}");
 }
 
 #[test]

@@ -77,7 +77,8 @@ fn digest(notice: &Notice) -> Message {
     );
     let named = notice.events.len() as u64;
     if count > named {
-        paragraphs.push(format!("And {} more, no worse than these.", count - named));
+        let rest = "alerts no worse than these, or requests and planned changes";
+        paragraphs.push(format!("And {} more: {rest}.", count - named));
     }
     Message {
         subject: format!("{count} messages, the worst of severity {} ({appliance})", notice.worst),

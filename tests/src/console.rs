@@ -207,7 +207,7 @@ fn an_export_is_shown_with_its_socket_and_counts_while_somebody_uses_it() {
 #[test]
 fn an_engine_that_ends_is_missed_and_a_signal_gives_the_terminal_back() {
     let mut asked = Asked::start(1, 64);
-    let terminal = on_terminal(&asked);
+    let mut terminal = on_terminal(&asked);
     terminal.shows("ready, ");
     asked.stop();
     terminal.until("what was known, and that it is old", |shown| {
@@ -215,9 +215,10 @@ fn an_engine_that_ends_is_missed_and_a_signal_gives_the_terminal_back() {
     });
     assert!(!terminal.is_as_it_was());
     signal(terminal.child(), Signal::SIGTERM);
-    terminal.until("an empty terminal", |shown| !shown.contains("[S]tatus"));
+    let (code, left) = terminal.ended();
+    assert_eq!(code, Some(0));
+    assert!(!left.contains("[S]tatus"), "{left}");
     assert!(terminal.is_as_it_was());
-    assert_eq!(terminal.ended().0, Some(0));
 }
 
 #[test]

@@ -110,7 +110,7 @@ impl Terminal {
     }
 
     /// What the program ended with, and the last that it left on the terminal.
-    pub(crate) fn ended(mut self) -> (Option<i32>, String) {
+    pub(crate) fn ended(&mut self) -> (Option<i32>, String) {
         let status = self.child.wait().expect("a child of this process");
         let mut screen = self.seen.screen.lock().expect("nobody panics");
         while !screen.over {

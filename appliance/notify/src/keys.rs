@@ -84,7 +84,7 @@ pub(crate) const CHANNEL: Section = Section {
         ),
         key(
             "url",
-            "webhook: where it goes",
+            "webhook: where it goes; `(kept)` in place of its path",
             TEXT,
             "https://",
             "required",

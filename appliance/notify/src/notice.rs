@@ -1,8 +1,10 @@
 //! What is told to a channel at once: what happened to one alert, a digest of many, or a report.
 
+use std::collections::HashSet;
+
 use serde::{Deserialize, Serialize};
 
-use crate::event::{Event, EventKind};
+use crate::event::{Event, EventKind, PLANNED};
 use crate::word::words;
 
 /// Most alerts that a digest names, the worst first, and what people asked for and announced where
@@ -40,10 +42,14 @@ impl Notice {
 
     /// Several in one; None of none. A single one is told as itself.
     pub(crate) fn many(reason: Reason, notices: Vec<Self>) -> Option<Self> {
-        let count = notices.iter().map(|notice| notice.count).sum();
+        let count: u64 = notices.iter().map(|notice| notice.count).sum();
         let worst = notices.iter().map(|notice| notice.worst).max()?;
-        let reason = if count == 1 { Reason::Single } else { reason };
         let mut events: Vec<Event> = notices.into_iter().flat_map(|notice| notice.events).collect();
+        let count = count.saturating_sub(leave_out(&mut events));
+        if events.is_empty() {
+            return None;
+        }
+        let reason = if count == 1 { Reason::Single } else { reason };
         keep_worst(&mut events);
         Some(Self { reason, count, worst, events })
     }
@@ -54,6 +60,7 @@ impl Notice {
         self.count = self.count.saturating_add(other.count);
         self.worst = self.worst.max(other.worst);
         self.events.extend(other.events);
+        self.count = self.count.saturating_sub(leave_out(&mut self.events));
         keep_worst(&mut self.events);
     }
 
@@ -69,6 +76,18 @@ impl Notice {
     pub(crate) fn single(&self) -> Option<&Event> {
         self.events.first().filter(|_| self.reason == Reason::Single)
     }
+}
+
+/// A change that was announced and taken back meanwhile is not told at all. How many were left out.
+fn leave_out(events: &mut Vec<Event>) -> u64 {
+    let of = |kind| {
+        let planned = events.iter().filter(move |event| event.code == PLANNED);
+        planned.filter(move |event| event.kind == kind).map(Event::key).collect::<HashSet<_>>()
+    };
+    let gone = &of(EventKind::Raised) & &of(EventKind::Cleared);
+    let before = events.len();
+    events.retain(|event| !gone.contains(&event.key()));
+    (before - events.len()) as u64
 }
 
 /// What is over comes after what is still there, and what people asked for after alerts: they may

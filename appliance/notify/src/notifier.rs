@@ -91,6 +91,11 @@ impl Notifier {
         self.change(|router, now| router.shown(events, now))
     }
 
+    /// Takes in some of what there is while the rest is not known.
+    pub fn also(&self, events: Vec<Event>) -> Result<()> {
+        self.change(|router, now| router.also(events, now))
+    }
+
     /// Takes other settings. What waits is tried again at once; what waits for channels that are
     /// gone goes with them.
     pub fn apply(&self, settings: Settings) -> Result<()> {

@@ -1,5 +1,6 @@
 //! Who is told what, and how: channels, routes, agreements.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use document::{Window, Windows};
@@ -141,12 +142,12 @@ words! {
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Webhook {
-    /// As it was written; the parts below are taken from it.
-    pub url: String,
+    /// Of its address all before the path, as it was written; host and port are taken from it.
+    pub origin: String,
     pub host: String,
     pub port: u16,
-    /// With the query, from the first slash.
-    pub path: String,
+    /// With the query, from the first slash. Many services know who posts by it alone.
+    pub path: Secret,
     /// Key of the signature.
     pub secret: SecretSource,
     /// As for mail.
@@ -304,6 +305,15 @@ words! {
 impl Settings {
     pub fn channel(&self, name: &str) -> Option<&Channel> {
         self.channels.iter().find(|channel| channel.name == name)
+    }
+
+    /// Clients that routes, agreements and reports name.
+    pub fn clients(&self) -> BTreeSet<&str> {
+        let routed = self.routes.iter().flat_map(|route| &route.clients);
+        let agreed = self.agreements.iter().map(|agreement| &agreement.client);
+        let mailed = self.mailings.iter().map(|mailing| &mailing.client);
+        let named = routed.chain(agreed).chain(mailed).map(String::as_str);
+        named.filter(|client| !client.is_empty()).collect()
     }
 
     /// What holds for a client on this day. One that is not named, and the appliance itself (an

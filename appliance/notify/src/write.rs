@@ -14,8 +14,8 @@ impl Settings {
         self.document(Secret::expose)
     }
 
-    /// The settings as they may be seen: secrets stand there as `(kept)`. Applied over settings
-    /// with these secrets, it is the same settings.
+    /// The settings as they may be seen: secrets, and paths of webhooks, stand there as `(kept)`.
+    /// Applied over settings with these secrets, it is the same settings.
     pub fn shown(&self) -> String {
         self.document(|_| KEPT)
     }
@@ -65,7 +65,10 @@ fn of_channel(channel: &Channel, secret: fn(&Secret) -> &str) -> Vec<String> {
     match &channel.kind {
         Kind::Email(email) => lines.extend(of_email(email, secret)),
         Kind::Webhook(webhook) => {
-            lines.push(text("url", &webhook.url));
+            lines.push(text(
+                "url",
+                &format!("{}{}", webhook.origin, of_path(&webhook.path, secret)),
+            ));
             lines.push(of_secret("secret", &webhook.secret, secret));
             lines.extend(webhook.ca.as_deref().map(|ca| path("ca", ca)));
         }
@@ -77,6 +80,14 @@ fn of_channel(channel: &Channel, secret: fn(&Secret) -> &str) -> Vec<String> {
         }
     }
     lines
+}
+
+/// A path without anything in it is no secret.
+fn of_path(path: &Secret, secret: fn(&Secret) -> &str) -> String {
+    match path.expose() {
+        "/" => "/".to_owned(),
+        _ => format!("/{}", secret(path).trim_start_matches('/')),
+    }
 }
 
 fn of_secret(key: &str, source: &SecretSource, secret: fn(&Secret) -> &str) -> String {

@@ -159,17 +159,35 @@ fn webhook(table: &Table<'_>, former: Option<&Kind>) -> Option<Kind> {
     }
     let ca = path(table, "ca");
     let url = table.text("url")?;
-    let Some((host, port, path)) = parts(url) else {
+    let Some((origin, host, port, path)) = parts(url) else {
         let hint = "write it as in \"https://desk.example/hooks/box17\", without user and #";
         table.wrong("url", "is no https address", hint);
         return None;
     };
-    let (url, secret) = (url.to_owned(), secret?);
-    Some(Kind::Webhook(Webhook { url, host, port, path, secret, ca }))
+    let path = match path.strip_prefix('/') == Some(KEPT) {
+        true => kept_path(table, former, (&host, port))?,
+        false => Secret::new(&path),
+    };
+    Some(Kind::Webhook(Webhook { origin, host, port, path, secret: secret?, ca }))
 }
 
-/// Host, port and path of an address.
-fn parts(url: &str) -> Option<(String, u16, String)> {
+/// The path from before, if the webhook leads to where it led.
+fn kept_path(table: &Table<'_>, former: Option<&Kind>, to: (&str, u16)) -> Option<Secret> {
+    let path = match former {
+        Some(Kind::Webhook(former)) if (former.host.as_str(), former.port) == to => {
+            Some(former.path.clone())
+        }
+        _ => None,
+    };
+    if path.is_none() {
+        let hint = "the channel did not lead there before: write the path out";
+        table.wrong("url", "cannot be kept", hint);
+    }
+    path
+}
+
+/// All before the path of an address, its host, its port, and its path.
+fn parts(url: &str) -> Option<(String, String, u16, String)> {
     let uri: hyper::Uri = url.parse().ok()?;
     let authority = uri.authority()?;
     let good = uri.scheme_str() == Some("https") && !url.contains(['#', '@']);
@@ -179,7 +197,8 @@ fn parts(url: &str) -> Option<(String, u16, String)> {
         None => 443,
     };
     let path = uri.path_and_query().map_or("/", |path| path.as_str()).to_owned();
-    (good && !host.is_empty() && port > 0).then_some((host, port, path))
+    let origin = format!("https://{authority}");
+    (good && !host.is_empty() && port > 0).then_some((origin, host, port, path))
 }
 
 fn syslog(table: &Table<'_>) -> Option<Kind> {

@@ -66,18 +66,24 @@ fn look_over(
     mailings: &[Mailing],
 ) {
     let Some(value) = &channel.value else { return };
-    let leads = |route: &&Read<'_, Route>| route.value.channels.contains(&value.name);
-    let mut clients: Vec<&[String]> =
-        routes.iter().filter(leads).map(|route| route.value.clients.as_slice()).collect();
-    if clients.is_empty() && !mailings.iter().any(|one| one.channels.contains(&value.name)) {
+    let routes = routes.iter().map(|route| &route.value);
+    let routes = routes.filter(|route| route.channels.contains(&value.name));
+    let mailings = mailings.iter().filter(|mailing| mailing.channels.contains(&value.name));
+    // Whom what goes there is about; nobody named is everybody.
+    let told = routes.map(|route| route.clients.iter().map(String::as_str).collect());
+    let mailed = mailings.map(|mailing| Some(mailing.client.as_str()).filter(|it| !it.is_empty()));
+    let mut about: Vec<Vec<&str>> =
+        told.chain(mailed.map(|client| client.into_iter().collect())).collect();
+    if about.is_empty() {
         let hint = "name it in the `channels` of a [[route]]";
         channel.table.report(Level::Warning, "name", "no route leads to the channel", hint);
     }
-    clients.dedup();
-    let one = matches!(clients.as_slice(), [] | [[_]]);
+    about.dedup();
+    let one =
+        matches!(about.as_slice(), [] | [_]) && about.iter().all(|clients| clients.len() == 1);
     if value.audience == Audience::Contact && !one {
         let what = "a client's contact is told of others, or of the appliance itself";
-        let hint = "lead routes to it that have one and the same name in `clients`";
+        let hint = "lead routes and reports to it that name one and the same client";
         channel.table.report(Level::Warning, "audience", what, hint);
     }
 }

@@ -23,7 +23,8 @@ use pace::Pace;
 /// The code of the alert about a channel that does not work.
 pub const CHANNEL_DEAD: &str = "channel-dead";
 
-/// Most alerts that are known at a time. Beyond, the oldest of the least severity is forgotten.
+/// Most alerts that are known at a time, with what people ask for and announce. Beyond, the oldest of
+/// the least severity is forgotten, and before any alert what is none.
 const MAX_ALERTS: usize = 2000;
 
 /// What is known of alerts, and what channels were told.
@@ -79,16 +80,21 @@ impl Router {
         self.advance(now)
     }
 
+    /// Takes in some of what there is, and leaves all else as it was.
+    pub fn also(&mut self, events: Vec<Event>, now: Timestamp) -> Vec<Delivery> {
+        for event in events {
+            self.take(event.as_kind(EventKind::Raised), false, now);
+        }
+        self.advance(now)
+    }
+
     /// Takes in all alerts that there are, as after a restart: those that are known and not among
     /// them are over.
     pub fn shown(&mut self, events: Vec<Event>, now: Timestamp) -> Vec<Delivery> {
         for known in self.state.alerts.iter_mut().filter(|known| !known.own) {
             known.over = !events.iter().any(|event| known.is(event));
         }
-        for event in events {
-            self.take(event.as_kind(EventKind::Raised), false, now);
-        }
-        self.advance(now)
+        self.also(events, now)
     }
 
     /// Takes in all channels that do not work now, and makes alerts of them for the others.
@@ -189,7 +195,9 @@ impl Router {
     fn make_room(&mut self) {
         while self.state.alerts.len() >= MAX_ALERTS {
             let alerts = self.state.alerts.iter().enumerate();
-            let least = alerts.min_by_key(|(place, known)| (known.event.severity, *place));
+            let worth =
+                |known: &Known, place| (known.event.is_alert(), known.event.severity, place);
+            let least = alerts.min_by_key(|(place, known)| worth(known, *place));
             let Some((place, _)) = least else { return };
             let gone = self.state.alerts.remove(place);
             let event = gone.event;

@@ -47,9 +47,9 @@ impl Pace {
         if self.sent.len() >= per_hour || now - self.since < COLLECT {
             return None;
         }
-        let digest = Notice::many(Reason::Flood, vec![self.waiting.take()?]);
+        let digest = Notice::many(Reason::Flood, vec![self.waiting.take()?])?;
         self.sent.push_back(now);
-        digest
+        Some(digest)
     }
 
     /// Forgets messages of more than an hour ago, also when the clock went back.

@@ -67,7 +67,7 @@ fn request(
     };
     let request = Request::builder()
         .method(Method::POST)
-        .uri(&webhook.path)
+        .uri(webhook.path.expose())
         .header(HOST, host)
         .header(USER_AGENT, "holdfast")
         .header(CONTENT_TYPE, "application/json")
@@ -96,8 +96,9 @@ fn judged(status: StatusCode, said: &str, webhook: &Webhook) -> Result<(), SendE
     if status.is_success() {
         return Ok(());
     }
-    // It may have repeated the key of the signature.
+    // It may have repeated the key of the signature, or the path.
     let said = webhook.secret.read().map(|secret| secret.out_of(said)).unwrap_or_default();
+    let said = if webhook.path.expose() == "/" { said } else { webhook.path.out_of(&said) };
     let what = format!("{} answers {status}", webhook.host);
     let what = if said.is_empty() { what } else { format!("{what}: {said}") };
     Err(match status.as_u16() {

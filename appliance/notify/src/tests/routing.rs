@@ -3,8 +3,8 @@
 use super::make::{FRIDAY, HOUR, at, event, with_channels};
 use crate::wording::Message;
 use crate::{
-    Audience, CHANNEL_DEAD, Dead, Delivery, Event, EventKind, MAX_NAMED, Notice, REQUESTED, Reason,
-    Router, Settings, State,
+    Audience, CHANNEL_DEAD, Dead, Delivery, Event, EventKind, MAX_NAMED, Notice, PLANNED,
+    REQUESTED, Reason, Router, Settings, State,
 };
 
 fn router(settings: Settings) -> Router {
@@ -208,6 +208,22 @@ fn what_people_ask_for_leaves_alerts_their_place_in_a_digest() {
 }
 
 #[test]
+fn what_was_taken_back_before_a_digest_is_not_announced_by_it() {
+    let rest = "per_hour = 2\n[[route]]\nmin_severity = 1\nchannels = [\"a\"]\n";
+    let mut router = router(with_channels(&["a"], rest));
+    router.tell(event("x", "1", 6), at(FRIDAY));
+    let change = event(PLANNED, "change 3 for acme", 5);
+    assert!(router.tell(change.clone(), at(FRIDAY)).is_empty());
+    assert!(router.tell(cleared(&change), at(FRIDAY + 1)).is_empty());
+    assert!(router.advance(at(FRIDAY + 60)).is_empty(), "there is nothing to tell");
+    // Who was told of it is told that it does not take place.
+    assert!(router.tell(change.clone(), at(FRIDAY + 60)).is_empty());
+    assert_eq!(told(&router.advance(at(FRIDAY + 120))), [("a", "raised")]);
+    router.tell(cleared(&change), at(FRIDAY + 121));
+    assert_eq!(told(&router.advance(at(FRIDAY + 121 + HOUR))), [("a", "cleared")]);
+}
+
+#[test]
 fn a_dead_channel_is_told_through_the_others_and_so_is_its_end() {
     let rest = "[[route]]\nchannels = [\"a\", \"b\"]\n";
     let mut router = router(with_channels(&["a", "b"], rest));
@@ -239,4 +255,11 @@ fn what_is_remembered_has_a_bound() {
     let kept = serde_json::to_value(router.state()).unwrap();
     assert_eq!(kept["alerts"].as_array().unwrap().len(), 2000);
     assert_eq!(kept["alerts"][0]["event"]["subject"], "100");
+    // What people ask for goes before an alert does, however severe it is said to be.
+    router.shown(vec![event("disk-failed", "2", 1)], at(FRIDAY));
+    for number in 0..2100 {
+        router.tell(event(REQUESTED, &number.to_string(), 8), at(FRIDAY));
+    }
+    let kept = serde_json::to_value(router.state()).unwrap();
+    assert_eq!(kept["alerts"][0]["event"]["code"], "disk-failed");
 }

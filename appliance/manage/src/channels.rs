@@ -12,6 +12,7 @@ use notify::{Channel, ChannelStatus, Event, EventKind, Notifier, NotifyError, Pr
 
 use crate::error::{ManageError, Result};
 use crate::notices::Planned;
+use crate::own_alerts::OwnAlerts;
 use crate::requests::Request;
 use crate::server::{Server, now};
 use crate::state::RecordKind;
@@ -40,6 +41,8 @@ pub(crate) struct Channels {
 pub(crate) struct Difference {
     pub(crate) lines: Vec<String>,
     pub(crate) warnings: Vec<String>,
+    /// Clients that they name.
+    pub(crate) clients: Vec<String>,
 }
 
 /// Why settings are not taken.
@@ -124,6 +127,7 @@ impl Channels {
         }
         let lines = changes(&former, &settings);
         let warnings = parsed.problems.iter().map(Problem::to_string).collect();
+        let clients = settings.clients().into_iter().map(str::to_owned).collect();
         if !dry_run {
             keep(&self.file, &settings.to_toml()).map_err(|source| {
                 Refused::Inside(ManageError::File { path: self.file.clone(), source })
@@ -131,7 +135,7 @@ impl Channels {
             self.notifier.apply(settings).map_err(|error| Refused::Inside(error.into()))?;
             *unused = None;
         }
-        Ok(Difference { lines, warnings })
+        Ok(Difference { lines, warnings, clients })
     }
 
     fn changing(&self) -> MutexGuard<'_, Option<String>> {
@@ -141,17 +145,18 @@ impl Channels {
 
 /// Has the notifier know of all alerts, for as long as there is news of them.
 pub(crate) async fn follow(server: Arc<Server>) {
-    let mut alerts = server.world.alerts();
+    let (mut alerts, mut own_alerts) = (server.world.alerts(), OwnAlerts::default());
     loop {
         tokio::select! {
             changed = alerts.changed() => if changed.is_err() { return },
             () = server.requested.notified() => {}
-            // A promise breaks without a word.
+            // A promise breaks without a word, and so does an engine.
             () = tokio::time::sleep(AGAIN) => {}
         }
-        let Some(all) = alerts.borrow_and_update().clone() else { continue };
-        let own = server.clone();
-        let told = tokio::task::spawn_blocking(move || own.tell(&all)).await;
+        own_alerts.look(&server).await;
+        let also = own_alerts.events(&server.channels.notifier.settings(), &server.name);
+        let (own, all) = (server.clone(), alerts.borrow_and_update().clone());
+        let told = tokio::task::spawn_blocking(move || own.tell(all.as_deref(), also)).await;
         if let Ok(Err(error)) = told {
             log::error!("what is to be told of alerts is not kept: {error}");
         }
@@ -159,11 +164,10 @@ pub(crate) async fn follow(server: Arc<Server>) {
 }
 
 impl Server {
-    /// Hands over all that there is to tell: alerts, and restores that wait.
-    fn tell(&self, alerts: &[AlertView]) -> Result<()> {
+    /// Hands over all that there is to tell: alerts, if the engine has shown them since this service
+    /// began, what this service sees itself, restores that wait, and changes that are planned.
+    fn tell(&self, alerts: Option<&[AlertView]>, mut events: Vec<Event>) -> Result<()> {
         let portal = self.claim.addresses().first();
-        let mut events: Vec<Event> =
-            alerts.iter().map(|alert| event(alert, &self.name, portal)).collect();
         let page = portal.map_or_else(String::new, |address| format!("{address}#/requests"));
         for request in self.state.records::<Request>(RecordKind::Request)? {
             events.extend(request.events(now(), &self.name, &page));
@@ -172,7 +176,14 @@ impl Server {
         for change in self.state.records::<Planned>(RecordKind::Notice)? {
             events.extend(change.events(now(), &self.name, &page));
         }
-        self.channels.notifier.shown(events)?;
+        match alerts {
+            Some(alerts) => {
+                events.extend(alerts.iter().map(|alert| event(alert, &self.name, portal)));
+                self.channels.notifier.shown(events)?;
+            }
+            // Nobody knows whether what was told before is over.
+            None => self.channels.notifier.also(events)?,
+        }
         self.keep_receipts()
     }
 

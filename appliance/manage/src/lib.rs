@@ -14,6 +14,7 @@ mod identity;
 mod mailed;
 mod notices;
 mod openapi;
+mod own_alerts;
 mod problem;
 mod rates;
 mod render;

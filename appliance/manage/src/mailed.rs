@@ -41,8 +41,10 @@ async fn all_due(server: &Arc<Server>) -> Result<(), Problem> {
             about: About::Exactly(report.period),
             zone: Some(zone.clone()),
         };
-        let mail = match server.report(wanted).await {
-            Ok(made) => Some(mail(server, &report, &made, &zone)),
+        let (own, of) = (server.clone(), report.clone());
+        let render = move |made: &report::Report| mail(&own, &of, made, &zone);
+        let mail = match server.report(wanted, render).await {
+            Ok(mail) => Some(mail),
             Err(problem) if problem.kind == Wrong::Invalid => {
                 let (kind, client) = (mailing.kind, &mailing.client);
                 log::error!("no report {kind} of {client:?} is mailed: {}", problem.what);

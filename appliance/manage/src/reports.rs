@@ -40,13 +40,25 @@ pub(crate) enum About {
 }
 
 impl Server {
+    /// Names of the plan's clients; none while it is not known.
+    pub(crate) async fn clients(&self) -> Option<Vec<String>> {
+        let plan = self.plan().await.ok()?;
+        Some(plan.clients.into_iter().map(|client| client.name).collect())
+    }
+
     /// The plan in force.
     pub(crate) async fn plan(&self) -> Result<Plan, Problem> {
         let text: String = self.client.call(&Place::Appliance, "ExportPlan", &()).await?;
         plan::parse(&text).plan.ok_or_else(|| Problem::inside("the plan of the engine"))
     }
 
-    pub(crate) async fn report(self: &Arc<Self>, wanted: Wanted) -> Result<Report, Problem> {
+    /// Makes a report, and of it what is wanted: while it holds its place, as a page of it may be
+    /// larger than itself.
+    pub(crate) async fn report<T: Send + 'static>(
+        self: &Arc<Self>,
+        wanted: Wanted,
+        render: impl FnOnce(&Report) -> T + Send + 'static,
+    ) -> Result<T, Problem> {
         let place = tokio::time::timeout(MADE_WITHIN, self.reports.acquire()).await;
         let Ok(Ok(_place)) = place else {
             let what = format!("{REPORTS} reports are being made");
@@ -67,7 +79,8 @@ impl Server {
             About::Exactly(period) => period,
         };
         let scope = Scope { client, period, zone };
-        let made = tokio::task::spawn_blocking(move || report::make(kind, &facts, &scope)).await;
+        let make = move || report::make(kind, &facts, &scope).map(|made| render(&made));
+        let made = tokio::task::spawn_blocking(make).await;
         made.map_err(Problem::inside)?.map_err(|error| Problem::invalid(error.to_string()))
     }
 }

@@ -8,6 +8,7 @@ use serde_json::json;
 
 use crate::channels::{Difference, Refused, SETTINGS};
 use crate::http::Answer;
+use crate::own_alerts::{stranger, strangers};
 use crate::problem::{Kind as Wrong, Problem};
 use crate::role::{DESK, WITNESSES};
 use crate::route::{Access, Asked, Gives, Route, Verb};
@@ -64,9 +65,14 @@ async fn show(server: Arc<Server>, _: Asked) -> Result<Answer, Problem> {
 
 async fn apply(server: Arc<Server>, asked: Asked) -> Result<Answer, Problem> {
     let (text, dry_run) = (asked.body.secret("channels"), asked.body.flag("dry_run"));
+    let own = server.clone();
     let applied =
-        tokio::task::spawn_blocking(move || server.channels.apply(text.expose(), dry_run)).await;
-    let Difference { lines, warnings } = applied.map_err(Problem::inside)?.map_err(refused)?;
+        tokio::task::spawn_blocking(move || own.channels.apply(text.expose(), dry_run)).await;
+    let applied = applied.map_err(Problem::inside)?.map_err(refused)?;
+    let Difference { lines, mut warnings, clients } = applied;
+    let known = server.clients().await;
+    let strangers = strangers(clients.iter().map(String::as_str), known.as_deref());
+    warnings.extend(strangers.map(stranger));
     let difference = json!({ "lines": lines, "warnings": warnings }).to_string();
     Ok(Answer::json(&json!({ "difference": difference, "applied": !dry_run })))
 }

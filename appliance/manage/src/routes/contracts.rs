@@ -25,6 +25,11 @@ const MOST: u64 = u64::MAX >> 1;
 /// Longest work in one piece, in seconds: a week.
 const LONGEST: u64 = 7 * 86_400;
 
+/// Work is written down so long after it began at most, in seconds: no statement of more than a
+/// year ago changes. And so long ahead, as clocks differ.
+const BACK: u64 = 366 * 86_400;
+const AHEAD: u64 = 86_400;
+
 pub(crate) const ROUTES: &[Route] = &[
     Route::get(
         "/api/v1/contracts",
@@ -174,9 +179,10 @@ async fn write_down(server: Arc<Server>, asked: Asked) -> Result<Answer, Problem
     };
     let client = body.text("client").to_owned();
     known(&server, who, &client).await?;
+    let at = begin(body.number("at"), seconds, now())?;
     let of = Work {
         client,
-        at: body.number("at").unwrap_or(now().saturating_sub(seconds)),
+        at,
         seconds,
         by: who.account.clone(),
         what,
@@ -187,9 +193,31 @@ async fn write_down(server: Arc<Server>, asked: Asked) -> Result<Answer, Problem
     Ok(Answer::json(&json!({ "work": number })))
 }
 
+/// When work began.
+fn begin(said: Option<u64>, seconds: u64, now: u64) -> Result<u64, Problem> {
+    let at = said.unwrap_or(now.saturating_sub(seconds));
+    if (now.saturating_sub(BACK)..=now.saturating_add(AHEAD)).contains(&at) {
+        return Ok(at);
+    }
+    let what = "that work was not done within the last year";
+    Err(Problem::new(Wrong::Invalid, what, "send `at` in seconds since 1970, or leave it out"))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn work_was_done_within_a_year() {
+        let now = 1_800_000_000;
+        assert_eq!(begin(None, 900, now).unwrap(), now - 900);
+        for good in [now, now - BACK, now + AHEAD] {
+            assert_eq!(begin(Some(good), 1, now).unwrap(), good);
+        }
+        for bad in [0, now - BACK - 1, now + AHEAD + 1, 1000 * now, MOST] {
+            assert_eq!(begin(Some(bad), 1, now).unwrap_err().kind, Wrong::Invalid, "{bad}");
+        }
+    }
 
     #[test]
     fn a_month_begins_with_its_first_day() {

@@ -89,11 +89,14 @@ async fn show(server: Arc<Server>, asked: Asked) -> Result<Answer, Problem> {
     let kind: Report = asked.part(0).parse().map_err(|_| Problem::missing("report"))?;
     let client = client(asked.who()?, &asked)?;
     let about = asked.query.number("days").map_or(About::Usual, About::Days);
-    let made = server.report(Wanted { kind, client, about, zone: None }).await?;
-    let (media, text, end) = match asked.query.text("format") {
-        "csv" => ("text/csv; charset=utf-8", made.csv(), "csv"),
-        "json" => ("application/json", made.json(), "json"),
-        _ => return Ok(Answer::page(made.html())),
+    let format = asked.query.text("format").to_owned();
+    let render = move |made: &report::Report| {
+        let (media, text, end) = match format.as_str() {
+            "csv" => ("text/csv; charset=utf-8", made.csv(), "csv"),
+            "json" => ("application/json", made.json(), "json"),
+            _ => return Answer::page(made.html()),
+        };
+        Answer::whole(media, text.into()).named(&format!("{}.{end}", kind.as_str()))
     };
-    Ok(Answer::whole(media, text.into()).named(&format!("{}.{end}", kind.as_str())))
+    server.report(Wanted { kind, client, about, zone: None }, render).await
 }

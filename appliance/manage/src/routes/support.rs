@@ -1,5 +1,6 @@
 //! What somebody who helps from afar needs to see, in one file without secrets.
 
+use std::io::Read;
 use std::process::{Command, Stdio};
 use std::sync::Arc;
 
@@ -17,8 +18,9 @@ use crate::state::{Entry, State};
 /// Entries of the audit log, the newest.
 const AUDITED: u64 = 1000;
 
-/// Lines of the journal, the newest, and the most bytes of them.
+/// Lines of the journal, the newest of the last days, and the most bytes of them.
 const LINES: &str = "5000";
+const SINCE: &str = "--since=-14d";
 const JOURNAL: usize = 4 << 20;
 
 /// Seconds that the journal may take.
@@ -114,12 +116,26 @@ fn newest_entries(state: &State) -> crate::Result<Vec<Entry>> {
 fn journal() -> Option<String> {
     let mut journalctl = Command::new("timeout");
     journalctl.args([PATIENCE, "journalctl", "--quiet", "--no-pager", "--output=short-iso"]);
-    journalctl.args(["--lines", LINES, "--unit=holdfast*"]);
-    let output = journalctl.stdin(Stdio::null()).stderr(Stdio::null()).output().ok()?;
-    let text = String::from_utf8_lossy(&output.stdout);
-    let from = text.len().saturating_sub(JOURNAL);
-    let from = (from..text.len()).find(|at| text.is_char_boundary(*at))?;
-    text.get(from..).filter(|lines| !lines.is_empty()).map(str::to_owned)
+    journalctl.args(["--lines", LINES, SINCE, "--unit=holdfast*"]).stdin(Stdio::null());
+    let mut journalctl = journalctl.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().ok()?;
+    let last = last_of(journalctl.stdout.take()?, JOURNAL);
+    // It may not have been read to its end.
+    let _ = journalctl.kill();
+    let _ = journalctl.wait();
+    let text = String::from_utf8_lossy(&last.ok()?).into_owned();
+    Some(text).filter(|lines| !lines.is_empty())
+}
+
+/// The last bytes of what somebody says, in memory of that order however much he says.
+fn last_of(mut said: impl Read, most: usize) -> std::io::Result<Vec<u8>> {
+    let mut last = Vec::new();
+    loop {
+        let length = (&mut said).take(most as u64).read_to_end(&mut last)?;
+        last.drain(..last.len().saturating_sub(most));
+        if length == 0 {
+            return Ok(last);
+        }
+    }
 }
 
 fn machine() -> Value {
@@ -129,4 +145,19 @@ fn machine() -> Value {
         Some(((*name).to_owned(), Value::String(text)))
     });
     Value::Object(told.collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_what_is_said_the_last_is_kept() {
+        let said: Vec<u8> = (0..=250).cycle().take(1_000_003).collect();
+        for most in [0, 1, 1000, 999_999, 1_000_003, 2_000_000] {
+            let last = last_of(&said[..], most).unwrap();
+            assert!(last == said[said.len().saturating_sub(most)..], "{most}");
+        }
+        assert!(last_of(&[][..], 7).unwrap().is_empty());
+    }
 }

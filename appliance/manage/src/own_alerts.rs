@@ -35,7 +35,11 @@ impl OwnAlerts {
     pub(crate) async fn look(&mut self, server: &Server) {
         let at = Instant::now();
         self.note_engine(server.world.has_engine(), at, now());
-        let is_due = self.asked.is_none_or(|asked| at.duration_since(asked) >= AGAIN);
+        let settings = server.channels.notifier.settings();
+        let mut is_due = self.asked.is_none_or(|asked| at.duration_since(asked) >= AGAIN);
+        // The plan may have changed since it was asked for.
+        is_due |= strangers(settings.clients(), self.clients.as_deref()).next().is_some();
+        is_due &= !settings.clients().is_empty();
         if is_due && self.away.is_none() {
             self.asked = Some(at);
             let clients = tokio::time::timeout(PATIENCE, server.clients()).await;

@@ -7,15 +7,15 @@ use super::lab::{Lab, PASSWORD};
 
 const PASSWORDS: [&str; 3] =
     ["canary-new-password", "canary-wrong-password", "canary-wrong-passphrase"];
-const OF_CHANNELS: [&str; 3] = ["canary-mail", "canary-webhook", "canary-community"];
+const OF_CHANNELS: [&str; 4] = ["canary-mail", "canary-webhook", "canary-community", "canary-path"];
 
 fn channels() -> String {
-    let [mail, webhook, community] = OF_CHANNELS;
+    let [mail, webhook, community, path] = OF_CHANNELS;
     format!(
         "format = 1\n[[channel]]\nname = \"office\"\nkind = \"email\"\nserver = \"127.0.0.1\"\n\
          port = 9\nuser = \"box\"\npassword = {mail:?}\nfrom = \"b@msp.example\"\n\
          to = [\"o@acme.example\"]\n[[channel]]\nname = \"pager\"\nkind = \"webhook\"\n\
-         url = \"https://127.0.0.1:9/x\"\nsecret = {webhook:?}\n[[channel]]\nname = \"nms\"\n\
+         url = \"https://127.0.0.1:9/{path}\"\nsecret = {webhook:?}\n[[channel]]\nname = \"nms\"\n\
          kind = \"snmp\"\nhost = \"127.0.0.1\"\nport = 9\ncommunity = {community:?}\n\
          [[route]]\nmin_severity = 1\nchannels = [\"office\", \"pager\", \"nms\"]\n"
     )

@@ -130,3 +130,25 @@ fn an_alert_is_told_once_and_told_to_be_taken_on() {
     let wrong = text.replace("community", "secret_file").replace(CANARY, "/etc/shadow");
     assert_eq!(put(&lab, &wrong, false).0, 400, "a trap has no such thing");
 }
+
+#[test]
+fn a_name_that_no_client_has_is_told_until_it_is_corrected() {
+    let mut lab = Lab::new();
+    let syslog = Syslog::start();
+    let owner = lab.claims();
+    lab.protect();
+    let put = |lab: &mut Lab, text: &str, dry_run: bool| {
+        let sent = json!({ "channels": text, "dry_run": dry_run });
+        let answer = lab.ask("PUT", "/api/v1/channels", &owner, &sent);
+        assert_eq!(answer.0, 200, "{}", answer.1);
+        answer.1["difference"].as_str().expect("a text").to_owned()
+    };
+    let right = channels(syslog.port);
+    let wrong = right.replace("\"globex\"", "\"globecks\"");
+    assert!(put(&mut lab, &wrong, true).contains("No client of the plan is called"));
+    assert!(!put(&mut lab, &right, true).contains("No client of the plan is called"));
+    put(&mut lab, &wrong, false);
+    syslog.hears(&["raised", "client-unknown", "globecks"]);
+    put(&mut lab, &right, false);
+    syslog.hears(&["cleared", "client-unknown", "globecks"]);
+}

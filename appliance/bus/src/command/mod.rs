@@ -152,6 +152,17 @@ pub enum Command {
     },
 }
 
+impl Command {
+    /// Whether it changes nothing, whoever asks.
+    pub fn only_reads(&self) -> bool {
+        match self {
+            Self::ExportPlan | Self::ListScrubs | Self::ProbeTimes => true,
+            Self::ApplyPlan { dry_run, .. } | Self::Expire { dry_run } => *dry_run,
+            _ => false,
+        }
+    }
+}
+
 /// What came of a command. Which one belongs to which command stands at its method in BUS.md.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Reply {

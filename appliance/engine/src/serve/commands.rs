@@ -28,10 +28,12 @@ impl Desk {
 impl Commands for Desk {
     fn run(&self, caller: Caller, command: Command) -> BoxFuture<'_, Result<Reply, Refusal>> {
         Box::pin(async move {
-            let told = name(&command);
+            let (told, reads) = (name(&command), command.only_reads());
             let done = carry_out(&self.engine, command).await;
             let (uid, pid) = (caller.uid.unwrap_or(u32::MAX), caller.pid.unwrap_or(0));
             match &done {
+                // Others ask every minute.
+                Ok(_) if reads => log::debug!("user {uid}, process {pid}: {told}"),
                 Ok(_) => log::info!("user {uid}, process {pid}: {told}"),
                 Err(refusal) => log::info!("user {uid}, process {pid}: {told}: refused: {refusal}"),
             }

@@ -164,8 +164,9 @@ pub(crate) async fn follow(server: Arc<Server>) {
 }
 
 impl Server {
-    /// Hands over all that there is to tell: alerts, if the engine has shown them since this service
-    /// began, what this service sees itself, restores that wait, and changes that are planned.
+    /// Hands over all that there is to tell: alerts, if the engine has shown them since this
+    /// service began, what this service sees itself, restores that wait, and changes that are
+    /// planned.
     fn tell(&self, alerts: Option<&[AlertView]>, mut events: Vec<Event>) -> Result<()> {
         let portal = self.claim.addresses().first();
         let page = portal.map_or_else(String::new, |address| format!("{address}#/requests"));

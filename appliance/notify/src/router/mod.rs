@@ -23,8 +23,8 @@ use pace::Pace;
 /// The code of the alert about a channel that does not work.
 pub const CHANNEL_DEAD: &str = "channel-dead";
 
-/// Most alerts that are known at a time, with what people ask for and announce. Beyond, the oldest of
-/// the least severity is forgotten, and before any alert what is none.
+/// Most alerts that are known at a time, with what people ask for and announce. Beyond, the oldest
+/// of the least severity is forgotten, and before any alert what is none.
 const MAX_ALERTS: usize = 2000;
 
 /// What is known of alerts, and what channels were told.

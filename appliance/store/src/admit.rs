@@ -89,8 +89,6 @@ impl Store {
     /// The members of the pool, in order.
     pub async fn members(&self) -> Vec<MemberStatus> {
         let inner = &self.inner;
-        // One after the other: the disks in service may become fewer meanwhile, and not more.
-        let _alone = inner.admitting.lock().await;
         let rows = inner.log.lock().await.members;
         let numbers = (0..inner.members.count()).filter(|number| inner.members.in_use(*number));
         let status = |number: usize| {
@@ -128,6 +126,8 @@ impl Store {
         overwrite: bool,
     ) -> Result<usize> {
         let inner = &self.inner;
+        // One after the other: the disks in service may become fewer meanwhile, and not more.
+        let _alone = inner.admitting.lock().await;
         inner.begin().await?;
         let rows = inner.log.lock().await.members;
         let found = inner.look_at(&disk, &rows).await?;

@@ -249,6 +249,25 @@ fn nobody_waits_for_a_slow_disk_that_comes_in() {
 }
 
 #[test]
+fn a_disk_that_is_taken_in_twice_at_once_comes_in_once() {
+    block_on(async {
+        let machine = disks(30);
+        let store = degraded(&machine).await;
+        let slow = |looks| Waiting { disk: machine.disk(2), looks_left: AtomicU64::new(looks) };
+        let replace = |disk| store.admit(Arc::new(disk), Admission::Replace { member: 1 }, false);
+        // The second looks at the disk while the first waits for it, and would write for longer.
+        let both = futures_util::future::join(replace(slow(10)), replace(slow(1000))).await;
+        assert_eq!(both.0.unwrap(), 1);
+        assert!(matches!(both.1, Err(StoreError::OwnDisk { .. })), "{:?}", both.1);
+        assert!(store.resync(Pace::default(), |_| true).await.unwrap().complete);
+        fill(&store, 30..32).await;
+        drop(store);
+        let (alone, _) = open(vec![machine.disk(2)], ALONE, 3).await.unwrap();
+        expect_all(&alone.store, 0..32).await;
+    });
+}
+
+#[test]
 fn the_search_for_what_a_returned_disk_holds_can_be_stopped() {
     block_on(async {
         let machine = machine(2, 30);
